@@ -1,0 +1,86 @@
+// The profile: GPUs free at every future tick, as far as requests tell (R8, R14, R15).
+//
+// A step function: free[i] GPUs on [time[i], time[i + 1]), the last step for ever; time[0] is now. It is built from the
+// release strip in one pass, and each reservation (or job started in this pass) is carved out of it. An overdue job
+// is expected to end at now + 1, so it never counts as free now.
+// Cost: earliest() and carve() are O(steps). A profile that does not fit its memory says so; the run is repeated.
+#pragma once
+#include "running.h"
+#include "strips.h"
+#include "types.h"
+
+namespace gpusim {
+
+template <class S>
+struct Profile {
+  i32 slots;
+  i32 steps;
+  bool full;    // a breakpoint did not fit: the run must be repeated with more slots
+  Tick* time;   // (slots,) ascending
+  i32* free;    // (slots,)
+
+  HD void build(const Running<S>& running, Tick now, i32 free_now) {
+    full = running.n + 2 > slots;
+    steps = 0;
+    if (full) return;
+    push(now, free_now);
+ROLLED
+    for (i32 i = 0; i < running.n; ++i) {
+      const Tick end = greatest(key_tick(running.release[i]), now + 1);
+      const i32 g = running.release_gpus[i];
+      const i32 top = steps - 1;
+      if (time[top] == end)
+        S::once([&] { free[top] += g; });
+      else
+        push(end, free[top] + g);
+    }
+  }
+
+  // Earliest tick from which `gpus` stay free for `duration`.
+  HD Tick earliest(i32 gpus, Tick duration) const {
+    const Tick* t = time;
+    const i32* f = free;
+    i32 i = 0;
+ROLLED
+    for (;;) {
+      i = S::prefix_until(i, steps, [=](i32 k) { return f[k] >= gpus; });
+      const Tick end = t[i] + duration;
+      const i32 j = S::prefix_until(i + 1, steps, [=](i32 k) { return f[k] < gpus || t[k] >= end; });
+      if (j == steps || t[j] >= end) return t[i];
+      i = j + 1;
+    }
+  }
+
+  // Takes `gpus` out of [from, from + duration).
+  HD void carve(Tick from, Tick duration, i32 gpus) {
+    const i32 a = breakpoint(from), b = breakpoint(from + duration);
+    if (full) return;
+    i32* f = free + a;
+    S::each(b - a, [f, gpus](i32 i) { f[i] -= gpus; });
+  }
+
+ private:
+  HD void push(Tick t, i32 f) {
+    const i32 top = steps++;
+    S::once([&] {
+      time[top] = t;
+      free[top] = f;
+    });
+  }
+  HD i32 breakpoint(Tick t) {  // the step that begins at t, made if there is none
+    const Tick* all = time;
+    const i32 i = S::prefix_until(0, steps, [=](i32 k) { return all[k] >= t; });
+    if (i < steps && time[i] == t) return i;
+    if (steps == slots) {
+      full = true;
+      return 0;
+    }
+    const i32 before = free[i - 1];
+    S::shift_insert(time, steps, i, t);
+    S::shift_insert(free, steps, i, before);
+    ++steps;
+    return i;
+  }
+};
+
+}  // namespace gpusim

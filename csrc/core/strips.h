@@ -1,0 +1,179 @@
+// Strip operations: everything the scheduler does to an array. A strip is `n` consecutive elements in memory.
+//
+//   once(f)                     one lane runs f for all: every plain store to shared memory goes through it
+//   each(n, f)                  f(i) for i in [0, n), in any order; f may store to element i only
+//   min(a, n)                   smallest element, or `none` when n == 0
+//   argmin(a, n)                its lowest index (n > 0)
+//   prefix_until(from, n, p)    first i in [from, n) with p(i), else n
+//   prefix_sum_until(w, n, x)   first k with w[0] + .. + w[k] >= x, else n; the sum up to and including k
+//   prefix_sums(a, n, start)    a[i] becomes start + a[0] + .. + a[i]
+//   shift_insert(a, n, at, v)   opens a place at `at` in a strip of n and stores v; the strip must have room
+//   shift_remove(a, n, at)      closes the place
+//
+// OneLane is the host's loop, written so that the compiler vectorises it. WarpStrips<L> is the 32-lane program, run on
+// a device or emulated. All are exact integer operations with one documented result, so a run gives the same integers
+// through each of them. Scalars of a run live in every lane alike; memory is shared. Hence the one rule: a store that
+// is not part of an operation above stands inside once(), and once() never changes a scalar.
+#pragma once
+#include "lanes.h"
+#include "types.h"
+
+namespace gpusim {
+
+struct OneLane {
+  enum { wide = 0 };
+  template <class F>
+  static HD void once(F f) {
+    f();
+  }
+  template <class F>
+  static HD void each(i32 n, F f) {
+    for (i32 i = 0; i < n; ++i) f(i);
+  }
+  template <class T>
+  static HD T min(const T* a, i32 n, T none) {
+    T m = none;
+    for (i32 i = 0; i < n; ++i) m = least(m, a[i]);
+    return m;
+  }
+  template <class T>
+  static HD i32 argmin(const T* a, i32 n) {
+    i32 at = 0;
+    for (i32 i = 1; i < n; ++i) at = a[i] < a[at] ? i : at;
+    return at;
+  }
+  template <class P>
+  static HD i32 prefix_until(i32 from, i32 n, P p) {
+    // Blocks without an exit vectorise; the hit is then found inside its block.
+    constexpr i32 block = 64;
+    i32 i = from;
+    for (; i + block <= n; i += block) {
+      i32 hit = 0;
+      for (i32 k = 0; k < block; ++k) hit |= p(i + k) ? 1 : 0;
+      if (hit) break;
+    }
+    for (; i < n; ++i)
+      if (p(i)) return i;
+    return n;
+  }
+  static HD i32 prefix_sum_until(const i32* w, i32 n, i64 x, i64* sum) {
+    i64 s = 0;
+    for (i32 i = 0; i < n; ++i) {
+      s += w[i];
+      if (s >= x) {
+        *sum = s;
+        return i;
+      }
+    }
+    *sum = s;
+    return n;
+  }
+  template <class T>
+  static HD void prefix_sums(T* a, i32 n, T start) {
+    for (i32 i = 0; i < n; ++i) a[i] = start += a[i];
+  }
+  template <class T>
+  static HD void shift_insert(T* a, i32 n, i32 at, T v) {
+    for (i32 i = n; i > at; --i) a[i] = a[i - 1];
+    a[at] = v;
+  }
+  template <class T>
+  static HD void shift_remove(T* a, i32 n, i32 at) {
+    for (i32 i = at; i + 1 < n; ++i) a[i] = a[i + 1];
+  }
+};
+
+// Lane `l` of the chunk at `base` looks at element base + l.
+template <class L>
+struct WarpStrips {
+  enum { wide = 1 };
+  template <class F>
+  static HD void once(F f) {
+    L::once(f);
+  }
+  template <class F>
+  static HD void each(i32 n, F f) {
+ROLLED
+    for (i32 base = 0; base < n; base += kLanes)
+      L::use(L::template map<i32>([&](i32 lane) { return base + lane; }), [&](i32, i32 i) {
+        if (i < n) f(i);
+      });
+  }
+  template <class T>
+  static HD T min(const T* a, i32 n, T none) {
+    return L::min(L::template map<T>([&](i32 lane) {
+      T m = none;
+ROLLED
+      for (i32 i = lane; i < n; i += kLanes) m = least(m, a[i]);
+      return m;
+    }));
+  }
+  template <class T>
+  static HD i32 argmin(const T* a, i32 n) {
+    const T m = min(a, n, a[0]);
+    return prefix_until(0, n, [&](i32 i) { return a[i] == m; });
+  }
+  template <class P>
+  static HD i32 prefix_until(i32 from, i32 n, P p) {
+ROLLED
+    for (i32 base = from; base < n; base += kLanes) {
+      const u32 hits = L::ballot(L::template map<i32>([&](i32 lane) { return base + lane < n && p(base + lane) ? 1 : 0; }));
+      if (hits) return base + lowest_bit(hits);
+    }
+    return n;
+  }
+  static HD i32 prefix_sum_until(const i32* w, i32 n, i64 x, i64* sum) {
+    i64 before = 0;
+ROLLED
+    for (i32 base = 0; base < n; base += kLanes) {
+      const auto s = L::scan(L::template map<i64>([&](i32 lane) { return base + lane < n ? static_cast<i64>(w[base + lane]) : 0; }));
+      const u32 hits = L::ballot(L::template then<i32>(s, [&](i32 lane, i64 v) { return base + lane < n && before + v >= x ? 1 : 0; }));
+      if (hits) {
+        const i32 lane = lowest_bit(hits);
+        *sum = before + L::get(s, lane);
+        return base + lane;
+      }
+      before += L::get(s, kLanes - 1);
+    }
+    *sum = before;
+    return n;
+  }
+  template <class T>
+  static HD void prefix_sums(T* a, i32 n, T start) {
+ROLLED
+    for (i32 base = 0; base < n; base += kLanes) {
+      const auto s = L::scan(L::template map<T>([&](i32 lane) { return base + lane < n ? a[base + lane] : T(0); }));
+      L::use(s, [&](i32 lane, T v) {
+        if (base + lane < n) a[base + lane] = start + v;
+      });
+      start += L::get(s, kLanes - 1);
+    }
+  }
+  template <class T>
+  static HD void shift_insert(T* a, i32 n, i32 at, T v) {
+    // From the end, so that a chunk is read before its neighbour overwrites it.
+ROLLED
+    for (i32 end = n; end > at; end -= kLanes) {
+      const auto moved = L::template map<T>([&](i32 lane) { return end - 1 - lane >= at ? a[end - 1 - lane] : v; });
+      L::use(moved, [&](i32 lane, T x) {
+        if (end - 1 - lane >= at) a[end - lane] = x;
+      });
+    }
+    L::once([&] { a[at] = v; });
+  }
+  template <class T>
+  static HD void shift_remove(T* a, i32 n, i32 at) {
+ROLLED
+    for (i32 base = at; base + 1 < n; base += kLanes) {
+      const auto moved = L::template map<T>([&](i32 lane) { return base + lane + 1 < n ? a[base + lane + 1] : a[base]; });
+      L::use(moved, [&](i32 lane, T x) {
+        if (base + lane + 1 < n) a[base + lane] = x;
+      });
+    }
+  }
+
+ private:
+  static HD i32 lowest_bit(u32 bits) { return floor_log2(bits & (~bits + 1)); }
+};
+
+}  // namespace gpusim

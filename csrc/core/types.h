@@ -1,0 +1,65 @@
+// Integer types and the one place that knows which compiler is reading.
+//
+// The core is compiled by g++/clang++ (host engine), by nvcc, and by NVRTC at run time. NVRTC has no system headers at
+// all, so nothing in csrc/core includes any: the fixed-width names are made here and checked by static_assert.
+// HD marks a function of the engine (host code for g++, device code for the CUDA compilers); HD_CALL one that must stay
+// a call (inlining the scheduling passes into the loop makes the device back ends slow to compile and costs registers);
+// HD_BOTH one that a CUDA host program needs too (memory layout).
+//
+// There is no floating point in the core: results are equal on every backend, not close.
+#pragma once
+
+namespace gpusim {
+
+typedef unsigned char u8;
+typedef unsigned short u16;
+typedef int i32;
+typedef unsigned int u32;
+typedef long long i64;
+typedef unsigned long long u64;
+typedef i64 Tick;  // simulated time [ticks]
+
+static_assert(sizeof(u8) == 1 && sizeof(u16) == 2 && sizeof(i32) == 4 && sizeof(u32) == 4, "");
+static_assert(sizeof(i64) == 8 && sizeof(u64) == 8, "");
+
+#if defined(__CUDACC__)
+#define HD __device__ inline
+#define HD_CALL __device__ __noinline__
+#define HD_BOTH __host__ __device__ inline
+#define ROLLED _Pragma("unroll 1")  // before a loop: unrolling it costs the device compilers minutes, and gains nothing
+#else
+#define HD inline
+#define HD_CALL __attribute__((noinline))
+#define HD_BOTH inline
+#define ROLLED
+#endif
+
+constexpr Tick kNever = 0x7fffffffffffffffLL;  // later than every tick
+constexpr u64 kNoKey = ~0ULL;                  // later than every key
+constexpr i32 kSlotBits = 20;                  // low bits of a key: slot or source; the rest is the tick (< 2^43)
+constexpr u64 kSlotMask = (1ULL << kSlotBits) - 1;
+
+template <class T>
+HD_BOTH T least(T a, T b) {
+  return b < a ? b : a;
+}
+template <class T>
+HD_BOTH T greatest(T a, T b) {
+  return a < b ? b : a;
+}
+
+// Keys order events: first by tick, then by slot. They are unique, so every calendar gives the same order.
+HD u64 make_key(Tick tick, i32 slot) { return (static_cast<u64>(tick) << kSlotBits) | static_cast<u64>(slot); }
+HD Tick key_tick(u64 key) { return static_cast<Tick>(key >> kSlotBits); }
+HD i32 key_slot(u64 key) { return static_cast<i32>(key & kSlotMask); }
+
+// Position of the highest set bit of v > 0.
+HD i32 floor_log2(u32 v) {
+#if defined(__CUDACC__)
+  return 31 - __clz(static_cast<int>(v));
+#else
+  return 31 - __builtin_clz(v);
+#endif
+}
+
+}  // namespace gpusim

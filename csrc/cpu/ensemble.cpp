@@ -1,0 +1,152 @@
+#include "ensemble.h"
+
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <exception>
+#include <mutex>
+#include <new>
+#include <stdexcept>
+#include <thread>
+#include <vector>
+
+#include "../core/simulate.h"
+
+namespace gpusim {
+namespace {
+
+constexpr i32 kMostRunning = 1 << kSlotBits;  // keys hold this many slots
+constexpr i32 kMostQueue = 1 << 27;
+constexpr i32 kMostProfile = 1 << 28;
+
+// Doubles the structure that was full; false when it has reached its bound.
+bool grow(Sizes* sizes, Status full) {
+  switch (full) {
+    case kRunningFull:
+      sizes->running *= 2;
+      return sizes->running <= kMostRunning;
+    case kQueueFull:
+      sizes->queue *= 2;
+      return sizes->queue <= kMostQueue;
+    case kProfileFull:
+      sizes->profile *= 2;
+      return sizes->profile <= kMostProfile;
+    default:
+      return false;
+  }
+}
+
+template <class S>
+class Worker {  // the working memory of one thread
+ public:
+  Worker(const Model& model, const Sizes& sizes) : model_(model), sizes_(sizes) { allocate(); }
+
+  Status run(const Cell& cell, const RunResult& result, i64* reruns) {
+    for (;;) {
+      const Status status = simulate<S>(model_, cell, scratch_, result);
+      if (!grow(&sizes_, status)) return status;
+      ++*reruns;
+      allocate();
+    }
+  }
+
+ private:
+  void allocate() {
+    memory_.clear();
+    memory_.shrink_to_fit();
+    memory_.resize(static_cast<size_t>(carve_scratch<S>(model_, sizes_, nullptr, &scratch_)) + 64);
+    char* aligned = memory_.data() + (64 - reinterpret_cast<size_t>(memory_.data()) % 64);
+    carve_scratch<S>(model_, sizes_, aligned, &scratch_);
+  }
+
+  const Model& model_;
+  Sizes sizes_;
+  std::vector<char> memory_;
+  Scratch<S> scratch_;
+};
+
+RunResult row(const Ensemble& e, i64 i) {
+  const i64 c = e.model.classes.n, s = e.model.slos.n;
+  const Outputs& o = e.out;
+  RunResult r{};
+  r.counts = o.counts + i * c * kCounts;
+  r.sums = o.sums + i * c * kSums;
+  r.slo = o.slo + i * s * kSloCounts;
+  r.integrals = o.integrals + i * kIntegrals;
+  r.extremes = o.extremes + i * kExtremes;
+  r.jobs = o.jobs + i;
+  r.passed = o.passed + i;
+  r.first_violated = o.first_violated + i;
+  r.histogram = o.histogram ? o.histogram + i * c * kBins : nullptr;
+  r.records = o.records;
+  return r;
+}
+
+// State shared by the workers and the waiting caller.
+struct Desk {
+  std::atomic<i64> next{0}, done{0}, reruns{0};
+  std::atomic<int> working{0};
+  volatile i32 stop = 0;
+  std::mutex mutex;
+  std::condition_variable finished;
+  std::exception_ptr error;
+};
+
+template <class S>
+void work(const Ensemble& e, const Model& model, Desk& desk) {
+  try {
+    Worker<S> worker(model, e.sizes);
+    for (i64 i; !desk.stop && (i = desk.next.fetch_add(1)) < e.n;) {
+      i64 reruns = 0;
+      const Status status = worker.run(Cell{e.replication[i], e.gpus[i]}, row(e, i), &reruns);
+      e.out.status[i] = status;
+      desk.reruns += reruns;
+      if (status == kOk) ++desk.done;
+    }
+  } catch (...) {
+    std::lock_guard<std::mutex> lock(desk.mutex);
+    if (!desk.error) desk.error = std::current_exception();
+    desk.stop = 1;
+  }
+  std::lock_guard<std::mutex> lock(desk.mutex);
+  if (--desk.working == 0) desk.finished.notify_one();
+}
+
+}  // namespace
+
+EnsembleReport run_ensemble(const Ensemble& e, const std::function<bool(i64, i64)>& poll) {
+  for (i64 i = 0; i < e.n; ++i) e.out.status[i] = kNotRun;
+  Desk desk;
+  Model model = e.model;
+  model.stop = &desk.stop;
+  const i64 threads = least<i64>(greatest(e.threads, 1), greatest<i64>(e.n, 1));
+  desk.working = static_cast<int>(threads);
+  std::vector<std::thread> pool;
+  for (i64 t = 0; t < threads; ++t)
+    pool.emplace_back([&] {
+      if (e.lanes == kLanes)
+        work<WarpStrips<EmulatedLanes>>(e, model, desk);
+      else
+        work<OneLane>(e, model, desk);
+    });
+  std::exception_ptr poll_error;
+  {
+    std::unique_lock<std::mutex> lock(desk.mutex);
+    while (!desk.finished.wait_for(lock, std::chrono::milliseconds(50), [&] { return desk.working == 0; })) {
+      lock.unlock();
+      try {
+        if (!poll_error && !poll(desk.done, e.n)) desk.stop = 1;
+      } catch (...) {
+        poll_error = std::current_exception();
+        desk.stop = 1;
+      }
+      lock.lock();
+    }
+  }
+  for (std::thread& t : pool) t.join();
+  if (poll_error) std::rethrow_exception(poll_error);
+  if (desk.error) std::rethrow_exception(desk.error);
+  return EnsembleReport{desk.done, desk.reruns};
+}
+
+}  // namespace gpusim

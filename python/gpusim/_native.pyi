@@ -1,0 +1,23 @@
+from collections.abc import Callable
+from typing import Any
+
+TABLE_NODES: int
+HISTOGRAM_BINS: int
+
+def run(
+    spec: dict[str, Any],
+    cells: dict[str, Any],
+    *,
+    seed: int,
+    early: bool = ...,
+    histogram: bool = ...,
+    records: int = ...,
+    threads: int = ...,
+    lanes: int = ...,
+    running_slots: int = ...,
+    queue_slots: int = ...,
+    profile_slots: int = ...,
+    progress: Callable[[int, int], Any] | None = ...,
+) -> dict[str, Any]: ...
+def generate(spec: dict[str, Any], replication: int, *, seed: int) -> dict[str, Any]: ...
+def usable_cores(cgroup_root: str = ...) -> int: ...

@@ -1,0 +1,1 @@
+"""The event-driven engine: jobs and capacities in, integers out."""

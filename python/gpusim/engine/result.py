@@ -1,0 +1,139 @@
+"""What the engine returns: one row of integers per cell."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+COUNTS = (
+    "submitted",
+    "rejected",
+    "rejected_full",
+    "abandoned",
+    "started",
+    "finished",
+    "killed_limit",
+    "waiting",
+    "running",
+)
+SUMS = ("wait", "turnaround", "gpu_ticks")
+SLO_COUNTS = ("met", "violated", "censored")
+INTEGRALS = ("allocated", "waiting_jobs", "waiting_gpus", "running_jobs")
+EXTREMES = ("max_waiting", "max_running", "end_tick")
+OUTCOMES = (
+    "unsubmitted",
+    "waiting",
+    "running",
+    "finished",
+    "killed_limit",
+    "abandoned",
+    "rejected",
+    "rejected_full",
+)
+
+STATUS_OK = 0
+STATUS_TEXT = {
+    0: "complete",
+    1: "more running jobs than slots",
+    2: "more waiting jobs than slots",
+    3: "profile of free GPUs larger than its slots",
+    4: "stopped on request",
+    5: "not run",
+}
+"""Texts of `csrc/core/status.h`."""
+
+Int64 = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, eq=False)
+class Records:
+    """Every job of one run in submission order; see `OUTCOMES` for the codes."""
+
+    submit: Int64
+    start: Int64
+    end: Int64
+    gpus: npt.NDArray[np.int32]
+    job_class: npt.NDArray[np.int32]
+    outcome: npt.NDArray[np.uint8]
+
+
+@dataclass(frozen=True, eq=False)
+class BatchResult:
+    """Results of n cells, row i for cell i, whatever the order in which they were computed.
+
+    Attributes
+    ----------
+    status : (n,) int32
+        0 where the row is valid, else see `STATUS_TEXT`.
+    counts : (n, C, 9) int64
+        Counted jobs by fate; columns `COUNTS`.
+    sums : (n, C, 3) int64
+        Columns `SUMS` [tick, tick, GPU-tick].
+    slo : (n, S, 3) int64
+        Columns `SLO_COUNTS`.
+    passed : (n,) bool
+        Every level met.
+    first_violated : (n,) int32
+        A level that was not met, -1 if all were.
+    integrals : (n, 4) int64
+        Columns `INTEGRALS` over [warm_up, count_end).
+    extremes : (n, 3) int64
+        Columns `EXTREMES`.
+    jobs : (n,) int64
+        Jobs submitted, counted or not.
+    histogram : (n, C, B) int64 or None
+        Waits of counted jobs that started, in bins of relative width below 1/128; see `bin_edges`.
+    records : Records or None
+        Of the only cell, on request.
+    reruns : int
+        Runs repeated with more working memory.
+    backend : str
+        The engine that ran them.
+    """
+
+    status: npt.NDArray[np.int32]
+    counts: Int64
+    sums: Int64
+    slo: Int64
+    passed: npt.NDArray[np.bool_]
+    first_violated: npt.NDArray[np.int32]
+    integrals: Int64
+    extremes: Int64
+    jobs: Int64
+    histogram: Int64 | None
+    records: Records | None
+    reruns: int
+    backend: str
+
+    @classmethod
+    def from_arrays(cls, arrays: dict[str, Any], backend: str) -> BatchResult:
+        """Wrap what a backend's native call returned."""
+        records = arrays.get("records")
+        return cls(
+            status=arrays["status"],
+            counts=arrays["counts"],
+            sums=arrays["sums"],
+            slo=arrays["slo"],
+            passed=arrays["passed"].astype(np.bool_),
+            first_violated=arrays["first_violated"],
+            integrals=arrays["integrals"],
+            extremes=arrays["extremes"],
+            jobs=arrays["jobs"],
+            histogram=arrays.get("histogram"),
+            records=Records(**records) if records is not None else None,
+            reruns=int(arrays["reruns"]),
+            backend=backend,
+        )
+
+
+def bin_edges(bins: int) -> Int64:
+    """Lower edges of the wait bins, (bins + 1,) int64 [tick]; bin k holds waits in [edge[k], edge[k + 1]).
+
+    Waits below 128 ticks have their own bin; every octave above is cut into 128 bins.
+    """
+    k = np.arange(bins + 1, dtype=np.int64)
+    octave = np.maximum(k // 128 - 1, 0)
+    return np.where(k < 128, k, (128 + k % 128) << octave)

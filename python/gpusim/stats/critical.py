@@ -1,0 +1,293 @@
+"""Quickselect over capacities: order statistics of the critical capacity, under common random numbers.
+
+Replication r passes or fails at each capacity of a grid. Its *critical capacity* M_r is the smallest one at
+which it passes. Under common random numbers M_r belongs to the replication, and the k-th smallest of M_1..M_R
+can be found without knowing the others: each replication keeps a bracket (fails at ``fail``, passes at
+``passed``), one probe of a capacity simulates only the replications whose bracket contains it, and the
+results of all the others are *implied*. Probes start at a guess, move in doubling steps until the rank is
+enclosed, then bisect until two neighbours straddle it. Typical cost: 3 runs per replication for two
+neighbouring ranks.
+
+Indices, not capacities, are the currency inside: index k stands for ``low + k step``. A critical index of
+``count`` means "passes nowhere on the grid"; one of 0 means "passes at the grid's minimum, perhaps below it
+too".
+
+Order and ties: replications are handed to ``evaluate`` in ascending order, one call per probe, and a result
+is taken by its place in that order, never by when it was ready. Bounds of a rank follow from the brackets
+alone, so they are valid at any moment, also after `OutOfTime`.
+
+If pass/fail is not monotone in the capacity, the search still ends (a bracket only ever shrinks) and finds
+*a* crossing per replication; `observe` runs the implied cells, and `violations` says which replications were
+seen to pass at a capacity and to fail at a larger one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+IntArray = NDArray[np.int64]
+BoolArray = NDArray[np.bool_]
+Evaluate = Callable[[IntArray, int], BoolArray]
+
+_UNSEEN, _FAILED, _PASSED = -1, 0, 1
+
+
+class OutOfTime(Exception):
+    """Raised by ``evaluate`` when the deadline is reached.
+
+    Parameters
+    ----------
+    passes : BoolArray, optional
+        Results of the first replications of the batch, in its order; they are kept. What was ready out of
+        order must not be handed over: fast runs are more likely to pass.
+    """
+
+    def __init__(self, passes: BoolArray | None = None) -> None:
+        super().__init__("the deadline was reached")
+        self.passes = np.zeros(0, dtype=np.bool_) if passes is None else passes
+
+
+@dataclass(frozen=True)
+class CapacityGrid:
+    """Capacities ``low, low + step, ...``, ``count`` of them.
+
+    Parameters
+    ----------
+    low : int
+        Smallest capacity, at least 0.
+    step : int
+        Granularity, at least 1.
+    count : int
+        Number of capacities, at least 1.
+    """
+
+    low: int
+    step: int
+    count: int
+
+    def __post_init__(self) -> None:
+        if self.low < 0 or self.step < 1 or self.count < 1:
+            raise ValueError(f"need low >= 0, step >= 1, count >= 1 (found {self})")
+
+    @property
+    def high(self) -> int:
+        """Largest capacity."""
+        return self.capacity(self.count - 1)
+
+    def capacity(self, index: int) -> int:
+        """Capacity at a grid index in 0..count-1."""
+        if not 0 <= index < self.count:
+            raise IndexError(f"grid index {index} is outside 0..{self.count - 1}")
+        return self.low + self.step * index
+
+    def index(self, capacity: int) -> int:
+        """Grid index of a capacity that is on the grid."""
+        index, remainder = divmod(capacity - self.low, self.step)
+        if remainder or not 0 <= index < self.count:
+            raise ValueError(
+                f"capacity {capacity} is not on the grid {self.low}..{self.high} step {self.step}"
+            )
+        return index
+
+    def nearest(self, capacity: float) -> int:
+        """Grid index whose capacity is nearest to any number."""
+        return min(max(round((capacity - self.low) / self.step), 0), self.count - 1)
+
+
+class Probe(NamedTuple):
+    """One complete probe: at ``capacity``, ``passed`` of ``simulated + implied`` replications passed."""
+
+    capacity: int
+    simulated: int
+    implied: int
+    passed: int
+
+
+class CriticalSearch:
+    """Order statistics of the critical capacity of ``n_replications`` replications.
+
+    Parameters
+    ----------
+    n_replications : int
+        At least 1; replications are numbered from 0.
+    grid : CapacityGrid
+        Capacities that may be tried.
+    start : int
+        Grid index of the first probe (clipped to the grid).
+    evaluate : callable
+        ``evaluate(replications, capacity)`` gives one bool per replication, True where it passes. The same
+        cell is asked at most once. It may raise `OutOfTime`.
+    first_step : int
+        First step away from ``start``, in grid indices; it doubles until the rank is enclosed.
+
+    Attributes
+    ----------
+    runs : int
+        Cells simulated so far.
+    probes : list of Probe
+        Complete probes, in order.
+    """
+
+    def __init__(
+        self, n_replications: int, grid: CapacityGrid, start: int, evaluate: Evaluate, first_step: int = 1
+    ) -> None:
+        if n_replications < 1:
+            raise ValueError(f"n_replications must be at least 1 (found {n_replications})")
+        self.n_replications = n_replications
+        self.grid = grid
+        self.runs = 0
+        self.probes: list[Probe] = []
+        self._start = min(max(start, 0), grid.count - 1)
+        self._first_step = max(1, first_step)
+        self._evaluate = evaluate
+        self._fail = np.full(n_replications, -1, dtype=np.int64)  # bracket: largest index known to fail
+        self._pass = np.full(n_replications, grid.count, dtype=np.int64)  # bracket: smallest known to pass
+        self._lowest_pass = self._pass.copy()  # over all simulated cells, those of `observe` included
+        self._highest_fail = self._fail.copy()
+        self._cells: dict[
+            int, NDArray[np.int8]
+        ] = {}  # index -> result per replication, _UNSEEN if not simulated
+
+    @property
+    def violations(self) -> BoolArray:
+        """Replications seen to pass at a capacity and to fail at a larger one, shape (n_replications,).
+
+        Probes alone cannot show one, as they never run an implied cell; `observe` can.
+        """
+        return self._lowest_pass < self._highest_fail
+
+    def bounds(self, rank: int) -> tuple[int, int]:
+        """Best bounds known now of the critical index of rank ``rank`` (1 is the smallest).
+
+        M_r is in ``fail_r + 1 .. pass_r``, and order statistics keep the order of bounds.
+        """
+        self._check_rank(rank)
+        low = int(np.partition(self._fail, rank - 1)[rank - 1]) + 1
+        high = int(np.partition(self._pass, rank - 1)[rank - 1])
+        return low, high
+
+    def select(self, rank: int) -> int:
+        """Grid index of the ``rank``-th smallest critical capacity; ``grid.count`` if it is above the grid.
+
+        Raises
+        ------
+        OutOfTime
+            From ``evaluate``; what was learnt is kept and `bounds` gives the interval that remains.
+        """
+        step = self._first_step
+        low, high = self.bounds(rank)
+        while low < high:
+            if low == 0 and high == self.grid.count:
+                index = self._start
+            elif high == self.grid.count:  # all that was probed fails the rank: low - 1 was the last
+                index = min(low - 1 + step, self.grid.count - 1)
+                step *= 2
+            elif low == 0:  # all that was probed passes it
+                index = max(high - step, 0)
+                step *= 2
+            else:
+                index = (low - 1 + high) // 2
+            self._probe(index)
+            low, high = self.bounds(rank)
+        return low
+
+    def passing(self, capacity: int) -> int:
+        """Number of replications that pass at ``capacity`` as far as known: simulated there, else implied."""
+        return self.passing_among(capacity, np.arange(self.n_replications, dtype=np.int64))
+
+    def passing_among(self, capacity: int, replications: IntArray) -> int:
+        """`passing`, counted over some of the replications."""
+        index = self.grid.index(capacity)
+        passes = self._pass[replications] <= index
+        cells = self._cells.get(index)
+        if cells is not None:
+            passes = np.where(cells[replications] == _UNSEEN, passes, cells[replications] == _PASSED)
+        return int(np.count_nonzero(passes))
+
+    def implied(self, capacity: int) -> IntArray:
+        """Replications, ascending, whose result at ``capacity`` was not simulated there."""
+        cells = self._cells.get(self.grid.index(capacity))
+        if cells is None:
+            return np.arange(self.n_replications, dtype=np.int64)
+        return np.flatnonzero(cells == _UNSEEN).astype(np.int64)
+
+    def observed(self, capacity: int) -> tuple[int, int]:
+        """``(simulated, passed)`` among the cells really simulated at ``capacity``."""
+        cells = self._cells.get(self.grid.index(capacity))
+        if cells is None:
+            return 0, 0
+        return int(np.count_nonzero(cells != _UNSEEN)), int(np.count_nonzero(cells == _PASSED))
+
+    def observe(self, capacity: int, replications: IntArray) -> int:
+        """Simulate cells whatever the brackets imply; brackets stay as they are.
+
+        Parameters
+        ----------
+        capacity : int
+            On the grid.
+        replications : IntArray
+            Replications wanted; those already simulated there are not run again.
+
+        Returns
+        -------
+        int
+            Cells simulated by this call.
+
+        Raises
+        ------
+        OutOfTime
+            From ``evaluate``; the results handed over with it are kept.
+        """
+        index = self.grid.index(capacity)
+        wanted = np.sort(np.asarray(replications, dtype=np.int64))
+        cells = self._cells.get(index)
+        if cells is not None:
+            wanted = wanted[cells[wanted] == _UNSEEN]
+        if wanted.size:
+            self._simulate(index, wanted)
+        return int(wanted.size)
+
+    def _probe(self, index: int) -> None:
+        """Decide every replication at ``index``: simulate where the bracket contains it, imply elsewhere."""
+        inside = np.flatnonzero((self._fail < index) & (index < self._pass)).astype(np.int64)
+        seen = self._cells.setdefault(index, np.full(self.n_replications, _UNSEEN, dtype=np.int8))
+        wanted = inside[seen[inside] == _UNSEEN]
+        try:
+            self._simulate(index, wanted)
+        finally:  # after OutOfTime too: what is known narrows the brackets
+            results = seen[inside]
+            self._fail[inside[results == _FAILED]] = index
+            self._pass[inside[results == _PASSED]] = index
+        passed = int(np.count_nonzero(self._pass <= index))
+        self.probes.append(
+            Probe(self.grid.capacity(index), wanted.size, self.n_replications - wanted.size, passed)
+        )
+
+    def _simulate(self, index: int, replications: IntArray) -> None:
+        """Run cells never run before, in ascending order, and record them."""
+        cells = self._cells.setdefault(index, np.full(self.n_replications, _UNSEEN, dtype=np.int8))
+        cut: OutOfTime | None = None
+        try:
+            passes = np.asarray(self._evaluate(replications, self.grid.capacity(index)), dtype=np.bool_)
+            if passes.shape != replications.shape:
+                raise ValueError(f"evaluate gave {passes.shape} results for {replications.size} replications")
+        except OutOfTime as error:
+            cut = error
+            passes = np.asarray(error.passes, dtype=np.bool_)[: replications.size]
+        done = replications[: passes.size]
+        cells[done] = np.where(passes, _PASSED, _FAILED)
+        self.runs += int(done.size)
+        passed, failed = done[passes], done[~passes]
+        self._lowest_pass[passed] = np.minimum(self._lowest_pass[passed], index)
+        self._highest_fail[failed] = np.maximum(self._highest_fail[failed], index)
+        if cut is not None:
+            raise cut
+
+    def _check_rank(self, rank: int) -> None:
+        if not 1 <= rank <= self.n_replications:
+            raise ValueError(f"rank must be within 1..{self.n_replications} (found {rank})")

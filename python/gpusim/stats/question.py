@@ -1,0 +1,82 @@
+"""What is asked of a sizing run, and of whom: `SizingOptions` and the `Evaluator` protocol."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+from gpusim.stats.critical import BoolArray, IntArray
+
+
+class Evaluator(Protocol):
+    """Whatever can tell whether replications pass at a capacity."""
+
+    def evaluate(self, replications: IntArray, capacity: int) -> BoolArray:
+        """One bool per replication, True where it passes; a pure function of (replication, capacity).
+
+        May raise `OutOfTime`. A replication that could not be simulated to its end is a fail, never dropped.
+        """
+        ...
+
+
+@dataclass(frozen=True)
+class SizingOptions:
+    """What is asked of `gpusim.stats.sizing.find_capacity`.
+
+    Parameters
+    ----------
+    attainment : float
+        Probability of a pass that the size must reach, in (0, 1).
+    confidence : float
+        Confidence in the interval, in (0, 1).
+    tolerance : int, optional
+        Width wanted, at least the grid's step; by default the step or 1 % of the size, whichever is more.
+    monotone : bool
+        True only where a replication that passes at a size provably passes at every larger one.
+    certify : {"normal", "strict"}
+        "strict" adds fresh replications at ``gpus_high`` and so needs no monotonicity for "is enough".
+    pilot_replications, replications_min, replications_max : int
+        Replications of the pilot, and limits for the final stage.
+    audit_share : float
+        Share of the final replications that are audited, in [0, 1]; 0 leaves the audit out.
+    first_replication : int
+        Number of the first replication of the pilot; later stages follow.
+    """
+
+    attainment: float = 0.95
+    confidence: float = 0.95
+    tolerance: int | None = None
+    monotone: bool = False
+    certify: Literal["normal", "strict"] = "normal"
+    pilot_replications: int = 100
+    replications_min: int = 200
+    replications_max: int = 12_000
+    audit_share: float = 0.05
+    first_replication: int = 0
+
+    def __post_init__(self) -> None:
+        for name in ("attainment", "confidence"):
+            if not 0.0 < getattr(self, name) < 1.0:
+                raise ValueError(f"{name} must be strictly between 0 and 1 (found {getattr(self, name)})")
+        if self.certify not in ("normal", "strict"):
+            raise ValueError(f"certify must be 'normal' or 'strict' (found {self.certify!r})")
+        if self.pilot_replications < 2 or not 1 <= self.replications_min <= self.replications_max:
+            raise ValueError(
+                "need pilot_replications >= 2 and 1 <= replications_min <= replications_max (found "
+                f"{self.pilot_replications}, {self.replications_min}, {self.replications_max})"
+            )
+        if not 0.0 <= self.audit_share <= 1.0 or self.first_replication < 0:
+            raise ValueError(
+                "audit_share must be within [0, 1] and first_replication at least 0 "
+                f"(found {self.audit_share}, {self.first_replication})"
+            )
+
+    @property
+    def beta(self) -> float:
+        """Probability of a fail that is allowed."""
+        return 1.0 - self.attainment
+
+    @property
+    def delta(self) -> float:
+        """Probability of a wrong claim that is allowed."""
+        return 1.0 - self.confidence

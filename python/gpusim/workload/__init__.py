@@ -1,0 +1,1 @@
+"""Jobs: where they come from (tables, logs, generators) and what can be said before any simulation."""
