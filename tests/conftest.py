@@ -98,7 +98,9 @@ def pytest_make_collect_report() -> Generator[None, pytest.CollectReport, pytest
 def pytest_sessionfinish(session: pytest.Session) -> None:
     missing = [word for word in REQUIRED if word not in session.config.stash[EXECUTED]]
     if missing and session.exitstatus == pytest.ExitCode.OK and not session.config.option.collectonly:
-        session.config.stash[LINES].append(f"GPUSIM_REQUIRE: no test marked {', '.join(missing)} was executed")
+        session.config.stash[LINES].append(
+            f"GPUSIM_REQUIRE: no test marked {', '.join(missing)} was executed"
+        )
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 

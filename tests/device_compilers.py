@@ -38,7 +38,9 @@ def read_ptxas_log(log: str) -> list[Usage]:
     for line in log.splitlines():
         if match := re.search(r"Function properties for '?([\w$]+)'?", line):
             name = match[1]
-        elif match := re.search(r"(\d+) bytes stack frame, (\d+) bytes spill stores, (\d+) bytes spill loads", line):
+        elif match := re.search(
+            r"(\d+) bytes stack frame, (\d+) bytes spill stores, (\d+) bytes spill loads", line
+        ):
             found.append(Usage(name, int(match[1]), int(match[2]), int(match[3]), 0))
         elif (match := re.search(r"Used (\d+) registers", line)) and found:
             found[-1] = found[-1]._replace(registers=int(match[1]))

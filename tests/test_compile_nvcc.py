@@ -8,7 +8,18 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from device_compilers import ARCHITECTURES, KERNEL, OPTIONS, SECONDS, Usage, describe, entries, find_nvcc, read_ptxas_log
+
+from device_compilers import (
+    ARCHITECTURES,
+    KERNEL,
+    OPTIONS,
+    SECONDS,
+    Usage,
+    describe,
+    entries,
+    find_nvcc,
+    read_ptxas_log,
+)
 
 
 def compile_cubin(architecture: int, folder: Path) -> tuple[Path, str, float]:
@@ -18,9 +29,20 @@ def compile_cubin(architecture: int, folder: Path) -> tuple[Path, str, float]:
     source = folder / "entry.cu"  # a header compiled by itself would warn about its own #pragma once
     source.write_text(f'#include "{KERNEL}"\n')
     cubin = folder / f"kernel.sm_{architecture}.cubin"
-    command = [nvcc, "-cubin", f"-arch=sm_{architecture}", *OPTIONS, "-Xptxas", "-v", "-Werror", "all-warnings"]
+    command = [
+        nvcc,
+        "-cubin",
+        f"-arch=sm_{architecture}",
+        *OPTIONS,
+        "-Xptxas",
+        "-v",
+        "-Werror",
+        "all-warnings",
+    ]
     begin = time.perf_counter()
-    done = subprocess.run([*command, str(source), "-o", str(cubin)], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [*command, str(source), "-o", str(cubin)], capture_output=True, text=True, check=False
+    )
     seconds = time.perf_counter() - begin
     assert done.returncode == 0, done.stdout + done.stderr
     return cubin, done.stdout + done.stderr, seconds

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from types import ModuleType
 
 import pytest
+
 from device_compilers import (
     ARCHITECTURES,
     CSRC,
@@ -48,7 +49,9 @@ def compile_cubin(architecture: int, *options: str) -> tuple[bytes, str, float]:
 
 @pytest.mark.nvrtc
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
-def test_nvrtc_compiles_the_entry_without_spills(architecture: int, summary_line: Callable[[str], None]) -> None:
+def test_nvrtc_compiles_the_entry_without_spills(
+    architecture: int, summary_line: Callable[[str], None]
+) -> None:
     cubin, log, seconds = compile_cubin(architecture, "--ptxas-options=-v")
     usage = read_ptxas_log(log)
     assert cubin.startswith(b"\x7fELF")

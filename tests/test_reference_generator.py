@@ -9,6 +9,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+
 from gpusim.engine.reference_generator import demand_scale, generate, philox4x32, table_value
 from gpusim.errors import WorkloadError
 from gpusim.workload.alias import alias_probabilities, compile_alias

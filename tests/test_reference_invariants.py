@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
 from gpusim.engine.reference import (
     ALL,
     NONE,
@@ -15,8 +18,6 @@ from gpusim.engine.reference import (
     Windows,
     simulate,
 )
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 H = 10_000  # later than anything can happen below
 EVERYTHING = Windows(0, H, H)

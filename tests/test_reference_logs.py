@@ -11,13 +11,17 @@ import gzip
 from pathlib import Path
 
 import pytest
+
 from gpusim.engine.reference import ALL, NONE, Job, JobClass, Policy, Windows, simulate
 
 XVAL = Path(__file__).parents[2] / "shared" / "data" / "xval"
 BACKFILL = {"fcfs": NONE, "easy": 1, "cons": ALL}
 NEVER = 10**12  # [s] after the end of every log
 
-pytestmark = pytest.mark.skipif(not XVAL.is_dir(), reason=f"reference schedules not found ({XVAL})")
+pytestmark = [
+    pytest.mark.shared,
+    pytest.mark.skipif(not XVAL.is_dir(), reason=f"reference schedules not found ({XVAL})"),
+]
 
 
 def read_jobs(name: str) -> tuple[list[int], list[Job]]:

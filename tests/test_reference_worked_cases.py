@@ -8,6 +8,7 @@ ticks 0..4; "res 10-15" is a reservation of the pass under discussion.
 from __future__ import annotations
 
 import pytest
+
 from gpusim.engine.reference import (
     ALL,
     NONE,
@@ -142,6 +143,14 @@ def test_conservative_reservations_are_forgotten_and_drawn_again_at_each_pass() 
     # 3: A ends 7 ticks early: B 3-8, C res 8-12, D 3-7 fits before it. 8: C.
     jobs = [job(0, 2, 3, 10), job(1, 1, 5), job(2, 2, 4), job(2, 1, 4)]
     assert run(jobs, 2, ALL).start == [0, 3, 8, 3]
+
+
+def test_a_reservation_lasts_the_whole_limit() -> None:
+    # N = 5, K = 2. A(0,4,10) B(1,4,2/5) C(2,5,3) D(3,1,11) E(4,1,3)
+    # 3: B res 10-15, C res 15-18, not 12-15: D 3-14. 10: B 10-12. 12: C waits for D: res 14-17; E would run
+    # 12-15: no. 14: C 14-17. 17: E.
+    jobs = [job(0, 4, 10), job(1, 4, 2, 5), job(2, 5, 3), job(3, 1, 11), job(4, 1, 3)]
+    assert run(jobs, 5, 2).start == [0, 10, 14, 3, 17]
 
 
 def test_a_job_started_by_backfill_counts_for_those_behind_it_in_the_same_pass() -> None:
@@ -499,14 +508,14 @@ def test_verdicts_are_known_from_the_start_or_from_waiting_too_long_already() ->
     # A(0,4)   0-4   wait 0: met              D(15,1) waits, 20 - 15 > 3: violated
     # B(1,10)  4-14  wait 3: met              E(17,1) waits, could start at 20 with 3: censored
     # C(2,20) 14-    wait 12: violated        F(18,1) not counted
-    # G(3, 9 GPUs) rejected: violated
+    # G(17, 9 GPUs) rejected: violated however late
     jobs = [
         job(0, 1, 4),
         job(1, 1, 10),
         job(2, 1, 20),
-        job(3, 9, 1),
         job(15, 1, 1),
         job(17, 1, 1),
+        job(17, 9, 1),
         job(18, 1, 1),
     ]
     window = Windows(0, 18, 20)

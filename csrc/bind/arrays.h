@@ -4,6 +4,7 @@
 #include <pybind11/numpy.h>
 #include <pybind11/pybind11.h>
 
+#include <algorithm>
 #include <string>
 #include <vector>
 
@@ -47,10 +48,12 @@ T scalar(const py::dict& spec, const char* name) {
   return py::cast<T>(spec[name]);
 }
 
-// A new array of the given shape, and its data seen as the core's type of the same width.
+// A new array of zeros.
 template <class T>
 py::array_t<T> make(std::vector<py::ssize_t> shape) {
-  return py::array_t<T>(std::move(shape));
+  py::array_t<T> a(std::move(shape));
+  std::fill_n(a.mutable_data(), a.size(), T(0));
+  return a;
 }
 
 }  // namespace gpusim::bind

@@ -73,9 +73,11 @@ template <class S>
 HD_CALL void pass_reserving(Center<S>& center, Cursor at, i64 reservations) {
   Profile<S>& profile = center.profile;
   const Queue<S>& queue = center.queue;
+  const i32 smallest = queue.smallest();  // with fewer GPUs free nothing can start
+  if (center.free < smallest) return;
   profile.build(center.running, center.now, center.free);
 ROLLED
-  while (reservations > 0 && center.free > 0 && center.status == kOk && !profile.full &&
+  while (reservations > 0 && center.free >= smallest && center.status == kOk && !profile.full &&
          seek(queue, &at, [](i32 g, Tick) { return g != kHole; })) {
     if (center.stop_requested()) center.status = kCancelled;
     const i64 k = queue.at(at.tier, at.position);
@@ -92,7 +94,7 @@ ROLLED
   // All reservations are given: what still fits the profile now may start. A candidate that the free GPUs would hold
   // but a reservation refuses is passed over.
 ROLLED
-  while (center.status == kOk && !profile.full && center.free > 0) {
+  while (center.status == kOk && !profile.full && center.free >= smallest) {
     const i32 free = center.free;
     if (!seek(queue, &at, [free](i32 g, Tick) { return g <= free; })) break;
     const i64 k = queue.at(at.tier, at.position);

@@ -85,6 +85,13 @@ struct Queue {
     return S::prefix_until(from, tail[tier], [=](i32 i) { return e[i] <= now; });
   }
 
+  HD i32 smallest() const {  // gang size of the smallest waiting job
+    i32 g = kHole;
+    ROLLED
+    for (i32 t = 0; t < tiers; ++t) g = least(g, S::min(gpus + at(t, head[t]), tail[t] - head[t], kHole));
+    return g;
+  }
+
   HD Tick next_expiry() const {
     Tick soonest = kNever;
 ROLLED

@@ -1,11 +1,13 @@
 """Durations, counts, shares and rates as people write them: `36h`, `10_456`, `95%`, `40/day`.
 
-Every unit of time stands once, in `UNITS`. Inside gpusim a duration is a float in seconds, a share a float between
-0 and 1, a rate a float in 1/s and a count an int; text exists only at the edges. Each `parse_*` takes what a YAML
-reader hands over (text or a bare number) and raises `UnitError` with a remedy; each `format_*` gives text that the
-matching `parse_*` reads back to the same value, unless `digits` asks for rounding.
+Every unit of time stands once, in `UNITS`. Inside gpusim a duration is a float in seconds, a share a float
+between 0 and 1, a rate a float in 1/s and a count an int; text exists only at the edges. Each `parse_*`
+takes what a YAML reader hands over (text or a bare number) and raises `UnitError` with a remedy; each
+`format_*` gives text that the matching `parse_*` reads back to the same value, unless `digits` asks for
+rounding.
 
-A month or a year is refused, since neither has a fixed length; so is a bare `m`, which could be minute or month.
+A month or a year is refused, since neither has a fixed length; so is a bare `m`, which could be minute or
+month.
 """
 
 from __future__ import annotations
@@ -15,7 +17,7 @@ import re
 from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
-from numbers import Integral, Real
+from numbers import Real
 
 from gpusim.suggest import did_you_mean
 
@@ -52,6 +54,7 @@ _NO_FIXED_LENGTH = {
     "years": "a year has no fixed length; write 365d",
 }
 _DURATION_FORM = "write a number and a unit: 90s, 15min, 36h, 7d or 4w"
+_NUMBER_FORM = "write a plain number such as 1.6 or 10_456"
 _PIECE = re.compile(r"\s*(\d[\d_]*(?:\.\d+)?|\.\d+)\s*([^\W\d_]+)\s*")
 _NUMBER = re.compile(r"[+-]?(?:\d[\d_]*(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?")
 _CLOCK = re.compile(r"(\d+):(\d{1,2})(?::(\d{1,2}))?")
@@ -98,7 +101,7 @@ def parse_number(value: object) -> float:
     UnitError
         If `value` is not a number, or is NaN or infinite.
     """
-    form = "write a plain number such as 1.6 or 10_456"
+    form = _NUMBER_FORM
     if isinstance(value, bool) or not isinstance(value, (str, Real)):
         raise UnitError("not a number", form, value)
     if isinstance(value, str):
@@ -110,7 +113,10 @@ def parse_number(value: object) -> float:
             raise UnitError("a leading zero makes this number ambiguous", f"write {plain}", value)
         number = float(text.replace("_", ""))
     else:
-        number = float(value)
+        try:
+            number = float(value)
+        except OverflowError:
+            number = math.inf
     if not math.isfinite(number):
         raise UnitError("not a finite number", form, value)
     return number
@@ -136,11 +142,16 @@ def parse_count(value: object) -> int:
     UnitError
         If `value` is not a whole number.
     """
-    if isinstance(value, Integral) and not isinstance(value, bool):
-        return int(value)
-    if isinstance(value, str) and re.fullmatch(r"[+-]?[1-9][\d_]*", value.strip()):
+    if isinstance(value, int) and not isinstance(value, bool):
+        return value
+    if isinstance(value, str) and re.fullmatch(r"[+-]?[1-9][\d_]{0,40}", value.strip()):
         return int(value)  # exact, whatever its size
-    number = parse_number(value)
+    try:
+        number = parse_number(value)
+    except UnitError as error:
+        if error.remedy == _NUMBER_FORM:
+            raise UnitError(error.what, "write a whole number such as 8 or 10_456", value) from error
+        raise
     if number != int(number):
         raise UnitError("not a whole number", f"write {math.floor(number)} or {math.ceil(number)}", value)
     return int(number)
@@ -180,7 +191,7 @@ def parse_duration(value: object) -> float:
     if _NUMBER.fullmatch(text):
         return _bare_duration(text, value)
     if text.startswith("-"):
-        raise UnitError("a duration cannot be negative", "write 0s or more", value)
+        raise UnitError("a duration cannot be negative", f"write {text.lstrip('- ')}", value)
     if clock := _CLOCK.fullmatch(text):
         hours, minutes = int(clock[1]), int(clock[2])
         raise UnitError(
@@ -254,7 +265,9 @@ def parse_rate(value: object) -> float:
     form = "write a number per unit of time: 40/day, 2.5/h or 3/min"
     if not isinstance(value, str):
         bare = isinstance(value, Real) and not isinstance(value, bool)
-        raise UnitError("a rate without a unit", f"write {value}/day, {value}/h or {value}/min" if bare else form, value)
+        raise UnitError(
+            "a rate without a unit", f"write {value}/day, {value}/h or {value}/min" if bare else form, value
+        )
     parts = re.fullmatch(r"\s*(.+?)\s*(?:/|\bper\b)\s*([^\W\d_]+)\s*", value)
     if parts is None:
         bare = bool(_NUMBER.fullmatch(value.strip()))
@@ -266,7 +279,11 @@ def parse_rate(value: object) -> float:
         raise UnitError("not a rate", form, value) from error
     if number < 0:
         raise UnitError("a rate cannot be negative", "write 0/day or more", value)
-    return number / _unit(parts[2], value).seconds
+    name = parts[2].lower()
+    if name in _NO_FIXED_LENGTH:
+        what = f"'{name}' is no unit of a fixed length"
+        raise UnitError(what, f"write a rate per day or week, for example {number:g}/week", value)
+    return number / _unit(name, value).seconds
 
 
 def format_duration(seconds: float, digits: int | None = None) -> str:
@@ -302,7 +319,8 @@ def format_rate(per_second: float, digits: int | None = None) -> str:
     """Write a rate: `40/day`; exact unless `digits` is given."""
     named = (("day", 86_400.0), ("h", 3600.0), ("min", 60.0), ("s", 1.0))
     if digits is not None:
-        name, length = next(((n, s) for n, s in named if per_second * s >= 1), named[0])
+        fits = ((name, length) for name, length in named if 1 <= per_second * length < 1000)
+        name, length = next(fits, named[0] if per_second * named[0][1] < 1 else named[-1])
         return f"{_rounded(per_second * length, digits)}/{name}"
     texts = (f"{_plain(round(per_second * length, 6))}/{name}" for name, length in named)
     exact = [text for text in texts if parse_rate(text) == per_second]

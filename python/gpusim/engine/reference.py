@@ -329,7 +329,7 @@ def simulate(
             integrals["waiting_jobs"] += waited
             integrals["waiting_gpus"] += waited * job.gpus
         if start >= 0:
-            ran = _overlap((start, min(end, horizon)), window)
+            ran = _overlap((start, end), window)
             integrals["running_jobs"] += ran
             integrals["allocated"] += ran * job.gpus
             sums[c]["gpu_ticks"] += ran * job.gpus

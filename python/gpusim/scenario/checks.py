@@ -1,7 +1,8 @@
 """What only the whole scenario can know: names, SLO scopes, windows, impossible gangs, the clock.
 
-The checks work on `Parts`, the pieces of a scenario that could be read, so that a file with a wrong field is told
-its other mistakes in the same run. Each check is one function that yields mistakes with paths from the root.
+The checks work on `Parts`, the pieces of a scenario that could be read, so that a file with a wrong field
+is told its other mistakes in the same run. Each check is one function that yields mistakes with paths from
+the root.
 """
 
 from __future__ import annotations
@@ -68,12 +69,16 @@ def _names(parts: Parts) -> Iterator[Mistake]:
         yield from _repeated(first, (part.path[:-1], part.name), part.name, part.path, "class of this tenant")
 
 
-def _repeated(first: dict[Any, Path], key: Any, name: str | None, path: Path, thing: str) -> Iterator[Mistake]:
+def _repeated(
+    first: dict[Any, Path], key: Any, name: str | None, path: Path, thing: str
+) -> Iterator[Mistake]:
     if name is None:
         return
     if key in first:
         remedy = f"rename one, for example {name}-2; the other is {dotted(first[key])}"
-        yield Mistake(f"another {thing} has this name", remedy, f"'{name}'", (*path, "name"), "duplicate-name")
+        yield Mistake(
+            f"another {thing} has this name", remedy, f"'{name}'", (*path, "name"), "duplicate-name"
+        )
     first.setdefault(key, path)
 
 
@@ -157,7 +162,11 @@ def _clock(parts: Parts) -> Iterator[Mistake]:
     if parts.study is not None and parts.study.horizon / tick >= MOST_TICKS:
         finest = format_duration(parts.study.horizon / MOST_TICKS, digits=2)
         yield Mistake(
-            "the tick is too fine for this horizon", f"write a tick above {finest}", format_duration(tick), ("tick",), "tick"
+            "the tick is too fine for this horizon",
+            f"write a tick above {finest}",
+            format_duration(tick),
+            ("tick",),
+            "tick",
         )
     for part in parts.classes:
         if part.model is None:
@@ -220,7 +229,7 @@ def salvage(data: Mapping[str, Any]) -> Parts:
 
 
 def _read(model: type[Model], raw: Any) -> Model | None:
-    """Read `raw`; leave keys that are wrong out and try once more, so that the right ones are still checked."""
+    """Read `raw`; if keys are wrong, try again without them, so that the right ones are still checked."""
     if isinstance(raw, model):
         return raw
     if not isinstance(raw, Mapping):

@@ -1,8 +1,8 @@
 """The field types of the scenario models: how each kind of value is read, bounded, written and described.
 
-A type here is `Annotated[python type, BeforeValidator(read), ...]`. In Python the value is plain (float seconds,
-fraction, int); in JSON mode (`to_dict`) it is the text a scenario file holds. A reader raises `Mistake` or
-`UnitError` with a remedy; bounds are checked by the reader too, so that every message is ours.
+A type here is `Annotated[python type, BeforeValidator(read), ...]`. In Python the value is plain (float
+seconds, fraction, int); in JSON mode (`to_dict`) it is the text a scenario file holds. A reader raises
+`Mistake` or `UnitError` with a remedy; bounds are checked by the reader too, so that every message is ours.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def _read_duration(value: object) -> float:
 def _read_positive_duration(value: object) -> float:
     seconds = parse_duration(value)
     if seconds <= 0:
-        raise Mistake("this duration must be longer than 0", "write for example 1h", show(value))
+        raise Mistake("this duration must be longer than 0", "write a duration above 0s", show(value))
     return seconds
 
 
@@ -60,22 +60,29 @@ def _read_probability(value: object) -> float:
 def _read_tolerance(value: object) -> float:
     share = parse_share(value)
     if not 0 < share <= 0.5:
-        remedy = f"write {share * 100:g}%" if share == 1 else "write for example 1%"
-        raise Mistake("the tolerance must be above 0 and at most 50%", remedy, show(value))
+        raise Mistake("the tolerance must be above 0 and at most 50%", "write for example 1%", show(value))
     return share
 
 
 def _read_uncertainty(value: object) -> float:
-    share = parse_share(value) if not isinstance(value, (int, float)) or isinstance(value, bool) else float(value)
+    share = (
+        parse_share(value) if not isinstance(value, (int, float)) or isinstance(value, bool) else float(value)
+    )
     if not 0 <= share <= 2:
-        raise Mistake("the demand uncertainty must lie between 0% and 200%", "write for example 20%", show(value))
+        raise Mistake(
+            "the demand uncertainty must lie between 0% and 200%", "write for example 20%", show(value)
+        )
     return share
 
 
 def _read_sigma(value: object) -> float:
     sigma = parse_number(value)
     if not 0 < sigma <= 5:
-        remedy = "write for example 1.6; for a spread of 0 use deterministic" if sigma <= 0 else "write for example 1.6"
+        remedy = (
+            "write for example 1.6; for a spread of 0 use deterministic"
+            if sigma <= 0
+            else "write for example 1.6"
+        )
         raise Mistake("sigma must be above 0 and at most 5", remedy, show(value))
     return sigma
 
@@ -83,7 +90,9 @@ def _read_sigma(value: object) -> float:
 def _read_load(value: object) -> float:
     load = parse_number(value)
     if load < 0:
-        raise Mistake("a load cannot be negative", "write the mean number of GPUs in use, 0 or more", show(value))
+        raise Mistake(
+            "a load cannot be negative", "write the mean number of GPUs in use, 0 or more", show(value)
+        )
     return load
 
 
@@ -106,17 +115,23 @@ def read_name(value: object) -> str:
     """Read the name of a scenario, tenant or class: letters, digits, `-` and `_`, at least one letter."""
     if isinstance(value, bool) or not isinstance(value, str):
         quoted = f'"{show(value)}"'
-        remedy = f"put quotes around it: {quoted}" if isinstance(value, bool) else "write a name such as training"
+        remedy = (
+            f"put quotes around it: {quoted}" if isinstance(value, bool) else "write a name such as training"
+        )
         raise Mistake("a name must be text", remedy, show(value))
     if not value.strip():
         raise Mistake("a name is empty", "write a name such as training", show(value))
     plain = re.sub(r"[^\w-]+", "-", value.strip()).strip("-")
     if not re.fullmatch(r"[\w-]+", value) or value.startswith("-"):
-        raise Mistake("a name may hold letters, digits, '-' and '_' only", f"write {plain or 'training'}", show(value))
+        raise Mistake(
+            "a name may hold letters, digits, '-' and '_' only", f"write {plain or 'training'}", show(value)
+        )
     if not re.search(r"[^\W\d_]", value):
         raise Mistake("a name needs at least one letter", f"write for example class-{plain}", show(value))
     if value.lower() in RESERVED_NAMES:
-        raise Mistake(f"the name '{value}' has a meaning of its own in an SLO", f"write {value}-1", show(value))
+        raise Mistake(
+            f"the name '{value}' has a meaning of its own in an SLO", f"write {value}-1", show(value)
+        )
     if len(value) > 100:
         raise Mistake("a name has more than 100 characters", f"write {value[:20]}", show(value))
     return value
@@ -132,7 +147,15 @@ def _read_text(value: object) -> str:
 def _read_switch(value: object) -> bool:
     if isinstance(value, bool):
         return value
-    meant = {"yes": "true", "on": "true", "y": "true", "no": "false", "off": "false", "n": "false", "1": "true"}
+    meant = {
+        "yes": "true",
+        "on": "true",
+        "y": "true",
+        "no": "false",
+        "off": "false",
+        "n": "false",
+        "1": "true",
+    }
     known = meant.get(str(value).lower())
     raise Mistake("not a switch", f"write {known}" if known else "write true or false", show(value))
 
@@ -162,7 +185,9 @@ def _read_backfill(value: object) -> int | str:
         if value.lower() == "easy":
             raise Mistake("backfill is named by its depth", "write 1 (EASY: one reservation)", show(value))
         if value.lower() == "conservative":
-            raise Mistake("backfill is named by its depth", "write all (a reservation for every job)", show(value))
+            raise Mistake(
+                "backfill is named by its depth", "write all (a reservation for every job)", show(value)
+            )
         return choice("none", "skip", "all")(value)
     depth = parse_count(value)
     if depth < 1:
@@ -183,15 +208,13 @@ def _read_cool_down(value: object) -> float | str:
     return parse_duration(value)
 
 
-_DURATION_SCHEMA = WithJsonSchema(
-    {
-        "anyOf": [{"type": "string", "pattern": r"^(\s*[0-9._]+\s*[A-Za-z]+\s*)+$"}, {"const": 0}],
-        "examples": ["90s", "15min", "36h", "7d", "4w"],
-    }
-)
+_DURATION: dict[str, Any] = {"type": "string", "pattern": r"^(\s*[0-9._]+\s*[A-Za-z]+\s*)+$"}
+_DURATION_SCHEMA = WithJsonSchema({"anyOf": [_DURATION, {"const": 0}]})
+_OPTIONAL_DURATION_SCHEMA = WithJsonSchema({"anyOf": [_DURATION, {"const": 0}, {"type": "null"}]})
 _SHARE_SCHEMA = WithJsonSchema({"type": ["string", "number"], "examples": ["95%", 0.95]})
-_RATE_SCHEMA = WithJsonSchema({"type": "string", "examples": ["40/day", "2.5/h", "3/min"]})
-_NUMBER_SCHEMA = WithJsonSchema({"type": ["number", "string"], "examples": [1.6]})
+_RATE_SCHEMA = WithJsonSchema({"type": ["string", "null"], "examples": ["40/day", "2.5/h", "3/min"]})
+_NUMBER_SCHEMA = WithJsonSchema({"type": ["number", "string"]})
+_OPTIONAL_NUMBER_SCHEMA = WithJsonSchema({"type": ["number", "string", "null"]})
 _AS_DURATION = PlainSerializer(format_duration, return_type=str, when_used="json-unless-none")
 _AS_SHARE = PlainSerializer(format_share, return_type=str, when_used="json-unless-none")
 _AS_RATE = PlainSerializer(format_rate, return_type=str, when_used="json-unless-none")
@@ -212,10 +235,13 @@ _waiting = _whole(0, 2**62, "the number of waiting jobs", "write 0 or more, or n
 Duration = Annotated[float, BeforeValidator(_read_duration), _AS_DURATION, _DURATION_SCHEMA]
 PositiveDuration = Annotated[float, BeforeValidator(_read_positive_duration), _AS_DURATION, _DURATION_SCHEMA]
 OptionalDuration = Annotated[
-    float | None, BeforeValidator(_read_optional(_read_duration)), _AS_DURATION, _DURATION_SCHEMA
+    float | None, BeforeValidator(_read_optional(_read_duration)), _AS_DURATION, _OPTIONAL_DURATION_SCHEMA
 ]
 OptionalPositiveDuration = Annotated[
-    float | None, BeforeValidator(_read_optional(_read_positive_duration)), _AS_DURATION, _DURATION_SCHEMA
+    float | None,
+    BeforeValidator(_read_optional(_read_positive_duration)),
+    _AS_DURATION,
+    _OPTIONAL_DURATION_SCHEMA,
 ]
 Share = Annotated[float, BeforeValidator(_read_share), _AS_SHARE, _SHARE_SCHEMA]
 Probability = Annotated[float, BeforeValidator(_read_probability), _AS_SHARE, _SHARE_SCHEMA]
@@ -223,7 +249,7 @@ Tolerance = Annotated[float, BeforeValidator(_read_tolerance), _AS_SHARE, _SHARE
 Uncertainty = Annotated[float, BeforeValidator(_read_uncertainty), _AS_SHARE, _SHARE_SCHEMA]
 Sigma = Annotated[float, BeforeValidator(_read_sigma), _NUMBER_SCHEMA]
 OptionalRate = Annotated[float | None, BeforeValidator(_read_optional(parse_rate)), _AS_RATE, _RATE_SCHEMA]
-OptionalLoad = Annotated[float | None, BeforeValidator(_read_optional(_read_load)), _NUMBER_SCHEMA]
+OptionalLoad = Annotated[float | None, BeforeValidator(_read_optional(_read_load)), _OPTIONAL_NUMBER_SCHEMA]
 Gpus = Annotated[int, BeforeValidator(_gpus), _whole_schema(1)]
 OptionalGpus = Annotated[int | None, BeforeValidator(_read_optional(_gpus)), _whole_schema(1, nullable=True)]
 OptionalWaiting = Annotated[
@@ -243,12 +269,12 @@ Name = Annotated[str, BeforeValidator(read_name), WithJsonSchema({"type": "strin
 Text = Annotated[str, BeforeValidator(_read_text)]
 Switch = Annotated[bool, BeforeValidator(_read_switch)]
 Backfill = Annotated[
-    int | Literal['none', 'skip', 'all'],
+    int | Literal["none", "skip", "all"],
     BeforeValidator(_read_backfill),
     WithJsonSchema({"anyOf": [{"type": "integer", "minimum": 1}, {"enum": ["none", "skip", "all"]}]}),
 ]
 CoolDown = Annotated[
-    float | Literal['auto'],
+    float | Literal["auto"],
     BeforeValidator(_read_cool_down),
     PlainSerializer(_auto_or_duration, return_type=str, when_used="json"),
     WithJsonSchema({"type": "string", "examples": ["auto", "12h"]}),

@@ -1,7 +1,7 @@
 """Pydantic's list of errors -> our mistakes, in the reader's words.
 
-Our own validators already speak in `Mistake`s; what is left are pydantic's structural errors: an unknown key, a
-missing key, something that is no mapping or no list.
+Our own validators already speak in `Mistake`s; what is left are pydantic's structural errors: an unknown
+key, a missing key, something that is no mapping or no list.
 """
 
 from __future__ import annotations
@@ -22,41 +22,83 @@ from gpusim.units import show
 def findings(error: ValidationError, data: Any, root: type[BaseModel]) -> list[Mistake]:
     """Return the mistakes that a failed validation of `data` as a `root` model holds."""
     mistakes: list[Mistake] = []
+    meant: set[Path] = set()  # missing keys that an unknown key beside them was meant to be
     for item in error.errors(include_url=False):
-        path = tuple(item["loc"])
+        path, found = _path_in(data, item["loc"]), item["input"]
         cause = item.get("ctx", {}).get("error")
         if isinstance(cause, ValueError):
-            mistakes += [mistake.under(path) for mistake in mistakes_of(cause)]
-        else:
-            mistakes.append(_structural(item["type"], item["msg"], path, item["input"], data, root))
-    return mistakes
+            if found is None and path:
+                mistakes.append(_empty(path, root))
+            else:
+                mistakes += [mistake.under(path) for mistake in mistakes_of(cause)]
+        elif item["type"] in ("extra_forbidden", "invalid_key"):
+            mistakes.append(_unknown_key(path, data, root))
+            near = _nearest(path, root)
+            meant |= {(*path[:-1], near)} if near else set()
+        elif item["type"] != "too_short" or not found:  # pydantic counts only the entries that are right
+            mistakes.append(_structural(item["type"], item["msg"], path, found, root))
+    return [mistake for mistake in mistakes if not (mistake.code == "missing-key" and mistake.path in meant)]
 
 
-def _structural(kind: str, text: str, path: Path, found: Any, data: Any, root: type[BaseModel]) -> Mistake:
+def _path_in(data: Any, loc: tuple[int | str, ...]) -> Path:
+    """Return a location with the keys of mappings as text, also where they are numbers."""
+    path: Path = ()
+    for part in loc:
+        path = (*path, part if isinstance(_at(data, path), (list, tuple)) else str(part))
+    return path
+
+
+def _empty(path: Path, root: type[BaseModel]) -> Mistake:
+    info = fields_at(path[:-1], root).get(str(path[-1]))
+    example = (
+        f"write for example {path[-1]}: {_example(info)}"
+        if info is not None and info.examples
+        else "write a value"
+    )
+    remedy = example if info is None or info.is_required() else f"{example}, or remove the key"
+    return Mistake(f"'{path[-1]}' is empty", remedy, "", path, "empty", at_key=True)
+
+
+def _structural(kind: str, text: str, path: Path, found: Any, root: type[BaseModel]) -> Mistake:
     key = str(path[-1]) if path else ""
-    if kind in ("extra_forbidden", "invalid_key"):
-        return _unknown_key(key, path, data, root)
+    info = fields_at(path[:-1], root).get(key)
     if kind == "missing":
-        info = fields_at(path[:-1], root).get(key)
-        missing = f"add '{key}: {_example(info)}'" if info is not None else f"add '{key}'"
-        return Mistake(f"'{key}' is missing", missing, "", path, "missing-key")
+        remedy = f"add '{key}:'; see an example: gpusim new quickstart center.yaml"
+        if info is not None and info.examples:
+            remedy = f"add '{key}: {_example(info)}'"
+        return Mistake(f"'{key}' is missing", remedy, "", path, "missing-key")
+    if found is None:
+        return _empty(path, root)
     if kind in ("model_type", "model_attributes_type", "dict_type"):
-        return Mistake("keys are missing here", _mapping_remedy(path, found, root), show(found), path, "type")
+        return Mistake(
+            f"'{key}' must hold keys", _mapping_remedy(path, found, root), show(found), path, "type"
+        )
     if kind in ("tuple_type", "list_type"):
         return Mistake(f"'{key}' must be a list", "begin each entry with '- '", show(found), path, "type")
     if kind == "too_short":
-        return Mistake(f"'{key}' is empty", "write at least one entry, or start from an example", "", path, "empty")
+        return Mistake(
+            f"'{key}' is empty", "write at least one entry, or start from an example", "", path, "empty"
+        )
     return Mistake(text[:1].lower() + text[1:], "see the reference of this key", show(found), path, "type")
 
 
-def _unknown_key(key: str, path: Path, data: Any, root: type[BaseModel]) -> Mistake:
-    allowed = list(fields_at(path[:-1], root))
-    parent = _at(data, path[:-1])
-    near = did_you_mean(key, allowed)
-    homes = _homes(key, root)
-    if near:
+def _nearest(path: Path, root: type[BaseModel]) -> str | None:
+    return did_you_mean(str(path[-1]), fields_at(path[:-1], root))
+
+
+def _unknown_key(path: Path, data: Any, root: type[BaseModel]) -> Mistake:
+    key, allowed, parent = str(path[-1]), list(fields_at(path[:-1], root)), _at(data, path[:-1])
+    near, homes = _nearest(path, root), _homes(key, root)
+    word, colon, rest = key.partition(":")
+    if colon and word in allowed:
+        remedy = f"write a blank after the colon: {word}: {rest}"
+    elif key.isdigit():
+        remedy = (
+            f"inside braces a comma begins a new key; write numbers without it. Allowed: {', '.join(allowed)}"
+        )
+    elif near:
         taken = isinstance(parent, Mapping) and near in parent
-        remedy = f"did you mean '{near}'?" + (" it is here already" if taken else "")
+        remedy = f"did you mean '{near}'?" + (" It is here already" if taken else "")
     elif homes:
         remedy = f"move it under {homes[0]}"
     else:
@@ -66,10 +108,16 @@ def _unknown_key(key: str, path: Path, data: Any, root: type[BaseModel]) -> Mist
 
 def _mapping_remedy(path: Path, found: Any, root: type[BaseModel]) -> str:
     fields = fields_at(path, root)
+    info = fields_at(path[:-1], root).get(str(path[-1])) if path else None
     if isinstance(found, str) and ":" in found:
         return "write a blank after each colon"
     listed = ", ".join(fields)
-    return f"remove the '-'; allowed keys: {listed}" if isinstance(found, list) else f"allowed keys: {listed}"
+    if isinstance(found, list):
+        return f"remove the '-'; allowed keys: {listed}"
+    example = (
+        f"write for example {path[-1]}: {_example(info)}; " if info is not None and info.examples else ""
+    )
+    return f"{example}allowed keys: {listed}"
 
 
 def _example(info: FieldInfo) -> Any:
@@ -104,7 +152,7 @@ def _fields(model: type[BaseModel] | None) -> dict[str, FieldInfo]:
 
 
 def _model_in(annotation: Any) -> type[BaseModel] | None:
-    """Return the model inside `Model`, `Model | None` or `tuple[Model, ...]`, if its keys are those of the file."""
+    """Return the model inside `Model`, `Model | None` or `tuple[Model, ...]` whose keys a file writes."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return annotation if annotation.__name__ not in ("JobLimit", "Slo") else None
     for inner in typing.get_args(annotation):

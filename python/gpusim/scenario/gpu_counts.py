@@ -53,7 +53,9 @@ class GpuCounts(Mapping[int, float]):
     @property
     def mean(self) -> float:
         """Mean number of GPUs of a job."""
-        return math.fsum(gpus * share for gpus, share in self._pairs) / math.fsum(share for _, share in self._pairs)
+        return math.fsum(gpus * share for gpus, share in self._pairs) / math.fsum(
+            share for _, share in self._pairs
+        )
 
     @property
     def largest(self) -> int:
@@ -89,12 +91,16 @@ def read_gpu_counts(value: object) -> GpuCounts:
         try:
             share = parse_share(given)
             if not 0 < share <= 1:
-                raise Mistake("a share must be above 0 and at most 100%", "write for example 25%", show(given))
+                raise Mistake(
+                    "a share must be above 0 and at most 100%", "write for example 25%", show(given)
+                )
         except ValueError as error:
             mistakes += [mistake.under(path) for mistake in mistakes_of(error)]
             continue
         if gpus in shares:
-            mistakes.append(Mistake(f"{gpus} GPUs stand here twice", "add the two shares up", path=path, at_key=True))
+            mistakes.append(
+                Mistake(f"{gpus} GPUs stand here twice", "add the two shares up", path=path, at_key=True)
+            )
         shares[gpus] = share
     raise_all(mistakes)
     total = math.fsum(shares.values())
@@ -135,7 +141,11 @@ GpuCountsField = Annotated[
         {
             "anyOf": [
                 {"type": "integer", "minimum": 1},
-                {"type": "object", "additionalProperties": {"type": ["string", "number"]}, "minProperties": 1},
+                {
+                    "type": "object",
+                    "additionalProperties": {"type": ["string", "number"]},
+                    "minProperties": 1,
+                },
             ],
             "examples": [8, {"8": "60%", "16": "40%"}],
         }

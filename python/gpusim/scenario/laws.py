@@ -1,10 +1,11 @@
 """Run-time laws, and the means that follow from them in closed form.
 
-A run time is X, or min(X, max) when a `max` is given: long jobs are cut at `max`, not drawn again. A job whose
-request is shorter than its run time is killed at the request, so what a job *uses* is min(X, max, limit).
-Means are exact up to the rounding of the engine's clock (at most half a tick a job).
+A run time is X, or min(X, max) when a `max` is given: long jobs are cut at `max`, not drawn again. A job
+whose request is shorter than its run time is killed at the request, so what a job *uses* is min(X, max,
+limit). Means are exact up to the rounding of the engine's clock (at most half a tick a job).
 
-    lognormal     E min(X, m) = e^(mu + s^2/2) Phi((ln m - mu - s^2)/s) + m (1 - Phi((ln m - mu)/s)),  mu = ln median
+    lognormal     E min(X, m) = e^(mu + s^2/2) Phi((ln m - mu - s^2)/s) + m (1 - Phi((ln m - mu)/s)),
+                  mu = ln median, s = sigma
     exponential   E min(X, m) = mean (1 - e^(-m/mean))
     deterministic E min(X, m) = min(X, m)
 """
@@ -37,8 +38,8 @@ class Lognormal(Frozen):
         description="half of the jobs run shorter than this", json_schema_extra={"unit": "s"}, examples=["2h"]
     )
     sigma: Sigma = Field(
-        description="standard deviation of the natural logarithm of the run time; one in six jobs runs longer than "
-        "median x e^sigma",
+        description="standard deviation of the natural logarithm of the run time; one in six jobs runs "
+        "longer than median x e^sigma",
         json_schema_extra={"unit": "1"},
         examples=[1.6],
     )
@@ -88,7 +89,10 @@ class Exponential(Frozen):
     """Run times without memory; the textbook queue."""
 
     mean_time: PositiveDuration = Field(
-        alias="mean", description="mean run time before the cut at max", json_schema_extra={"unit": "s"}, examples=["1h"]
+        alias="mean",
+        description="mean run time before the cut at max",
+        json_schema_extra={"unit": "s"},
+        examples=["1h"],
     )
     max: OptionalPositiveDuration = Field(
         None,
@@ -123,14 +127,21 @@ class RunTime(Frozen):
     lognormal: Lognormal | None = Field(
         None, description="median, sigma and optional max", examples=["{median: 2h, sigma: 1.6, max: 72h}"]
     )
-    exponential: Exponential | None = Field(None, description="mean and optional max", examples=["{mean: 1h}"])
+    exponential: Exponential | None = Field(
+        None, description="mean and optional max", examples=["{mean: 1h}"]
+    )
     deterministic: OptionalPositiveDuration = Field(
         None, description="every job runs exactly this long", json_schema_extra={"unit": "s"}, examples=["2h"]
     )
 
     @model_validator(mode="after")
     def _exactly_one(self) -> RunTime:
-        one_of(self, ("lognormal", "exponential", "deterministic"), "run_time law", "lognormal: {median: 2h, sigma: 1.6}")
+        one_of(
+            self,
+            ("lognormal", "exponential", "deterministic"),
+            "run_time law",
+            "lognormal: {median: 2h, sigma: 1.6}",
+        )
         return self
 
     @property
@@ -175,6 +186,10 @@ def one_of(model: BaseModel, names: tuple[str, ...], thing: str, example: str) -
         return
     if given:
         raise Mistake(
-            f"more than one {thing}", f"keep one of {' and '.join(given)}", " and ".join(given), (given[1],), at_key=True
+            f"more than one {thing}",
+            f"keep one of {' and '.join(given)}",
+            " and ".join(given),
+            (given[1],),
+            at_key=True,
         )
     raise Mistake(f"no {thing}", f"write for example {{{example}}}; allowed: {', '.join(names)}")

@@ -1,7 +1,7 @@
 """What is wrong at a path inside a scenario, before anybody knows which line that is.
 
-Validators raise `Mistake` (one) or `Mistakes` (several); both are `ValueError`, so that pydantic collects them.
-`Places` (reader.py) turns a mistake into a `gpusim.errors.Problem` with file, line and column.
+Validators raise `Mistake` (one) or `Mistakes` (several); both are `ValueError`, so that pydantic collects
+them. `Places` (reader.py) turns a mistake into a `gpusim.errors.Problem` with file, line and column.
 
 A path is a tuple of keys (str, also for GPU counts: '8') and list positions (int):
 `('tenants', 0, 'classes', 1, 'gpus', '8')`.

@@ -1,9 +1,9 @@
 """The models a scenario is made of: job classes, tenants, center, policy and study.
 
-They mirror the file: a key of the file is a field here, with its description and unit, and these fields are also the
-JSON schema. In Python durations are float seconds, shares fractions, rates 1/s. Everything is frozen.
-What only the whole can know (names, windows, impossible gangs) is checked in checks.py; `Scenario` itself is in
-scenario.py.
+They mirror the file: a key of the file is a field here, with its description and unit, and these fields are
+also the JSON schema. In Python durations are float seconds, shares fractions, rates 1/s. Everything is
+frozen. What only the whole can know (names, windows, impossible gangs) is checked in checks.py; `Scenario`
+itself is in scenario.py.
 """
 
 from __future__ import annotations
@@ -46,7 +46,10 @@ class Arrivals(Frozen):
     """How often jobs of a class arrive (a Poisson process): exactly one of rate and load."""
 
     rate: OptionalRate = Field(
-        None, description="mean number of jobs submitted per time", json_schema_extra={"unit": "1/s"}, examples=["40/day"]
+        None,
+        description="mean number of jobs submitted per time",
+        json_schema_extra={"unit": "1/s"},
+        examples=["40/day"],
     )
     load: OptionalLoad = Field(
         None,
@@ -67,8 +70,8 @@ class JobLimit(Frozen):
     Attributes
     ----------
     mode : str
-        ``exact``: the request equals the run time. ``fixed``: every job asks for `fixed`; longer jobs are killed.
-        ``factor``: run time x a uniform draw from `factor`, new for each job.
+        ``exact``: the request equals the run time. ``fixed``: every job asks for `fixed`; longer jobs are
+        killed. ``factor``: run time x a uniform draw from `factor`, new for each job.
     fixed : float or None
         The request [s].
     factor : tuple of two floats or None
@@ -109,7 +112,9 @@ def _read_factor(value: Mapping[Any, Any]) -> tuple[float, float]:
     wrong = [str(key) for key in value if key != "factor"]
     if wrong or "factor" not in value:
         path = (wrong[0],) if wrong else ()
-        raise Mistake("unknown limit", _LIMIT_FORM, show(wrong[0] if wrong else value), path, "unknown-key", bool(wrong))
+        raise Mistake(
+            "unknown limit", _LIMIT_FORM, show(wrong[0] if wrong else value), path, "unknown-key", bool(wrong)
+        )
     given = value["factor"]
     if not isinstance(given, (list, tuple)) or len(given) != 2:
         raise Mistake("factor needs two numbers, least and largest", "write [1, 4]", show(given), ("factor",))
@@ -120,7 +125,11 @@ def _read_factor(value: Mapping[Any, Any]) -> tuple[float, float]:
     if not 0 < low <= high <= LARGEST_FACTOR:
         what = f"factors must rise and lie above 0 and at most {LARGEST_FACTOR:g}"
         fixed = sorted((low, high))
-        remedy = f"write [{fixed[0]:g}, {fixed[1]:g}]" if 0 < fixed[0] and fixed[1] <= LARGEST_FACTOR else "write [1, 4]"
+        remedy = (
+            f"write [{fixed[0]:g}, {fixed[1]:g}]"
+            if fixed[0] > 0 and fixed[1] <= LARGEST_FACTOR
+            else "write [1, 4]"
+        )
         raise Mistake(what, remedy, f"[{low:g}, {high:g}]", ("factor",))
     return low, high
 
@@ -161,7 +170,7 @@ class JobClass(Frozen):
     name: Name = Field(description="name of the class, unique in its tenant", examples=["training"])
     arrivals: Arrivals = Field(description="how often jobs arrive", examples=["{rate: 40/day}"])
     gpus: GpuCountsField = Field(
-        description="GPUs of a job (a gang: all start together): one count, or counts with their shares of the jobs",
+        description="GPUs of a job, all starting together: one count, or counts with their share of the jobs",
         json_schema_extra={"unit": "GPUs"},
         examples=[8, "{8: 60%, 16: 40%}"],
     )
@@ -170,10 +179,12 @@ class JobClass(Frozen):
     )
     limit: LimitField = Field(
         JobLimit(),
-        description="how long jobs ask for: exact, a fixed duration that kills longer jobs, or {factor: [low, high]}",
+        description="how long jobs ask for: exact, a duration (longer jobs are killed), or {factor: [1, 4]}",
         json_schema_extra={"unit": "s"},
     )
-    priority: Priority = Field(0, description="priority tier; larger goes first", json_schema_extra={"unit": "1"})
+    priority: Priority = Field(
+        0, description="priority tier; larger goes first", json_schema_extra={"unit": "1"}
+    )
     patience: OptionalDuration = Field(
         None,
         description="a job leaves the queue after waiting so long (default: never)",
@@ -217,7 +228,7 @@ class JobClass(Frozen):
 
 
 def _mean_kept(low: float, high: float) -> float:
-    """E min(1, U) for U uniform on [low, high]: the share of a run that a request of U x run time lets happen."""
+    """E min(1, U), U uniform on [low, high]: the share of a run that a request of U x run time allows."""
     if low >= 1:
         return 1.0
     if high <= 1:
@@ -256,11 +267,13 @@ class Policy(Frozen):
     """How the scheduler chooses among waiting jobs."""
 
     order: Order = Field("fifo", description="order inside a priority tier: fifo = first come, first served")
-    tiers: Switch = Field(True, description="true: jobs of a larger priority go first; false: priorities are ignored")
+    tiers: Switch = Field(
+        True, description="true: jobs of a larger priority go first; false: priorities are ignored"
+    )
     backfill: Backfill = Field(
         1,
-        description="who may overtake a blocked job: none = nobody; K = jobs that delay none of the first K blocked "
-        "ones (1 is EASY); all = jobs that delay nobody before them; skip = whoever fits",
+        description="who may overtake a blocked job: none = nobody; K = jobs that delay none of the first K "
+        "blocked ones (1 is EASY); all = jobs that delay nobody before them; skip = whoever fits",
         json_schema_extra={"unit": "reservations"},
     )
     max_waiting: OptionalWaiting = Field(
@@ -286,14 +299,14 @@ class Study(Frozen):
     )
     cool_down: CoolDown = Field(
         "auto",
-        description="jobs submitted in the last part of the horizon are not counted, so that counted jobs are decided; "
-        "auto = the largest SLO limit",
+        description="jobs submitted in the last part of the horizon are not counted, so that counted jobs "
+        "are decided; auto = the largest SLO limit",
         json_schema_extra={"unit": "s"},
         examples=["auto", "12h"],
     )
     attainment: Probability = Field(
         0.95,
-        description="probability, asked of the center, that all SLOs are met in a period such as the counted one",
+        description="probability, asked of the center, that a period like the counted one meets all SLOs",
         json_schema_extra={"unit": "1"},
     )
     confidence: Probability = Field(
@@ -315,7 +328,7 @@ class Study(Frozen):
     )
     demand_uncertainty: Uncertainty = Field(
         0.0,
-        description="sigma of one lognormal factor (median 1) on all arrival rates, drawn once per replication",
+        description="sigma of one lognormal factor (median 1) on all arrival rates, one for each replication",
         json_schema_extra={"unit": "1"},
         examples=["20%"],
     )

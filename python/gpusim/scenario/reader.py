@@ -1,12 +1,13 @@
 """YAML text -> plain data, and the line of every value.
 
-Built on PyYAML's events (a safe parser: no tag ever makes an object), not on its constructor, because the scenario
-format keeps text as text where YAML 1.1 plays tricks: `no`, `on` and `yes` stay words, `1:30` and `2026-01-01` stay
-text, `010` is no octal number. Bare `true`/`false`, `null`/`~`, decimal integers and decimals keep their YAML meaning.
+Built on PyYAML's events (a safe parser: no tag ever makes an object), not on its constructor, because the
+scenario format keeps text as text where YAML 1.1 plays tricks: `no`, `on` and `yes` stay words, `1:30` and
+`2026-01-01` stay text, `010` is no octal number. Bare `true`/`false`, `null`/`~`, decimal integers and
+decimals keep their YAML meaning.
 
-Not part of the format, and refused with a remedy: anchors, aliases and merge keys, tags, several documents, nesting
-deeper than `DEEPEST`, files above `LARGEST_FILE` bytes, anything but UTF-8. A syntax error stops the reading; all
-other problems are collected. Cost: linear in the text, no recursion.
+Not part of the format, and refused with a remedy: anchors, aliases and merge keys, tags, several documents,
+nesting deeper than `DEEPEST`, files above `LARGEST_FILE` bytes, anything but UTF-8. A syntax error stops
+the reading; all other problems are collected. Cost: linear in the text, no recursion.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ class Places:
     overrides: dict[Path, str] = field(default_factory=dict)  # 'study.seed=x' by path
 
     def where(self, path: Path, at_key: bool = False) -> str:
-        """Return the place of `path`, or of the nearest thing around it that has one, as a `Problem` shows it."""
+        """Return the place of `path`, or of the nearest thing around it, as a `Problem` shows it."""
         for length in range(len(path), -1, -1):
             if path[:length] in self.overrides:
                 return f"--set {self.overrides[path[:length]]}"
@@ -102,7 +103,8 @@ def read_document(text: str | bytes, source: str) -> Document:
         raise ScenarioError(_syntax_problem(error, source)) from None
     except yaml.reader.ReaderError as error:
         line = decoded.count("\n", 0, error.position) + 1
-        what = f"a control character (#x{ord(str(error.character)):04x}) in the text"
+        code = ord(error.character) if isinstance(error.character, str) else int(error.character)
+        what = f"a control character (#x{code:04x}) in the text"
         raise _stop(source, line, what, "remove it; is this really a text file?", "not-text") from None
     problems = builder.problems
     if not problems and not isinstance(builder.root, dict):
@@ -184,7 +186,7 @@ class _Builder:
             return
         key = value if isinstance(value, int) and not isinstance(value, bool) else event.value
         path = (*top.path, str(key))
-        mark = event.start_mark
+        line, column = _at(event)
         if event.style is None and key == "<<":
             remedy = "write the keys out in each place"
             self._problem(event, top.path, "merge keys are not part of scenario files", remedy, "alias")
@@ -192,15 +194,17 @@ class _Builder:
             first = self.places.keys[path][0]
             remedy = f"keep one; the first stands in line {first}"
             self._problem(event, path, f"the key '{key}' stands here twice", remedy, "duplicate-key")
-        self.places.keys.setdefault(path, (mark.line + 1, mark.column + 1))
+        self.places.keys.setdefault(path, (line, column))
         top.key, top.has_key = key, True
 
     def _open(self, event: yaml.NodeEvent) -> None:
         self._refuse_marks(event)
         if len(self.stack) >= DEEPEST:
-            line = event.start_mark.line + 1
+            line, _ = _at(event)
             what = f"nested deeper than {DEEPEST} levels"
-            raise _stop(self.places.source, line, what, "a scenario needs about 8; close the brackets", "too-deep")
+            raise _stop(
+                self.places.source, line, what, "a scenario needs about 8; close the brackets", "too-deep"
+            )
         content: dict[Any, Any] | list[Any] = [] if isinstance(event, yaml.SequenceStartEvent) else {}
         top = self.stack[-1] if self.stack else None
         if top is not None and isinstance(top.content, dict) and not top.has_key:
@@ -229,7 +233,7 @@ class _Builder:
                 path = (*top.path, str(top.key))
                 top.content.setdefault(top.key, value)
                 top.has_key = False
-        self.places.values.setdefault(path, (event.start_mark.line + 1, event.start_mark.column + 1))
+        self.places.values.setdefault(path, _at(event))
         return path
 
     def _refuse_reuse(self, event: yaml.AliasEvent) -> None:
@@ -242,12 +246,20 @@ class _Builder:
             what = f"the anchor '&{anchor}' (anchors are not part of scenario files)"
             self._problem(event, (), what, "remove it; a text that begins with & needs quotes", "alias")
         if tag and tag != "!":
-            what = f"the tag '{tag.replace('tag:yaml.org,2002:', '!!')}' (tags are not part of scenario files)"
+            what = (
+                f"the tag '{tag.replace('tag:yaml.org,2002:', '!!')}' (tags are not part of scenario files)"
+            )
             self._problem(event, (), what, "remove it; a text that begins with ! needs quotes", "tag")
 
     def _problem(self, event: yaml.Event, path: Path, what: str, remedy: str, code: str) -> None:
-        place = _place(self.places.source, event.start_mark.line + 1, event.start_mark.column + 1)
+        place = _place(self.places.source, *_at(event))
         self.problems.append(Problem(f"{place} {dotted(path)}".rstrip(), what, remedy, f"scenario/{code}"))
+
+
+def _at(event: yaml.Event) -> tuple[int, int]:
+    """Line and column of an event, from 1."""
+    mark = event.start_mark
+    return (mark.line + 1, mark.column + 1) if mark is not None else (1, 1)
 
 
 def _place(source: str, line: int, column: int) -> str:
@@ -266,12 +278,14 @@ def _decode(text: str | bytes, source: str) -> str:
         if text[:2] in (b"\xff\xfe", b"\xfe\xff"):
             raise _stop(source, 1, "the file is UTF-16", "save it as UTF-8", "not-utf8")
         if b"\0" in text:
-            raise _stop(source, 1, "the file is not text (it holds zero bytes)", "give a YAML file", "not-text")
+            raise _stop(
+                source, 1, "the file is not text (it holds zero bytes)", "give a YAML file", "not-text"
+            )
         try:
             text = text.decode("utf-8")
         except UnicodeDecodeError as error:
-            line = text.count(b"\n", 0, error.start) + 1
-            what = f"not UTF-8 text (byte 0x{text[error.start]:02x})"
+            line = error.object.count(b"\n", 0, error.start) + 1
+            what = f"not UTF-8 text (byte 0x{error.object[error.start]:02x})"
             raise _stop(source, line, what, "save the file as UTF-8", "not-utf8") from None
     text = text.removeprefix("\ufeff")
     if not re.search(r"^\s*[^\s#]", text, re.MULTILINE):
@@ -289,7 +303,10 @@ def _refuse_tabs(text: str, source: str) -> None:
 
 
 _SYNTAX_REMEDIES = (
-    ("mapping values are not allowed", "put text with a colon in quotes, or check the indentation of this line"),
+    (
+        "mapping values are not allowed",
+        "put text with a colon in quotes, or check the indentation of this line",
+    ),
     ("could not find expected ':'", "write 'key: value', with a blank after the colon"),
     ("expected ',' or", "close the bracket, or put a comma between the entries"),
     ("expected <block end>", "align this line with its neighbours (same number of blanks)"),
@@ -303,7 +320,10 @@ def _syntax_problem(error: yaml.MarkedYAMLError, source: str) -> Problem:
     mark = error.problem_mark or error.context_mark
     line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
     text = error.problem or "not YAML"
-    remedy = next((remedy for start, remedy in _SYNTAX_REMEDIES if start in text), "check this line and the one before it")
+    remedy = next(
+        (remedy for start, remedy in _SYNTAX_REMEDIES if start in text),
+        "check this line and the one before it",
+    )
     what = f"not YAML: {text}"
     if error.context and error.context_mark is not None and error.context_mark.line + 1 != line:
         what += f" ({error.context} that begins in line {error.context_mark.line + 1})"
@@ -313,4 +333,6 @@ def _syntax_problem(error: yaml.MarkedYAMLError, source: str) -> Problem:
 def _top_level(root: Any, source: str) -> Problem:
     kind = "a list" if isinstance(root, list) else "nothing" if root is None else "one text"
     remedy = "write 'key: value' lines; start from an example: gpusim new quickstart center.yaml"
-    return Problem(_place(source, 1, 1), f"the file holds {kind}, not a scenario", remedy, "scenario/top-level")
+    return Problem(
+        _place(source, 1, 1), f"the file holds {kind}, not a scenario", remedy, "scenario/top-level"
+    )

@@ -2,15 +2,16 @@
 
     wait <= LIMIT for SHARE of SCOPE jobs            wait <= 4h for 90% of training jobs
 
-wait = start - submit. Of the counted jobs in the scope, at least SHARE must start within LIMIT; a job that was
-refused, left the queue or was killed before it started has not (R38 in the model's rules).
+wait = start - submit. Of the counted jobs in the scope, at least SHARE must start within LIMIT; a job that
+was refused, left the queue or was killed before it started has not (R38 in the model's rules).
 
-SCOPE is a class (`training`), a tenant (`university`: all its classes), `tenant/class`, or `all`. Where a bare name
-could mean two things the sentence is refused; `tenant/all` and `all/class` say which is meant.
+SCOPE is a class (`training`), a tenant (`university`: all its classes), `tenant/class`, or `all`. Where a
+bare name could mean two things the sentence is refused; `tenant/all` and `all/class` say which is meant.
 """
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -90,11 +91,15 @@ def parse_slo(value: object) -> Slo:
     if metric != "wait":
         later = " (other metrics are not built yet)" if metric in _LATER_METRICS else ""
         sentence = nearest_sentence(value)
-        raise Mistake(f"unknown metric '{metric}'{later}", f"write {sentence}", show(value), code="slo-metric")
+        raise Mistake(
+            f"unknown metric '{metric}'{later}", f"write {sentence}", show(value), code="slo-metric"
+        )
     try:
         limit = parse_duration(match["limit"])
     except UnitError as error:
-        raise Mistake(f"the limit of this SLO: {error.what}", error.remedy, show(value), code="slo-limit") from error
+        raise Mistake(
+            f"the limit of this SLO: {error.what}", error.remedy, show(value), code="slo-limit"
+        ) from error
     share = _share(match["share"], value)
     return Slo(metric="wait", limit=limit, share=share, scope=match["scope"])
 
@@ -103,10 +108,15 @@ def _share(text: str, sentence: object) -> float:
     try:
         share = parse_share(text)
     except UnitError as error:
-        raise Mistake(f"the share of this SLO: {error.what}", error.remedy, show(sentence), code="slo-share") from error
+        raise Mistake(
+            f"the share of this SLO: {error.what}", error.remedy, show(sentence), code="slo-share"
+        ) from error
     if not 0 < share <= 1:
         raise Mistake(
-            "the share of an SLO must be above 0% and at most 100%", "write for example 95%", show(text), code="slo-share"
+            "the share of an SLO must be above 0% and at most 100%",
+            "write for example 95%",
+            show(text),
+            code="slo-share",
         )
     return share
 
@@ -122,10 +132,8 @@ def nearest_sentence(text: str) -> str:
     if match := re.search(r"\d+(?:\.\d+)?\s*%|\b0?\.\d+\b", left):
         share, left = match[0].replace(" ", ""), left[: match.start()] + " " + left[match.end() :]
     if match := re.search(r"\d+(?:\.\d+)?\s*(?:ms|[a-z]+)", left, re.IGNORECASE):
-        try:
+        with contextlib.suppress(UnitError):
             limit = format_duration(parse_duration(match[0]))
-        except UnitError:
-            pass
     if match := re.search(r"\bof\s+(?:the\s+)?([\w/-]+)", left) or re.search(r"([\w/-]+)\s+jobs?\b", left):
         scope = match[1]
     return f"wait <= {limit} for {share} of {scope} jobs"
@@ -194,5 +202,7 @@ SloField = Annotated[
     Slo,
     BeforeValidator(parse_slo),
     PlainSerializer(lambda slo: slo.sentence, return_type=str, when_used="json"),
-    WithJsonSchema({"type": "string", "pattern": r"^wait\s*(<=|≤).+ for .+ of .+ jobs?$", "examples": [EXAMPLE]}),
+    WithJsonSchema(
+        {"type": "string", "pattern": r"^wait\s*(<=|≤).+ for .+ of .+ jobs?$", "examples": [EXAMPLE]}
+    ),
 ]

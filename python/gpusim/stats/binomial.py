@@ -170,7 +170,7 @@ def quantile_ranks(n: int, attainment: float, confidence: float) -> Ranks:
     _check_open_unit("attainment", attainment)
     _check_open_unit("confidence", confidence)
     limit = math.log((1.0 - confidence) / 2.0)
-    # P(>= k) falls with k: the first k in 1..n+1 at or below the limit (n + 1 is impossible, so always below).
+    # P(>= k) falls with k: the first k in 1..n+1 at or below the limit (n + 1 always is: it cannot happen).
     first, last = 0, n + 1
     while last - first > 1:
         middle = (first + last) // 2
@@ -179,7 +179,7 @@ def quantile_ranks(n: int, attainment: float, confidence: float) -> Ranks:
         else:
             first = middle
     high = last if last <= n else None
-    # P(<= k - 1) grows with k: the last k in 0..n at or below the limit (k = 0 is impossible, so always below).
+    # P(<= k - 1) grows with k: the last k in 0..n at or below the limit (k = 0 always is).
     first, last = 0, n + 1
     while last - first > 1:
         middle = (first + last) // 2

@@ -19,9 +19,9 @@ Replication ranges of the stages are disjoint. Nothing here looks at a clock: ``
 from __future__ import annotations
 
 import math
-from statistics import NormalDist
 
 import numpy as np
+
 from gpusim.stats.binomial import Ranks, at_least, clopper_pearson, minimum_replications, quantile_ranks
 from gpusim.stats.critical import BoolArray, CapacityGrid, CriticalSearch, IntArray, OutOfTime
 from gpusim.stats.evidence import (
@@ -38,7 +38,6 @@ from gpusim.stats.evidence import (
 from gpusim.stats.question import Evaluator, SizingOptions
 
 _PILOT_CONFIDENCE = 0.8  # of the pilot's two ranks: they only measure a slope
-_DEFAULT_TOLERANCE = 0.01  # of the size, where no tolerance is given
 
 
 def find_capacity(
@@ -117,8 +116,6 @@ class _Procedure:
         self.non_monotone: Share | None = None
         self.audit_clean = False
 
-    # ------------------------------------------------------------------------------------------- stages
-
     def run(self, guess: int) -> SizingResult:
         pilot = self.new_search("pilot", self.options.pilot_replications, guess)
         try:
@@ -147,14 +144,9 @@ class _Procedure:
             self.close(search, "pilot")
         self.set_tolerance(low, high)
         slope = (high - low) * self.grid.step * count / (upper - lower)
-        z = NormalDist().inv_cdf(1.0 - options.delta / 2.0)
-        wanted = (2.0 * z * slope * math.sqrt(options.beta * options.attainment) / self.tolerance) ** 2
-        fewest = max(
-            options.replications_min, minimum_replications(options.attainment, 1.0 - options.delta / 2.0)
-        )
-        replications = min(max(math.ceil(wanted), fewest), options.replications_max)
-        # Probing upwards is cheap (only the few that failed run again), downwards costs nearly all of them: start
-        # about one interval below the interval.
+        replications = options.final_replications(slope, self.tolerance)
+        # Probing upwards is cheap (only the few that failed run again), downwards costs nearly all of them:
+        # start about one interval below the interval.
         return replications, max(0, 2 * low - high), max(1, (high - low) // 2)
 
     def pilot_ranks(self) -> tuple[int, int]:
@@ -168,9 +160,8 @@ class _Procedure:
         return search.bounds(lower)[0], search.bounds(upper)[1]
 
     def set_tolerance(self, low: int, high: int) -> None:
-        if self.options.tolerance is None:
-            size = self.grid.capacity(min((low + high) // 2, self.grid.count - 1))
-            self.tolerance = max(self.grid.step, math.floor(_DEFAULT_TOLERANCE * size))
+        size = self.grid.capacity(min((low + high) // 2, self.grid.count - 1))
+        self.tolerance = self.options.tolerance_at(size, self.grid.step)
 
     def final(self, search: CriticalSearch, ranks: Ranks) -> None:
         """The two order statistics, or the bounds of them that are known when time is out."""
@@ -184,7 +175,8 @@ class _Procedure:
         if ranks.high is None:
             needed = minimum_replications(self.options.attainment, 1.0 - self.options.delta / 2.0)
             self.notes.append(
-                f"{search.n_replications} replications cannot certify this attainment; at least {needed} are needed"
+                f"{search.n_replications} replications cannot certify this attainment; "
+                f"at least {needed} are needed"
             )
         self.take_bounds(search, ranks)
         self.close(search, "final")
@@ -224,8 +216,8 @@ class _Procedure:
                     self.certified = True
                     return self.claim(GUARANTEE_FILL_IN, passed, search.n_replications)
                 self.notes.append(
-                    f"at {capacity} only {passed} of {search.n_replications} replications pass once all are run "
-                    f"({needed} are needed): pass or fail is not monotone in the size"
+                    f"at {capacity} only {passed} of {search.n_replications} replications pass once all are "
+                    f"run ({needed} are needed): pass or fail is not monotone in the size"
                 )
                 stride = self.step_up(stride)
                 if self.high == self.grid.count:
@@ -262,7 +254,11 @@ class _Procedure:
 
     def audit(self, search: CriticalSearch, ranks: Ranks, needed: int) -> None:
         """Look above ``gpus_high`` for replications that pass below and fail there."""
-        sample = np.arange(math.ceil(self.options.audit_share * search.n_replications), dtype=np.int64)
+        options = self.options
+        size = math.ceil(options.audit_share * search.n_replications)
+        if options.certify == "strict" and not options.monotone:  # no fill-in: fewer could not show anything
+            size = max(size, minimum_replications(1.0 - options.beta / 4.0, options.confidence))
+        sample = np.arange(min(size, search.n_replications), dtype=np.int64)
         before = search.runs
         try:
             for times in (1, 2):
@@ -277,23 +273,21 @@ class _Procedure:
         checked = search.n_replications if self.filled_in else sample.size
         seen = int(np.count_nonzero(search.violations[:checked]))
         above = int(np.count_nonzero(search.violations[: sample.size]))
-        confidence, allowed = self.options.confidence, self.options.beta / 4.0
+        confidence, allowed = options.confidence, options.beta / 4.0
         upper = clopper_pearson(seen, checked, confidence, "upper").high
         self.non_monotone = Share(seen, checked, seen / checked, 0.0, upper)
-        if self.options.monotone and seen:
+        if options.monotone and seen:
             self.notes.append(
                 f"{seen} of {checked} audited replications pass at a size and fail at a larger one, although "
                 "pass or fail was declared monotone: treated as not monotone"
             )
-            if self.options.certify == "normal" and not self.filled_in:
+            if options.certify == "normal" and not self.filled_in:
                 self.fill_in(search, ranks, needed)
-        elif self.options.monotone:
+        elif options.monotone:
             self.audit_clean = True
         else:
             own_lower = clopper_pearson(above, sample.size, confidence, "lower").low
             self.audit_clean = upper <= allowed and own_lower <= allowed
-
-    # ------------------------------------------------------------------------------------------ records
 
     def new_search(self, stage: Stage, replications: int, start: int, first_step: int = 1) -> CriticalSearch:
         """A search over the next ``replications`` unused replications."""
@@ -324,8 +318,7 @@ class _Procedure:
         self.high = search.bounds(ranks.high)[1] if ranks.high is not None else self.grid.count
 
     def fall_back(self, pilot: CriticalSearch) -> None:
-        """The pilot's interval, at the full confidence: the final stage was cut before it had an upper
-        bound."""
+        """The pilot's interval at the full confidence, where the cut final stage has no upper bound."""
         options = self.options
         self.out_of_time = True
         self.notes.append("the deadline left only the pilot: the interval comes from its replications alone")
@@ -371,7 +364,8 @@ class _Procedure:
         if width is not None and not fits:
             needed = math.ceil(replications * (width / self.tolerance) ** 2)
             self.notes.append(
-                f"the interval is {width} wide, {self.tolerance} was asked: about {needed} replications are needed"
+                f"the interval is {width} wide, {self.tolerance} was asked: "
+                f"about {needed} replications are needed"
             )
         if self.low == 0:
             self.notes.append(f"nothing is known below {grid.low}, the smallest size of the grid")
