@@ -117,7 +117,7 @@ def test_auto_cool_down_is_the_largest_slo_limit(base: Scenario) -> None:
 
 # ---- means: closed forms against sampling by inverse distribution function (midpoints: no random error)
 
-U = (np.arange(2_000_000) + 0.5) / 2_000_000
+U = (np.arange(400_000) + 0.5) / 400_000
 
 
 @pytest.mark.parametrize(
@@ -132,7 +132,7 @@ def test_the_lognormal_mean_is_the_integral(top: float | None, cut: float) -> No
     hours = np.minimum(np.minimum(2 * np.exp(1.2 * norm.ppf(U)), top or math.inf), cut)
     got = RunTime.model_validate({"lognormal": law}).mean(cut * 3600) / 3600
     # the sum of midpoints is a little low where the tail has no end
-    assert got == pytest.approx(hours.mean(), rel=1e-5 if min(top or math.inf, cut) < math.inf else 1e-3)
+    assert got == pytest.approx(hours.mean(), rel=2e-5 if min(top or math.inf, cut) < math.inf else 4e-3)
 
 
 @pytest.mark.parametrize(("top", "cut"), [(None, math.inf), (3.0, math.inf), (3.0, 1.0)])
@@ -322,7 +322,7 @@ def test_the_table_of_fields_has_units_and_defaults() -> None:
         (
             ("<= 4h for", "<= 40d for", "warm_up: 7d", "warm_up: 7d, cool_down: 1h"),
             "limit-beyond-horizon",
-            26,
+            27,
             "28d",
         ),
         (("have: 512", "have: 32"), "gang-over-have", 10, "64 GPUs > have 32"),

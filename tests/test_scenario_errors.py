@@ -1,5 +1,7 @@
 """Every mistake of a scenario file is told by line, with what was found and what to write instead."""
 
+# ruff: noqa: E501 - one mistake a line
+
 from __future__ import annotations
 
 import textwrap
@@ -124,7 +126,6 @@ CASES = [
     Case("tolerance: 1%", "seed: -1", 34, "the seed must be at least 0 (-1)", "whole number"),
     Case("tolerance: 1%", "demand_uncertainty: -5%", 34, "('-5%')", "write for example 20%"),
     Case("tolerance: 1%", "max_gpus: 8", 11, "can never start (16 GPUs > 8)", "at least 16"),
-    Case("tolerance: 1%", "{min_gpus: 64, max_gpus: 32}", 34, "a list or mapping", "write a word"),
     Case("  tolerance: 1%", "  min_gpus: 64\n  max_gpus: 32", 34, "(64 > 32)", "write at most 32"),
     # durations, rates and the clock
     Case("rate: 40/day", "rate: 40", 10, "a rate without a unit (40)", "write 40/day"),
@@ -140,7 +141,7 @@ CASES = [
     Case("limit: 24h", "limit: {facto: [1, 4]}", 13, "('facto')", "{factor: [1, 4]}"),
     Case("patience: 12h", "patience: 3m", 15, "unknown unit of time 'm' ('3m')", "write min"),
     Case("tick: 1s", "tick: 0s", 3, "longer than 0 ('0s')", "above 0s"),
-    Case("tick: 1s", "tick: 10s\n#", 26, "below 10 ticks", "tick: 1s"),
+    Case("tick: 1s", "tick: 10min", 25, "below 10 ticks", "tick: 1min"),
     Case("patience: 12h", "patience: 500ms", 15, "shorter than one tick of the clock (500ms)", "at least 1s"),
     Case("tick: 1s", "tick: 0.0001ms", 3, "the tick is too fine for this horizon", "write a tick above"),
     Case("warm_up: 7d", "warm_up: 28d", 32, "the warm-up takes the whole horizon (28d)", "less than 28d"),
@@ -220,6 +221,13 @@ def test_a_file_with_six_mistakes_reports_six() -> None:
     assert str(caught.value).startswith("6 problems")
 
 
+def test_a_key_that_stands_twice_hides_no_other_mistake() -> None:
+    text = BASE.replace("name: base", "name: base\nname: other").replace("backfill: 1", "backfill: 0")
+    with pytest.raises(ScenarioError) as caught:
+        Scenario.from_yaml(text, "center.yaml")
+    assert [problem.code for problem in caught.value.problems] == ["scenario/duplicate-key", "scenario/value"]
+
+
 def test_data_without_a_file_is_told_by_path() -> None:
     data = Scenario.from_yaml(BASE).to_dict()
     data["tenants"][0]["classes"][1]["gpus"] = 0
@@ -260,13 +268,13 @@ def test_words_that_yaml_1_1_turns_into_booleans_stay_words() -> None:
         assert Scenario.from_yaml(text).tenants[1].name == word
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(st.text(max_size=200) | st.binary(max_size=200))
 def test_no_text_makes_anything_but_our_own_errors(content: str | bytes) -> None:
     try:
         Scenario.from_yaml(content)
     except GpusimError as error:
-        assert str(error)
+        assert str(error)  # noqa: PT017
 
 
 VALUES = st.recursive(
@@ -287,7 +295,7 @@ PATHS = [
 ]  # fmt: skip
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(st.sampled_from(PATHS), VALUES)
 def test_no_value_anywhere_makes_anything_but_our_own_errors(
     path: tuple[str | int, ...], value: object
@@ -301,6 +309,6 @@ def test_no_value_anywhere_makes_anything_but_our_own_errors(
     try:
         scenario = Scenario.from_dict(data)
     except ScenarioError as error:
-        assert all(problem.remedy for problem in error.problems)
+        assert all(problem.remedy for problem in error.problems)  # noqa: PT017
     else:
         scenario.notices()

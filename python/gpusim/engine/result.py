@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -127,6 +127,13 @@ class BatchResult:
             reruns=int(arrays["reruns"]),
             backend=backend,
         )
+
+    def head(self, n: int) -> BatchResult:
+        """The first n cells."""
+        rows = ("status", "counts", "sums", "slo", "passed", "first_violated", "integrals", "extremes", "jobs")
+        kept = {name: getattr(self, name)[:n] for name in rows}
+        histogram = None if self.histogram is None else self.histogram[:n]
+        return replace(self, **kept, histogram=histogram, records=None)
 
 
 def bin_edges(bins: int) -> Int64:

@@ -16,7 +16,7 @@ from pydantic.fields import FieldInfo
 
 from gpusim.scenario.mistakes import Mistake, Path, mistakes_of
 from gpusim.suggest import did_you_mean
-from gpusim.units import show
+from gpusim.units import UnitError, show
 
 
 def findings(error: ValidationError, data: Any, root: type[BaseModel]) -> list[Mistake]:
@@ -27,7 +27,7 @@ def findings(error: ValidationError, data: Any, root: type[BaseModel]) -> list[M
         path, found = _path_in(data, item["loc"]), item["input"]
         cause = item.get("ctx", {}).get("error")
         if isinstance(cause, ValueError):
-            if found is None and path:
+            if found is None and path and isinstance(cause, UnitError):
                 mistakes.append(_empty(path, root))
             else:
                 mistakes += [mistake.under(path) for mistake in mistakes_of(cause)]

@@ -61,7 +61,7 @@ def override_document(document: Document, changes: Iterable[str] | Mapping[str, 
             mistakes.append(mistake.under(root))
     if mistakes:
         raise places.error(mistakes)
-    return Document(data, places)
+    return Document(data, places, document.problems)
 
 
 def _parse(changes: Iterable[str] | Mapping[str, Any]) -> list[tuple[str, list[str | int], Any]]:

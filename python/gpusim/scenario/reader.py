@@ -76,6 +76,7 @@ class Document:
 
     data: dict[str, Any]
     places: Places
+    problems: list[Problem] = field(default_factory=list)  # duplicate keys: the first was kept
 
 
 def read_document(text: str | bytes, source: str) -> Document:
@@ -91,7 +92,8 @@ def read_document(text: str | bytes, source: str) -> Document:
     Raises
     ------
     ScenarioError
-        With every problem that is not a matter of meaning: encoding, syntax, duplicate keys, aliases, tags.
+        With every problem that is not a matter of meaning: encoding, syntax, aliases, tags. Duplicate keys
+        alone do not raise; they are handed on, so that they are reported with the rest.
     """
     decoded = _decode(text, source)
     _refuse_tabs(decoded, source)
@@ -109,9 +111,9 @@ def read_document(text: str | bytes, source: str) -> Document:
     problems = builder.problems
     if not problems and not isinstance(builder.root, dict):
         problems = [_top_level(builder.root, source)]
-    if problems:
+    if any(problem.code != "scenario/duplicate-key" for problem in problems):
         raise ScenarioError(problems)
-    return Document(builder.root, builder.places)
+    return Document(builder.root, builder.places, problems)
 
 
 def read_value(text: str) -> Any:

@@ -18,7 +18,7 @@ from typing import Annotated, Any, NamedTuple
 
 from pydantic import BeforeValidator, Field, PrivateAttr, ValidationError, model_validator
 
-from gpusim.errors import Problem
+from gpusim.errors import Problem, ScenarioError
 from gpusim.scenario.checks import ClassPart, Parts, check, counted_window, salvage
 from gpusim.scenario.fields import Name, PositiveDuration, Text
 from gpusim.scenario.findings import findings
@@ -84,7 +84,7 @@ class Scenario(Frozen):
     slos: tuple[SloField, ...] = Field(
         description="service levels, one sentence each; the center must meet all of them",
         min_length=1,
-        examples=["['wait <= 4h for 90% of all jobs']"],
+        examples=['["wait <= 4h for 90% of all jobs"]'],
     )
     study: Study = Field(
         description="what is simulated and how sure the answer must be",
@@ -150,7 +150,13 @@ class Scenario(Frozen):
         from gpusim.scenario.overrides import override_document
 
         document = override_document(read_document(text, source), overrides)
-        return cls.from_dict(document.data, places=document.places)
+        try:
+            scenario = cls.from_dict(document.data, places=document.places)
+        except ScenarioError as error:
+            raise ScenarioError(document.problems + error.problems) from None
+        if document.problems:
+            raise ScenarioError(document.problems)
+        return scenario
 
     @model_validator(mode="after")
     def _check_the_whole(self) -> Scenario:

@@ -10,8 +10,6 @@ from typing import Literal, Protocol
 from gpusim.stats.binomial import minimum_replications
 from gpusim.stats.critical import BoolArray, IntArray
 
-_DEFAULT_TOLERANCE = 0.01  # of the size, where no tolerance is given
-
 
 class Evaluator(Protocol):
     """Whatever can tell whether replications pass at a capacity."""
@@ -35,7 +33,10 @@ class SizingOptions:
     confidence : float
         Confidence in the interval, in (0, 1).
     tolerance : int, optional
-        Width wanted, at least the grid's step; by default the step or 1 % of the size, whichever is more.
+        Width wanted, at least the grid's step; by default the step or `tolerance_share` of the size,
+        whichever is more.
+    tolerance_share : float
+        See `tolerance`; in (0, 1).
     monotone : bool
         True only where a replication that passes at a size provably passes at every larger one.
     certify : {"normal", "strict"}
@@ -55,6 +56,7 @@ class SizingOptions:
     attainment: float = 0.95
     confidence: float = 0.95
     tolerance: int | None = None
+    tolerance_share: float = 0.01
     monotone: bool = False
     certify: Literal["normal", "strict"] = "normal"
     pilot_replications: int = 100
@@ -65,7 +67,7 @@ class SizingOptions:
     first_replication: int = 0
 
     def __post_init__(self) -> None:
-        for name in ("attainment", "confidence"):
+        for name in ("attainment", "confidence", "tolerance_share"):
             if not 0.0 < getattr(self, name) < 1.0:
                 raise ValueError(f"{name} must be strictly between 0 and 1 (found {getattr(self, name)})")
         if self.certify not in ("normal", "strict"):
@@ -97,7 +99,7 @@ class SizingOptions:
         """Width wanted for an answer near ``size`` on a grid of ``step``."""
         if self.tolerance is not None:
             return self.tolerance
-        return max(step, math.floor(_DEFAULT_TOLERANCE * size))
+        return max(step, math.floor(self.tolerance_share * size))
 
     def final_replications(self, slope: float, tolerance: int) -> int:
         """Final replications for a quantile that rises by ``slope`` (capacity per unit of probability).

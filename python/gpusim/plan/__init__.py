@@ -1,0 +1,1 @@
+"""Questions and answers: `size`, `simulate`, `replay`. Start with `size.py`."""

@@ -1,0 +1,184 @@
+"""Measurements at one capacity: how often every level is met, by how much, and what users see."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from gpusim.engine.result import COUNTS, INTEGRALS, SLO_COUNTS, SUMS, BatchResult, bin_edges
+from gpusim.scenario import Scenario
+from gpusim.stats.binomial import Interval, clopper_pearson
+from gpusim.stats.means import mean_interval, ratio_interval
+
+MET, VIOLATED, CENSORED = (SLO_COUNTS.index(name) for name in ("met", "violated", "censored"))
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A point estimate with the interval at the study's confidence."""
+
+    value: float
+    low: float
+    high: float
+
+    @classmethod
+    def of(cls, value: float, interval: Interval) -> Estimate:
+        """Join a value and its interval."""
+        return cls(value, interval.low, interval.high)
+
+
+@dataclass(frozen=True)
+class SloOutcome:
+    """One service level at one capacity.
+
+    Attributes
+    ----------
+    sentence, scope : str
+    limit : float
+        [s]
+    required : float
+        Share of jobs that must meet the limit.
+    share : Estimate
+        Share of decided jobs that met it, over all replications (asymptotic interval).
+    slack : float
+        share - required; negative where the level fails on average.
+    attainment : Estimate
+        Share of replications in which the level was met (exact interval).
+    jobs : int
+        Decided jobs, over all replications.
+    censored : int
+        Jobs undecided at the end of their run: unknown, left out.
+    """
+
+    sentence: str
+    scope: str
+    limit: float
+    required: float
+    share: Estimate
+    slack: float
+    attainment: Estimate
+    jobs: int
+    censored: int
+
+
+@dataclass(frozen=True)
+class ClassOutcome:
+    """What the jobs of one class, or of all, saw; times in seconds.
+
+    `rejected` counts jobs larger than the center and those refused by `max_waiting`; percentiles are over jobs
+    that started, to within 1 % (histogram bins).
+    """
+
+    name: str
+    jobs: int
+    started: int
+    rejected: int
+    abandoned: int
+    unfinished: int
+    mean_wait: Estimate
+    p50_wait: float
+    p95_wait: float
+    p99_wait: float
+    gpus_in_use: Estimate
+
+
+@dataclass(frozen=True)
+class Attainment:
+    """P(all levels met) at one capacity."""
+
+    gpus: int
+    replications: int
+    passed: int
+    share: float
+    low: float
+    high: float
+
+    @classmethod
+    def of(cls, gpus: int, passed: npt.NDArray[np.bool_], confidence: float) -> Attainment:
+        """From the verdicts of replications."""
+        met, n = int(passed.sum()), len(passed)
+        interval = clopper_pearson(met, n, confidence)
+        return cls(gpus, n, met, met / n, interval.low, interval.high)
+
+
+def slo_outcomes(scenario: Scenario, result: BatchResult, confidence: float) -> tuple[SloOutcome, ...]:
+    """Every level, from whole (not early) runs at one capacity."""
+    outcomes = []
+    for s, level in enumerate(scenario.resolved_slos()):
+        met, violated = result.slo[:, s, MET], result.slo[:, s, VIOLATED]
+        decided = met + violated
+        held = met * 1_000_000 >= round(level.share * 1_000_000) * decided
+        interval = clopper_pearson(int(held.sum()), len(held), confidence)
+        total = int(decided.sum())
+        share = int(met.sum()) / total if total else 1.0
+        bounds = ratio_interval(met, decided, confidence) if total else Interval(0.0, 1.0)
+        outcomes.append(
+            SloOutcome(
+                sentence=level.sentence,
+                scope=level.scope,
+                limit=level.limit,
+                required=level.share,
+                share=Estimate(share, max(0.0, bounds.low), min(1.0, bounds.high)),
+                slack=share - level.share,
+                attainment=Estimate.of(float(held.mean()), interval),
+                jobs=total,
+                censored=int(result.slo[:, s, CENSORED].sum()),
+            )
+        )
+    return tuple(outcomes)
+
+
+def class_outcomes(scenario: Scenario, result: BatchResult, confidence: float) -> tuple[ClassOutcome, ...]:
+    """Every class, then all together; needs histograms."""
+    names = scenario.class_names
+    every: list[tuple[str, Sequence[int]]] = [(name, [k]) for k, name in enumerate(names)]
+    return tuple(
+        _class_outcome(scenario, result, name, list(rows), confidence)
+        for name, rows in (*every, ("all", range(len(names))))
+    )
+
+
+def _class_outcome(
+    scenario: Scenario, result: BatchResult, name: str, rows: list[int], confidence: float
+) -> ClassOutcome:
+    assert result.histogram is not None
+    counts = dict(zip(COUNTS, result.counts[:, rows].sum(axis=1).T, strict=True))
+    sums = dict(zip(SUMS, result.sums[:, rows].sum(axis=1).T, strict=True))
+    started = counts["started"]
+    window = scenario.ticks(scenario.count_end) - scenario.ticks(scenario.study.warm_up)
+    wait = ratio_interval(sums["wait"] * scenario.tick, started, confidence)
+    use = sums["gpu_ticks"] / max(window, 1)
+    waits = result.histogram[:, rows].sum(axis=(0, 1))
+    return ClassOutcome(
+        name=name,
+        jobs=int(counts["submitted"].sum()),
+        started=int(started.sum()),
+        rejected=int((counts["rejected"] + counts["rejected_full"]).sum()),
+        abandoned=int(counts["abandoned"].sum()),
+        unfinished=int((counts["waiting"] + counts["running"]).sum()),
+        mean_wait=Estimate.of(float(sums["wait"].sum()) * scenario.tick / max(int(started.sum()), 1), wait),
+        p50_wait=histogram_quantile(waits, 0.50) * scenario.tick,
+        p95_wait=histogram_quantile(waits, 0.95) * scenario.tick,
+        p99_wait=histogram_quantile(waits, 0.99) * scenario.tick,
+        gpus_in_use=Estimate.of(float(use.mean()), mean_interval(use, confidence)),
+    )
+
+
+def histogram_quantile(bins: npt.NDArray[np.int64], share: float) -> float:
+    """Smallest wait [tick] that at least `share` of the jobs did not exceed, to the bin's upper end; nan if none."""
+    total = int(bins.sum())
+    if total == 0:
+        return math.nan
+    k = int(np.searchsorted(np.cumsum(bins), math.ceil(share * total)))
+    return float(bin_edges(len(bins))[k + 1] - 1)
+
+
+def occupancy(scenario: Scenario, result: BatchResult, gpus: int, confidence: float) -> Estimate:
+    """Share of the GPUs that were allocated in the counted window, mean over replications."""
+    window = scenario.ticks(scenario.count_end) - scenario.ticks(scenario.study.warm_up)
+    use = result.integrals[:, INTEGRALS.index("allocated")] / max(window * gpus, 1)
+    return Estimate.of(float(use.mean()), mean_interval(use, confidence))

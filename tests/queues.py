@@ -1,0 +1,157 @@
+"""Queues of theory as runs of the engine, and intervals for what theory says about them.
+
+Times are in units of `UNIT` ticks, mostly the mean service time, so that rounding to ticks is a matter of
+millionths. Every number compared with theory is a ratio of exact integer sums, one pair of sums a replication;
+replications are independent, so the spread of the ratio over them needs no theory of its own.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+from scipy import stats
+
+from gpusim.engine.batch import run_batch
+from gpusim.engine.result import COUNTS, INTEGRALS, SLO_COUNTS, SUMS, BatchResult
+from gpusim.engine.spec import ClassTable, Policy, RunSpec, SloTable, Windows
+from gpusim.workload.alias import compile_alias
+from gpusim.workload.distributions import Distribution, Exponential
+from gpusim.workload.quantile_table import compile_table
+from gpusim.workload.source import Generator, LimitMode, Source, source_key
+
+UNIT = 1_000_000
+"""Ticks in the unit of time."""
+
+LEVEL = 0.999
+"""Of every interval."""
+
+
+@dataclass(frozen=True)
+class Poisson:
+    """Poisson stream of jobs: the only arrivals for which the formulas hold.
+
+    `gpus` maps gang sizes to probabilities; `longest` > 1 makes limits uniform in [1, longest] service times.
+    """
+
+    rate: float
+    service: Distribution = Exponential(1.0)
+    gpus: Mapping[int, float] = field(default_factory=lambda: {1: 1.0})
+    tier: int = 0
+    longest: float = 1.0
+
+
+def queue(
+    *streams: Poisson,
+    seed: int,
+    count: float,
+    warm_up: float = 0.0,
+    cool_down: float = 0.0,
+    policy: Policy = Policy(),
+    limits: Sequence[float] = (),
+) -> RunSpec:
+    """A center fed by the streams, one class each; level s counts waits above `limits[s]` over all classes."""
+    windows = Windows(*(round(t * UNIT) for t in (warm_up, warm_up + count, warm_up + count + cool_down)))
+    max_shift = 62 - windows.horizon.bit_length()
+    sources = tuple(_source(f"class {i}", stream, max_shift) for i, stream in enumerate(streams))
+    classes, zeros = len(streams), [0] * len(streams)
+    return RunSpec(
+        Generator(sources=sources, seed=seed),
+        ClassTable([s.tier for s in streams], zeros, [-1] * classes, 1),
+        policy,
+        windows,
+        SloTable([round(t * UNIT) for t in limits], [0] * len(limits), np.ones((len(limits), classes), bool)),
+    )
+
+
+def _source(name: str, stream: Poisson, max_shift: int) -> Source:
+    alias = compile_alias(list(stream.gpus), list(stream.gpus.values()))
+    exact = stream.longest == 1.0
+    return Source(
+        key=source_key("theory", name),
+        active=True,
+        gap=compile_table(Exponential(1.0 / stream.rate), 1.0 / UNIT, max_shift),
+        service=compile_table(stream.service, 1.0 / UNIT, 8),
+        gpus=alias.gpus,
+        threshold=alias.threshold,
+        alias=alias.alias,
+        limit_mode=LimitMode.EXACT if exact else LimitMode.FACTOR,
+        limit_a=0 if exact else 1 << 16,
+        limit_b=0 if exact else round(stream.longest * (1 << 16)),
+        name=name,
+    )
+
+
+def replicate(spec: RunSpec, gpus: int, replications: int) -> Replications:
+    """Independent runs of one center."""
+    return Replications(run_batch(spec, np.arange(replications), gpus))
+
+
+@dataclass(frozen=True)
+class Replications:
+    """Named columns of a result, one row a replication; sums over classes unless a class is named."""
+
+    result: BatchResult
+
+    def count(self, name: str, job_class: int | slice = slice(None)) -> npt.NDArray[np.int64]:
+        return _rows(self.result.counts[:, job_class, COUNTS.index(name)])
+
+    def sum(self, name: str, job_class: int | slice = slice(None)) -> npt.NDArray[np.float64]:
+        return _rows(self.result.sums[:, job_class, SUMS.index(name)]) / UNIT
+
+    def level(self, name: str, s: int) -> npt.NDArray[np.int64]:
+        return self.result.slo[:, s, SLO_COUNTS.index(name)]
+
+    def integral(self, name: str) -> npt.NDArray[np.float64]:
+        return self.result.integrals[:, INTEGRALS.index(name)] / UNIT
+
+    def late(self, s: int) -> Estimate:
+        """P(W > limits[s])."""
+        violated = self.level("violated", s)
+        return ratio(violated, self.level("met", s) + violated)
+
+    def wait(self, job_class: int | slice = slice(None)) -> Estimate:
+        """E[W] of the jobs that start."""
+        return ratio(self.sum("wait", job_class), self.count("started", job_class))
+
+    def lost(self, job_class: int | slice = slice(None)) -> Estimate:
+        """Share of jobs refused because of `max_waiting`."""
+        return ratio(self.count("rejected_full", job_class), self.count("submitted", job_class))
+
+
+def _rows(values: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    return values if values.ndim == 1 else values.sum(axis=1)
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A ratio with its standard error over `n` independent replications."""
+
+    value: float
+    error: float
+    n: int
+
+    def deviation(self, exact: float) -> float:
+        """Distance from the exact value, as the normal deviate of the same two-sided probability."""
+        t = (self.value - exact) / self.error
+        return math.copysign(stats.norm.isf(stats.t.sf(abs(t), self.n - 1)), t)
+
+    @property
+    def half_width(self) -> float:
+        """Of the interval at `LEVEL`."""
+        return float(stats.t.isf((1.0 - LEVEL) / 2.0, self.n - 1)) * self.error
+
+    def holds(self, exact: float) -> bool:
+        """Whether the interval at `LEVEL` holds the value."""
+        return abs(self.value - exact) <= self.half_width
+
+
+def ratio(numerator: npt.ArrayLike, denominator: npt.ArrayLike) -> Estimate:
+    """Sum over sum, with the delta method's error over replications."""
+    x, y = np.asarray(numerator, dtype=np.float64), np.broadcast_to(np.asarray(denominator, np.float64), np.shape(numerator))
+    value = float(x.sum() / y.sum())
+    residual = x - value * y
+    return Estimate(value, float(residual.std(ddof=1) / y.mean() / math.sqrt(len(x))), len(x))
