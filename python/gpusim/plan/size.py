@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Callable
 from typing import Literal
 
@@ -26,7 +25,9 @@ from gpusim.units import format_duration
 _CEILING = 16
 """Without `max_gpus` the search ends at this multiple of the first guess."""
 _MEASURED = 400
-"""Replications measured whole at each reported size; the search itself uses as many as its tolerance needs."""
+"""Replications measured at the answer, below it and at `center.have`; the search uses as many as it needs."""
+_COMPARED = 200
+"""Replications behind the attainment of each rule of thumb."""
 _SEARCH_SHARE = 0.75
 """Share of a time limit that the search may use; the rest measures the answer."""
 _PLANNING_MARGIN = 1.5
@@ -82,13 +83,23 @@ def size(
     interval comes from order statistics of the replications' critical capacities under common random numbers
     (see `gpusim.stats.sizing`).
     """
-    study = scenario.study
-    seed = study.seed if seed is None else seed
+    seed = scenario.study.seed if seed is None else seed
     threads = threads or usable_cores()
-    runs = Runs(run_spec(scenario, seed), study.attainment, backend, threads, on_progress=on_progress)
+    runs = Runs(run_spec(scenario, seed), scenario.study.attainment, backend, threads, on_progress=on_progress)
     if time_limit is not None:
-        runs.deadline = time.monotonic() + _SEARCH_SHARE * time_limit
+        runs.deadline = runs.started + _SEARCH_SHARE * time_limit
     grid = capacity_grid(scenario)
+    found = search(scenario, runs, grid, certify)
+    if time_limit is not None:
+        runs.deadline = runs.started + time_limit
+    return _report(scenario, seed, backend, threads, runs, grid, found, command)
+
+
+def search(
+    scenario: Scenario, runs: Runs, grid: CapacityGrid, certify: Literal["normal", "strict"] = "normal"
+) -> SizingResult:
+    """The certified interval alone: `size` without the measurements that explain it."""
+    study = scenario.study
     options = SizingOptions(
         attainment=study.attainment,
         confidence=study.confidence,
@@ -98,10 +109,7 @@ def size(
         replications_min=_REPLICATIONS_MIN,
         planning_margin=_PLANNING_MARGIN,
     )
-    found = find_capacity(runs, grid, start=staffing_guess(scenario), options=options)
-    if time_limit is not None:
-        runs.deadline = runs.started + time_limit
-    return _report(scenario, seed, backend, threads, runs, grid, found, command)
+    return find_capacity(runs, grid, start=staffing_guess(scenario), options=options)
 
 
 def capacity_grid(scenario: Scenario) -> CapacityGrid:
@@ -126,11 +134,12 @@ def _report(
     confidence = scenario.study.confidence
     first, stop = found.ranges.get("final", found.ranges["pilot"])
     replications = np.arange(first, min(stop, first + _MEASURED), dtype=np.int64)
+    known: dict[int, Attainment] = {}
 
-    def attainment(gpus: int | None) -> Attainment | None:
-        if gpus is None:
-            return None
-        passed = runs.verdicts(replications, gpus)
+    def attainment(gpus: int | None, most: int) -> Attainment | None:
+        if gpus is None or gpus in known:
+            return None if gpus is None else known[gpus]
+        passed = runs.verdicts(replications[:most], gpus)
         return Attainment.of(gpus, passed, confidence) if len(passed) else None
 
     runs.stage = "measure"
@@ -138,16 +147,18 @@ def _report(
     whole = runs.measure(replications, shown)
     levels = slo_outcomes(scenario, whole, confidence) if len(whole.status) else ()
     at_answer = Attainment.of(shown, whole.passed, confidence) if len(whole.status) else None
+    if at_answer is not None:
+        known[shown] = at_answer
     below = None if found.gpus_low is None or found.gpus_low <= grid.low else found.gpus_low - grid.step
     too_small = runs.measure(replications, below) if below is not None else whole
     binding = _binding(slo_outcomes(scenario, too_small, confidence)) if len(too_small.status) else None
-    rules = tuple(RuleOutcome(rule, attainment(rule.gpus)) for rule in rules_of_thumb(scenario))
+    rules = tuple(RuleOutcome(rule, attainment(rule.gpus, _COMPARED)) for rule in rules_of_thumb(scenario))
     return Answer(
         sizing=found,
         infeasible=_infeasible(grid, levels) if found.feasible is False else None,
         slos=levels,
         binding_slo=binding,
-        have=attainment(scenario.center.have),
+        have=attainment(scenario.center.have, _MEASURED),
         at_answer=at_answer,
         below=Attainment.of(below, too_small.passed, confidence) if below and len(too_small.status) else None,
         occupancy=occupancy(scenario, whole, shown, confidence).value if len(whole.status) else None,
