@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 
 import numpy as np
 import numpy.typing as npt
@@ -20,7 +21,7 @@ from gpusim.engine.result import COUNTS, INTEGRALS, SLO_COUNTS, SUMS, BatchResul
 from gpusim.engine.spec import ClassTable, Policy, RunSpec, SloTable, Windows
 from gpusim.workload.alias import compile_alias
 from gpusim.workload.distributions import Distribution, Exponential
-from gpusim.workload.quantile_table import compile_table
+from gpusim.workload.quantile_table import QuantileTable, compile_table
 from gpusim.workload.source import Generator, LimitMode, Source, source_key
 
 UNIT = 1_000_000
@@ -73,8 +74,8 @@ def _source(name: str, stream: Poisson, max_shift: int) -> Source:
     return Source(
         key=source_key("theory", name),
         active=True,
-        gap=compile_table(Exponential(1.0 / stream.rate), 1.0 / UNIT, max_shift),
-        service=compile_table(stream.service, 1.0 / UNIT, 8),
+        gap=_table(Exponential(1.0 / stream.rate), max_shift),
+        service=_table(stream.service, 8),
         gpus=alias.gpus,
         threshold=alias.threshold,
         alias=alias.alias,
@@ -83,6 +84,11 @@ def _source(name: str, stream: Poisson, max_shift: int) -> Source:
         limit_b=0 if exact else round(stream.longest * (1 << 16)),
         name=name,
     )
+
+
+@cache
+def _table(distribution: Distribution, max_shift: int) -> QuantileTable:
+    return compile_table(distribution, 1.0 / UNIT, max_shift)
 
 
 def replicate(spec: RunSpec, gpus: int, replications: int) -> Replications:

@@ -49,6 +49,7 @@ def compile_cubin(architecture: int, folder: Path) -> tuple[Path, str, float]:
 
 
 @pytest.mark.nvcc
+@pytest.mark.slow
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
 def test_nvcc_compiles_the_entry_without_spills(
     architecture: int, tmp_path: Path, summary_line: Callable[[str], None]

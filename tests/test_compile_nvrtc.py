@@ -48,6 +48,7 @@ def compile_cubin(architecture: int, *options: str) -> tuple[bytes, str, float]:
 
 
 @pytest.mark.nvrtc
+@pytest.mark.slow
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
 def test_nvrtc_compiles_the_entry_without_spills(
     architecture: int, summary_line: Callable[[str], None]

@@ -44,7 +44,9 @@ def source(name: str, gap_seconds: float, active: bool = True) -> Source:
 def generated(seed: int, backfill: int = 1) -> RunSpec:
     demand = compile_table(LogNormal(1.0, 0.2), 1 / 65536, 0)
     return RunSpec(
-        Generator(sources=(source("a", 40.0), source("b", 90.0), source("c", 500.0)), demand=demand, seed=seed),
+        Generator(
+            sources=(source("a", 40.0), source("b", 90.0), source("c", 500.0)), demand=demand, seed=seed
+        ),
         ClassTable([0, 1, 0], [0, 0, 1], [-1, 5000, -1], 2),
         Policy(backfill),
         Windows(10_000, 150_000, HORIZON),
@@ -88,7 +90,10 @@ def test_results_do_not_depend_on_threads_lanes_order_batch_or_room() -> None:
         "order": (run_batch(spec, replication[order], gpus[order], threads=2), order),
         "alone": (run_batch(spec, replication[9], gpus[9]), slice(9, 10)),
         "lanes": (run_batch(spec, replication, gpus, lanes=32), slice(None)),
-        "room": (run_batch(spec, replication, gpus, running_slots=32, queue_slots=4, profile_slots=4), slice(None)),
+        "room": (
+            run_batch(spec, replication, gpus, running_slots=32, queue_slots=4, profile_slots=4),
+            slice(None),
+        ),
     }
     for name, (other, rows) in variants.items():
         for field in ("counts", "sums", "slo", "integrals", "extremes", "jobs", "passed"):

@@ -30,7 +30,7 @@ name: b1
 tenants:
   - name: university
     classes:
-      - {name: job, arrivals: {rate: 49.5/h}, gpus: 1, run_time: {exponential: {mean: 1h}}}
+      - {name: batch, arrivals: {rate: 49.5/h}, gpus: 1, run_time: {exponential: {mean: 1h}}}
 policy: {backfill: none}
 slos: [wait <= 6min for 90% of all jobs]
 study: {horizon: 1218min, attainment: 95%, tolerance: 6%, granularity: 1, demand_uncertainty: 5%}
@@ -77,7 +77,9 @@ CONFIDENCE = 0.95
 
 def most_wrong(macro_replications: int, rate: float = 1 - CONFIDENCE) -> int:
     """Largest number of wrong claims that chance explains at 99.9 %."""
-    return next(k for k in range(macro_replications + 1) if at_least(k + 1, macro_replications, rate) <= 0.001)
+    return next(
+        k for k in range(macro_replications + 1) if at_least(k + 1, macro_replications, rate) <= 0.001
+    )
 
 
 def wrong_claims(law: Law, macro_replications: int) -> tuple[int, int]:
@@ -87,7 +89,9 @@ def wrong_claims(law: Law, macro_replications: int) -> tuple[int, int]:
     for seed in range(macro_replications):
         runs = Runs(run_spec(scenario, 5_000 + seed), scenario.study.attainment)
         found = search(scenario, runs, capacity_grid(scenario))
-        assert found.certified and found.gpus_high is not None and found.gpus_low is not None
+        assert found.certified
+        assert found.gpus_high is not None
+        assert found.gpus_low is not None
         undersized += found.gpus_high < law.answer
         wrong += found.gpus_high < law.answer or found.gpus_low > law.answer
     return undersized, wrong
@@ -111,7 +115,8 @@ def test_bound_is_the_one_of_the_design() -> None:
 
 
 def test_the_two_laws_use_both_certificates() -> None:
-    assert is_pathwise_monotone(LAWS["B1"].scenario) and not is_pathwise_monotone(LAWS["B2"].scenario)
+    assert is_pathwise_monotone(LAWS["B1"].scenario)
+    assert not is_pathwise_monotone(LAWS["B2"].scenario)
 
 
 @pytest.mark.parametrize("name", LAWS)
@@ -124,7 +129,9 @@ def test_few_sizing_runs_keep_their_promise(name: str) -> None:
 @pytest.mark.parametrize("name", LAWS)
 def test_two_hundred_sizing_runs_keep_their_promise(name: str, summary_line: Callable[[str], None]) -> None:
     undersized, wrong = wrong_claims(LAWS[name], 200)
-    summary_line(f"coverage {name}: {wrong} wrong of 200 ({undersized} undersized), at most {most_wrong(200)} allowed")
+    summary_line(
+        f"coverage {name}: {wrong} wrong of 200 ({undersized} undersized), at most {most_wrong(200)} allowed"
+    )
     assert wrong <= most_wrong(200)
 
 

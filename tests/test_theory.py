@@ -21,13 +21,13 @@ from typing import NamedTuple
 
 import numpy as np
 import pytest
-from queues import UNIT, Estimate, Poisson, Replications, queue, ratio, relaxation, replicate
 
 from gpusim.engine.batch import run_batch
 from gpusim.engine.spec import ALL, NONE, SKIP, Policy, RunSpec
 from gpusim.stats import queueing
-from gpusim.workload.distributions import Deterministic, Distribution, Exponential, LogNormal
+from gpusim.workload.distributions import Deterministic, Exponential, LogNormal
 from gpusim.workload.jobs import Jobs
+from queues import UNIT, Estimate, Poisson, Replications, queue, ratio, relaxation, replicate
 
 LAWS = {"exponential": Exponential(1.0), "lognormal": LogNormal(math.exp(-0.5), 1.0), "fixed": Deterministic(1.0)}
 DEVIATIONS: list[float] = []
@@ -57,14 +57,14 @@ def steady(tau: float, relaxations: float, cool_down: float = 10.0) -> dict[str,
 @pytest.mark.parametrize(
     ("servers", "load", "relaxations", "delay_within", "wait_within"),
     [
-        (1, 0.8, 500, 0.01, 0.06),
-        (2, 0.8, 500, 0.02, 0.07),
-        (8, 0.8, 500, 0.03, 0.09),
-        (8, 0.9, 100, 0.02, 0.13),
-        (64, 0.9, 100, 0.09, 0.2),
-        (100, 0.8, 300, 0.3, 0.5),
-        pytest.param(100, 0.95, 400, 0.03, 0.1, marks=pytest.mark.slow),
-        pytest.param(1000, 0.99, 50, 0.1, 0.25, marks=pytest.mark.slow),
+        (1, 0.8, 250, 0.01, 0.08),
+        (2, 0.8, 250, 0.015, 0.08),
+        (8, 0.8, 250, 0.035, 0.12),
+        (8, 0.9, 60, 0.02, 0.12),
+        (64, 0.9, 60, 0.1, 0.25),
+        (100, 0.8, 200, 0.25, 0.5),
+        pytest.param(100, 0.95, 250, 0.03, 0.08, marks=pytest.mark.slow),
+        pytest.param(1000, 0.99, 25, 0.05, 0.25, marks=pytest.mark.slow),
     ],
 )
 def test_waits_of_mmc_are_those_of_erlang_c(
@@ -79,23 +79,23 @@ def test_waits_of_mmc_are_those_of_erlang_c(
 
 
 def test_tail_of_the_wait_of_mmc_is_exponential() -> None:
-    quantiles = {0.95: 3.301556, 0.99: 5.313354}  # domain.md 9: c = 8, load 0.9
-    windows = steady(relaxation(8, 7.2), 200, cool_down=30.0)
-    spec = queue(Poisson(7.2), seed=seed("tail"), limits=list(quantiles.values()), **windows)
+    quantiles = {0.95: (3.301556, 0.25), 0.99: (5.313354, 0.55)}  # domain.md 9, and the widest interval
+    windows = steady(relaxation(8, 7.2), 120, cool_down=30.0)
+    spec = queue(Poisson(7.2), seed=seed("tail"), limits=[t for t, _ in quantiles.values()], **windows)
     runs = replicate(spec, 8, 32)
-    for level, (probability, t) in enumerate(quantiles.items()):
+    for level, (probability, (t, within)) in enumerate(quantiles.items()):
         assert t == pytest.approx(queueing.wait_quantile(8, 7.2, probability), abs=5e-7)
-        agree(runs.late(level), 1.0 - probability, within=0.3)
+        agree(runs.late(level), 1.0 - probability, within=within)
 
 
 @pytest.mark.parametrize(
     ("servers", "load", "relaxations", "wait", "within"),
     [
-        (1, 0.8, 400, 2.0, 0.05),
-        (2, 0.8, 400, 0.90328388, 0.05),
-        (8, 0.8, 400, 0.15195380, 0.08),
-        (8, 0.9, 100, 0.44997326, 0.1),
-        (64, 0.9, 100, 0.02673413, 0.12),
+        (1, 0.8, 200, 2.0, 0.06),
+        (2, 0.8, 200, 0.90328388, 0.06),
+        (8, 0.8, 200, 0.15195380, 0.08),
+        (8, 0.9, 60, 0.44997326, 0.09),
+        (64, 0.9, 60, 0.02673413, 0.16),
     ],
 )
 def test_waits_of_mdc_are_the_numerical_ones(
@@ -107,13 +107,15 @@ def test_waits_of_mdc_are_the_numerical_ones(
     agree(replicate(spec, servers, 32).wait(), wait, within=within)
 
 
-@pytest.mark.parametrize(("law", "wait"), [("fixed", 2.0), ("exponential", 4.0), ("lognormal", 5.436564)])
-def test_one_server_waits_as_pollaczek_and_khintchine_say(law: str, wait: float) -> None:
+@pytest.mark.parametrize(
+    ("law", "wait", "within"), [("fixed", 2.0, 0.06), ("exponential", 4.0, 0.06), ("lognormal", 5.436564, 0.12)]
+)
+def test_one_server_waits_as_pollaczek_and_khintchine_say(law: str, wait: float, within: float) -> None:
     service = LAWS[law]
     scv = service.second_moment() / service.mean() ** 2 - 1.0
     assert queueing.mean_wait_mg1(0.8, service.mean(), scv) == pytest.approx(wait, abs=5e-7)
-    spec = queue(Poisson(0.8, service), seed=seed("mg1", law), warm_up=1000.0, count=20_000.0, cool_down=500.0)
-    agree(replicate(spec, 1, 48).wait(), wait, within=0.06)
+    spec = queue(Poisson(0.8, service), seed=seed("mg1", law), warm_up=1000.0, count=12_000.0, cool_down=500.0)
+    agree(replicate(spec, 1, 48).wait(), wait, within=within)
 
 
 # ---- the ground truth of sizing -----------------------------------------------------------------------------------
@@ -138,7 +140,6 @@ FROZEN = [
     Row("mean_wait", 10, 0.0, 0.1, 13, 0.0950901510121643, 0.224694112149135),
     Row("p_wait_gt_t", 20, 0.0, 0.1, 27, 0.0960631895831135, 0.143399928448923),
     Row("p_wait_gt_t", 20, 0.01, 0.2, 25, 0.198904761407084, 0.286384717745756),
-    Row("p_wait_gt_t", 50, 0.1, 0.2, 56, 0.169773670161828, 0.233239738436583),
     Row("p_wait_gt_t", 50, 0.1, 0.1, 58, 0.0873638498694164, 0.122393836711091),
 ]
 
@@ -152,7 +153,7 @@ def manageable(row: Row) -> bool:
     The last leaves out rows in which the size is so close to the load (t = 1 mostly) that runs would have to be
     thousands of service times long.
     """
-    rarest = {10: 0.005, 20: 0.005, 50: 0.03, 100: 0.03, 200: 0.08}
+    rarest = {10: 0.005, 20: 0.007, 50: 0.03, 100: 0.03, 200: 0.08}
     mean = row.metric == "mean_wait"
     return (
         row.offered in TIME
@@ -194,7 +195,7 @@ def settle(rows: list[Row], offered: int, time: float) -> list[float]:
 @pytest.mark.parametrize("offered", [10, 20, 50])
 def test_smallest_center_and_the_one_below_have_their_frozen_values(offered: int) -> None:
     rows = [row for row in FROZEN if row.offered == offered]
-    settle(rows, offered, {10: 50_000, 20: 30_000, 50: 20_000}[offered])
+    settle(rows, offered, {10: 40_000, 20: 20_000, 50: 20_000}[offered])
 
 
 @pytest.mark.slow
@@ -225,7 +226,7 @@ def ground_truth(folder: Path) -> list[Row]:
     with (folder / "ground_truth_mmc.csv").open() as file:
         lines = csv.reader(line for line in file if not line.startswith("#"))
         next(lines)
-        return [Row(m, float(a), float(t or 0), float(p), int(n), float(v), float(b)) for m, a, t, p, n, v, b, *_ in lines]
+        return [Row(m, float(a), float(t or 0), float(p), int(n), *map(float, v)) for m, a, t, p, n, *v, _, _ in lines]
 
 
 @pytest.mark.parametrize("gang", [2, 7, 64])
@@ -255,19 +256,19 @@ def test_bounded_queue_is_mmck(servers: int, places: int, offered: float, time: 
         Poisson(offered), seed=seed("mmck", servers), warm_up=100.0, count=time, cool_down=50.0, policy=policy
     )
     runs = replicate(spec, servers, 32)
-    agree(runs.lost(), exact.blocking, within=0.1)
-    agree(runs.wait(), exact.mean_wait, within=0.05)
-    agree(ratio(runs.integral("waiting_jobs"), time), exact.mean_waiting, within=0.05)
+    agree(runs.lost(), exact.blocking, within=0.05)
+    agree(runs.wait(), exact.mean_wait, within=0.03)
+    agree(ratio(runs.integral("waiting_jobs"), time), exact.mean_waiting, within=0.03)
     assert runs.result.extremes[:, 0].max() == places - servers
 
 
 @pytest.mark.parametrize(
     ("servers", "loads", "relaxations", "within"),
     [
-        (1, (0.4, 0.4), 150, 0.12),
-        (8, (2.4, 4.8), 60, 0.15),
-        (64, (16.0, 41.6), 60, 0.25),
-        (8, (1.6, 2.4, 3.2), 60, 0.15),
+        (1, (0.4, 0.4), 150, 0.08),
+        (8, (2.4, 4.8), 60, 0.2),
+        (64, (16.0, 41.6), 50, 0.2),
+        (8, (1.6, 2.4, 3.2), 60, 0.2),
     ],
     ids=["one server", "two classes", "many servers", "three classes"],
 )
@@ -290,7 +291,7 @@ def test_tiers_with_unlike_service_times_wait_as_cobham_says() -> None:
     spec = queue(urgent, patient, seed=seed("cobham"), warm_up=500.0, count=20_000.0, cool_down=1000.0)
     runs = replicate(spec, 1, 32)
     agree(runs.wait(0), 1.571428571, within=0.05)
-    agree(runs.wait(1), 5.238095238, within=0.1)
+    agree(runs.wait(1), 5.238095238, within=0.08)
 
 
 @pytest.mark.parametrize("law", LAWS)
@@ -311,7 +312,7 @@ def test_lost_gangs_depend_on_the_service_law_only_through_its_mean(
     spec = queue(*streams, seed=seed("loss", servers, law), warm_up=50.0, count=time, cool_down=1.0, policy=policy)
     runs = replicate(spec, servers, 32)
     for job_class, blocking in enumerate(exact.blocking):
-        agree(runs.lost(job_class), blocking, within=0.2)
+        agree(runs.lost(job_class), blocking, within=0.12)
     agree(ratio(runs.integral("allocated"), time * servers), exact.occupancy, within=0.02)
     assert not runs.result.extremes[:, 0].any()
 
@@ -377,17 +378,18 @@ def test_overloaded_center_starts_gangs_in_order_at_the_critical_rate(
     if sizes == (1, gpus):
         assert critical_rate(gpus, share, big_rate) == pytest.approx(exact, abs=6e-10)
     streams = two_sizes(1.3 * exact, *sizes, share, big_rate)
-    begin, end = 100.0, 100.0 + 25_000.0 / exact
+    starts = max(10_000.0, (400.0 if gpus < 1000 else 250.0) / (1.0 - share))
+    begin, end = 100.0, 100.0 + starts / exact
     started = [
         replicate(queue(*streams, seed=seed("saturated", gpus, sizes, share), count=time), gpus, 32).count("started")
         for time in (begin, end)
     ]
-    agree(ratio(started[1] - started[0], end - begin), exact, within=0.02)
+    agree(ratio(started[1] - started[0], end - begin), exact, within=0.05)
 
 
 @pytest.mark.parametrize(("gang", "share"), [(2, 0.5), (8, 0.9)])
 def test_queue_of_gangs_stays_below_the_critical_rate_and_grows_above_it(gang: int, share: float) -> None:
-    critical, time = critical_rate(gang, share), 8000.0
+    critical, time = critical_rate(gang, share), 5000.0
     growth = {}
     for factor in (0.95, 1.05):
         spec = queue(*two_sizes(factor * critical, 1, gang, share, 1.0), seed=seed("stable", gang), count=time)

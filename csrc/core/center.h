@@ -37,8 +37,10 @@ struct Center {
     waiting_gpus = 0;
     next_expiry = kNever;
     has_patience = has_bounds = 0;
+ROLLED
     for (i32 c = 0; c < model->classes.n; ++c) has_patience |= model->classes.patience[c] >= 0;
     has_bounds = model->policy.max_waiting >= 0;
+ROLLED
     for (i32 t = 0; t < model->classes.tenants; ++t) has_bounds |= model->policy.tenant_max_waiting[t] >= 0;
     S::each(model->classes.tenants, [&](i32 t) { tenant_waiting[t] = 0; });
     queue.clear();
@@ -46,7 +48,7 @@ struct Center {
     tally.clear();
   }
 
-  HD bool stop_requested() const { return model->stop && *model->stop; }
+  HD bool stop_requested() const { return model->stop && S::agree(read_flag(model->stop)) != 0; }
 
   HD void advance_to(Tick t) {
     tally.advance(now, t, capacity - free, running.n, queue.waiting, waiting_gpus);

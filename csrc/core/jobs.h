@@ -77,6 +77,7 @@ struct JobStream {
     position = end = 0;
     scale = demand_scale(m.generator, r);
     const i32 n = m.classes.n;
+ROLLED
     for (i32 c = 0; c < n; ++c) {
       const i32 source = c;
       S::once([&] {

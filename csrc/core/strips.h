@@ -1,6 +1,7 @@
 // Strip operations: everything the scheduler does to an array. A strip is `n` consecutive elements in memory.
 //
 //   once(f)                     one lane runs f for all: every plain store to shared memory goes through it
+//   agree(x)                    lane 0's x in every lane: for memory that changes while the lanes read it
 //   each(n, f)                  f(i) for i in [0, n), in any order; f may store to element i only
 //   min(a, n)                   smallest element, or `none` when n == 0
 //   argmin(a, n)                its lowest index (n > 0)
@@ -25,6 +26,10 @@ struct OneLane {
   template <class F>
   static HD void once(F f) {
     f();
+  }
+  template <class T>
+  static HD T agree(T x) {
+    return x;
   }
   template <class F>
   static HD void each(i32 n, F f) {
@@ -90,6 +95,10 @@ struct WarpStrips {
   template <class F>
   static HD void once(F f) {
     L::once(f);
+  }
+  template <class T>
+  static HD T agree(T x) {
+    return L::get(L::template map<T>([x](i32) { return x; }), 0);
   }
   template <class F>
   static HD void each(i32 n, F f) {

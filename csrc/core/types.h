@@ -53,6 +53,15 @@ HD u64 make_key(Tick tick, i32 slot) { return (static_cast<u64>(tick) << kSlotBi
 HD Tick key_tick(u64 key) { return static_cast<Tick>(key >> kSlotBits); }
 HD i32 key_slot(u64 key) { return static_cast<i32>(key & kSlotMask); }
 
+// A flag that somebody outside the run may raise at any moment.
+HD i32 read_flag(const volatile i32* flag) {
+#if defined(__CUDACC__)
+  return *flag;
+#else
+  return __atomic_load_n(flag, __ATOMIC_RELAXED);
+#endif
+}
+
 // Position of the highest set bit of v > 0.
 HD i32 floor_log2(u32 v) {
 #if defined(__CUDACC__)

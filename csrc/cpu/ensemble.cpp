@@ -6,7 +6,7 @@
 #include <exception>
 #include <mutex>
 #include <new>
-#include <stdexcept>
+#include <system_error>
 #include <thread>
 #include <vector>
 
@@ -86,17 +86,20 @@ RunResult row(const Ensemble& e, i64 i) {
 struct Desk {
   std::atomic<i64> next{0}, done{0}, reruns{0};
   std::atomic<int> working{0};
-  volatile i32 stop = 0;
+  i32 stop = 0;  // read and raised by many threads: stopped(), stop_all()
   std::mutex mutex;
   std::condition_variable finished;
   std::exception_ptr error;
+
+  bool stopped() const { return read_flag(&stop) != 0; }
+  void stop_all() { __atomic_store_n(&stop, 1, __ATOMIC_RELAXED); }
 };
 
 template <class S>
 void work(const Ensemble& e, const Model& model, Desk& desk) {
   try {
     Worker<S> worker(model, e.sizes);
-    for (i64 i; !desk.stop && (i = desk.next.fetch_add(1)) < e.n;) {
+    for (i64 i; !desk.stopped() && (i = desk.next.fetch_add(1)) < e.n;) {
       i64 reruns = 0;
       const Status status = worker.run(Cell{e.replication[i], e.gpus[i]}, row(e, i), &reruns);
       e.out.status[i] = status;
@@ -106,7 +109,7 @@ void work(const Ensemble& e, const Model& model, Desk& desk) {
   } catch (...) {
     std::lock_guard<std::mutex> lock(desk.mutex);
     if (!desk.error) desk.error = std::current_exception();
-    desk.stop = 1;
+    desk.stop_all();
   }
   std::lock_guard<std::mutex> lock(desk.mutex);
   if (--desk.working == 0) desk.finished.notify_one();
@@ -122,23 +125,30 @@ EnsembleReport run_ensemble(const Ensemble& e, const std::function<bool(i64, i64
   const i64 threads = least<i64>(greatest(e.threads, 1), greatest<i64>(e.n, 1));
   desk.working = static_cast<int>(threads);
   std::vector<std::thread> pool;
-  for (i64 t = 0; t < threads; ++t)
-    pool.emplace_back([&] {
-      if (e.lanes == kLanes)
-        work<WarpStrips<EmulatedLanes>>(e, model, desk);
-      else
-        work<OneLane>(e, model, desk);
-    });
+  pool.reserve(static_cast<size_t>(threads));
+  try {
+    while (static_cast<i64>(pool.size()) < threads)
+      pool.emplace_back([&] {
+        if (e.lanes == kLanes)
+          work<WarpStrips<EmulatedLanes>>(e, model, desk);
+        else
+          work<OneLane>(e, model, desk);
+      });
+  } catch (const std::system_error&) {  // no more threads to be had: those that run do all the work
+    if (pool.empty()) throw;
+    std::lock_guard<std::mutex> lock(desk.mutex);
+    desk.working -= static_cast<int>(threads - static_cast<i64>(pool.size()));
+  }
   std::exception_ptr poll_error;
   {
     std::unique_lock<std::mutex> lock(desk.mutex);
     while (!desk.finished.wait_for(lock, std::chrono::milliseconds(50), [&] { return desk.working == 0; })) {
       lock.unlock();
       try {
-        if (!poll_error && !poll(desk.done, e.n)) desk.stop = 1;
+        if (!poll_error && !poll(desk.done, e.n)) desk.stop_all();
       } catch (...) {
         poll_error = std::current_exception();
-        desk.stop = 1;
+        desk.stop_all();
       }
       lock.lock();
     }

@@ -1,12 +1,17 @@
 // The kernel entry: one warp per run. The same text is compiled by nvcc and, through CuPy, by NVRTC; it includes the
 // core and nothing else, and is included by nobody but the code that launches it.
 //
-// Memory: each warp of the grid owns one piece of `scratch`; warps take cells from one counter, so which warp runs a
-// cell does not matter for its result. Optional outputs are null.
+// Launch: one-dimensional blocks of kBlockThreads. Memory: each warp of the grid owns one piece of `scratch` (64-byte
+// aligned, zero or not); warps take cells from one counter, so which warp runs a cell does not matter for its result.
+// Optional outputs are null. A warp's Scratch is a copy per lane: pointers, sizes and the run's scalars.
 #pragma once
 #include "../core/simulate.h"
 
 namespace gpusim {
+
+constexpr i32 kBlockThreads = 128;  // 4 warps
+// Blocks that must fit a multiprocessor: 96 registers a thread. Left to choose, ptxas takes 56 and spills.
+constexpr i32 kLeastBlocks = 5;
 
 struct KernelArguments {
   Model model;
@@ -20,6 +25,7 @@ struct KernelArguments {
   i32* status;             // (n,)
   RunResult rows;          // first row of every output
 };
+static_assert(sizeof(KernelArguments) <= 4096, "a kernel takes 4 KiB of arguments everywhere");
 
 HD RunResult row_of(const KernelArguments& a, i64 i) {
   const i64 c = a.model.classes.n, s = a.model.slos.n;
@@ -38,7 +44,8 @@ HD RunResult row_of(const KernelArguments& a, i64 i) {
 
 }  // namespace gpusim
 
-extern "C" __global__ void __launch_bounds__(128) gpusim_run(const __grid_constant__ gpusim::KernelArguments a) {
+extern "C" __global__ void __launch_bounds__(gpusim::kBlockThreads, gpusim::kLeastBlocks)
+    gpusim_run(const __grid_constant__ gpusim::KernelArguments a) {
   using namespace gpusim;
   typedef WarpStrips<DeviceLanes> S;
   const i64 warp = (static_cast<i64>(blockIdx.x) * blockDim.x + threadIdx.x) / kLanes;

@@ -72,7 +72,9 @@ def run_batch(
     """
     replications = np.ascontiguousarray(np.atleast_1d(replication), dtype=np.int64)
     capacities = np.ascontiguousarray(np.atleast_1d(gpus), dtype=np.int32)
-    replications, capacities = (np.ascontiguousarray(a) for a in np.broadcast_arrays(replications, capacities))
+    replications, capacities = (
+        np.ascontiguousarray(a) for a in np.broadcast_arrays(replications, capacities)
+    )
     name = _backend.choose(backend)
     kept = _jobs_in(spec, int(replications[0])) if records else -1
     if kept > MOST_RECORDS:
@@ -110,7 +112,9 @@ def run_batch(
         i = int(failed[0])
         where = f"replication {replications[i]}, {capacities[i]} GPUs"
         what = f"the run could not be completed: {STATUS_TEXT[int(result.status[i])]}"
-        raise RunError([Problem(where, what, "shorten the horizon or bound the queue (max_waiting)", "engine/run")])
+        raise RunError(
+            [Problem(where, what, "shorten the horizon or bound the queue (max_waiting)", "engine/run")]
+        )
     return result
 
 

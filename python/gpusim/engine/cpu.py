@@ -22,7 +22,9 @@ def usable_cores() -> int:
     if not wanted:
         return _native.usable_cores()
     if not wanted.isdecimal() or int(wanted) < 1:
-        problem = Problem("GPUSIM_NUM_THREADS", "is not a number of threads", "set it to 1 or more, or unset it")
+        problem = Problem(
+            "GPUSIM_NUM_THREADS", "is not a number of threads", "set it to 1 or more, or unset it"
+        )
         raise UsageError([problem])
     return int(wanted)
 

@@ -130,7 +130,17 @@ class BatchResult:
 
     def head(self, n: int) -> BatchResult:
         """The first n cells."""
-        rows = ("status", "counts", "sums", "slo", "passed", "first_violated", "integrals", "extremes", "jobs")
+        rows = (
+            "status",
+            "counts",
+            "sums",
+            "slo",
+            "passed",
+            "first_violated",
+            "integrals",
+            "extremes",
+            "jobs",
+        )
         kept = {name: getattr(self, name)[:n] for name in rows}
         histogram = None if self.histogram is None else self.histogram[:n]
         return replace(self, **kept, histogram=histogram, records=None)

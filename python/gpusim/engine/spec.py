@@ -72,7 +72,9 @@ class ClassTable:
         if not len(self.tier) == len(self.tenant) == len(self.patience) >= 1:
             raise _refuse("classes", "columns differ in length or are empty", "give one row per class")
         if self.tenant.min() < 0 or self.tenant.max() >= self.tenants:
-            raise _refuse("classes.tenant", "names a tenant that does not exist", f"use 0 .. {self.tenants - 1}")
+            raise _refuse(
+                "classes.tenant", "names a tenant that does not exist", f"use 0 .. {self.tenants - 1}"
+            )
 
     @classmethod
     def single(cls) -> ClassTable:
@@ -116,7 +118,9 @@ class Policy:
 
     def __post_init__(self) -> None:
         if self.backfill < ALL:
-            raise _refuse("policy.backfill", "is not a policy", "use NONE, SKIP, ALL or K >= 1", self.backfill)
+            raise _refuse(
+                "policy.backfill", "is not a policy", "use NONE, SKIP, ALL or K >= 1", self.backfill
+            )
 
 
 @dataclass(frozen=True)
@@ -130,7 +134,9 @@ class Windows:
     def __post_init__(self) -> None:
         if not 0 <= self.warm_up <= self.count_end <= self.horizon <= FOREVER:
             found = f"{self.warm_up}, {self.count_end}, {self.horizon}"
-            raise _refuse("windows", "are out of order", "0 <= warm_up <= count_end <= horizon < 2^43 ticks", found)
+            raise _refuse(
+                "windows", "are out of order", "0 <= warm_up <= count_end <= horizon < 2^43 ticks", found
+            )
 
     @classmethod
     def whole(cls) -> Windows:
@@ -203,13 +209,19 @@ class RunSpec:
         if self.slos is None:
             object.__setattr__(self, "slos", SloTable.empty(len(self.classes)))
         if self.levels.member.shape[1] != len(self.classes):
-            raise _refuse("slos.member", "has the wrong number of classes", f"give {len(self.classes)} columns")
+            raise _refuse(
+                "slos.member", "has the wrong number of classes", f"give {len(self.classes)} columns"
+            )
         bounds = self.policy.tenant_max_waiting
         if bounds and len(bounds) != self.classes.tenants:
-            raise _refuse("policy.tenant_max_waiting", "has the wrong length", "give one bound per tenant", len(bounds))
+            raise _refuse(
+                "policy.tenant_max_waiting", "has the wrong length", "give one bound per tenant", len(bounds)
+            )
         if isinstance(self.jobs, Generator):
             if len(self.jobs.sources) != len(self.classes):
-                raise _refuse("jobs", "generator has a different number of sources than classes", "one per class")
+                raise _refuse(
+                    "jobs", "generator has a different number of sources than classes", "one per class"
+                )
             if self.windows.horizon == FOREVER:
                 raise _refuse("windows.horizon", "generated jobs never end", "give a horizon")
 

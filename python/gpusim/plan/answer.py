@@ -48,13 +48,13 @@ class Answer:
     infeasible : str or None
         Why no size can be recommended, with the level that decides; None if one can.
     slos : tuple of SloOutcome
-        Every level, measured at `gpus` (or at the largest size considered if there is no answer).
+        Every level, measured at `gpus_high` (or at the largest size considered if there is none).
     binding_slo : str or None
         The level that fails most often at the largest size certified too small.
     have : Attainment or None
         P(all levels met) with the GPUs the center has.
     at_answer, below : Attainment or None
-        The same at `gpus`, and one step below `gpus_low`.
+        The same at the size of `slos`, and one step below `gpus_low`.
     occupancy : float or None
         Mean share of GPUs allocated at `gpus`.
     rules : tuple of RuleOutcome
@@ -149,7 +149,8 @@ class Answer:
             "occupancy": self.occupancy,
             "offered_load": self.offered_load,
             "rules_of_thumb": [
-                {"name": r.rule.name, "gpus": r.rule.gpus, "attainment": _plain(r.attainment)} for r in self.rules
+                {"name": r.rule.name, "gpus": r.rule.gpus, "attainment": _plain(r.attainment)}
+                for r in self.rules
             ],
             "smaller_insufficient_claim": s.smaller_insufficient_claim,
             "low_is_grid_minimum": s.low_is_grid_minimum,
@@ -177,8 +178,15 @@ class Answer:
 
 
 def write_text(path: str | os.PathLike[str], text: str) -> None:
-    """Write a file whole or not at all: a temporary file beside it takes its place at the end."""
+    """Write a file whole or not at all: a temporary file beside it takes its place at the end.
+
+    A device or pipe (``/dev/stdout``) is written to and never replaced; a link keeps pointing where it points.
+    """
     target = Path(path)
+    if target.exists() and not target.is_file():
+        target.write_text(text, encoding="utf-8")
+        return
+    target = target.resolve()
     temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
     try:
         temporary.write_text(text, encoding="utf-8")

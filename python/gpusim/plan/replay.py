@@ -53,8 +53,8 @@ class Replay:
         GPU-seconds used / (GPUs x makespan); None for an unlimited pool.
     makespan : float
         Last end - first submit.
-    in_use : Usage
-        GPUs in use, time-weighted over first start .. last end.
+    in_use : Usage or None
+        GPUs in use, time-weighted over first start .. last end, which are in ticks here (seconds in `to_dict`).
     records : Records
         Every job in the order of `table`, in ticks.
     table : Jobs
@@ -83,7 +83,10 @@ class Replay:
         skipped = ("records", "table", "in_use")
         data: dict[str, Any] = {"schema": REPLAY_SCHEMA, "kind": "replay"}
         data |= {f.name: getattr(self, f.name) for f in dataclasses.fields(self) if f.name not in skipped}
-        data["in_use"] = dataclasses.asdict(self.in_use) if self.in_use else None
+        data["in_use"] = None
+        if self.in_use is not None:
+            first, last = self._seconds(np.array([self.in_use.first, self.in_use.last], dtype=np.int64))
+            data["in_use"] = dataclasses.asdict(self.in_use) | {"first": first, "last": last}
         return _finite(data)  # type: ignore[no-any-return]
 
     def write_records(self, path: str | os.PathLike[str]) -> None:
@@ -103,7 +106,8 @@ class Replay:
 
     def _seconds(self, ticks: npt.NDArray[np.int64]) -> list[float] | list[int]:
         if self.table.tick == 1.0:
-            return ticks.tolist()
+            whole: list[int] = ticks.tolist()
+            return whole
         return [t if t < 0 else t * self.table.tick for t in ticks.tolist()]
 
 
@@ -141,10 +145,13 @@ def replay(
     _check(gpus, backfill)
     capacity = UNLIMITED if gpus == "unlimited" else gpus
     spec = RunSpec(
-        jobs=jobs, policy=Policy(backfill=backfill_code(backfill), kill_at_limit=kill_at_limit), windows=Windows.whole()
+        jobs=jobs,
+        policy=Policy(backfill=backfill_code(backfill), kill_at_limit=kill_at_limit),
+        windows=Windows.whole(),
     )
     result = run_batch(spec, 0, capacity, records=True, backend=backend)
-    assert result.records is not None and int(result.status[0]) == STATUS_OK
+    assert result.records is not None
+    assert int(result.status[0]) == STATUS_OK
     return _summary(jobs, None if gpus == "unlimited" else gpus, str(backfill), kill_at_limit, result.records)
 
 
@@ -152,7 +159,9 @@ def _summary(table: Jobs, gpus: int | None, backfill: str, kill_at_limit: bool, 
     ran = records.start >= 0
     start, end, submit, size = records.start[ran], records.end[ran], table.submit[ran], table.gpus[ran]
     wait = (start - submit) * table.tick
-    slowdown = np.maximum(1.0, (end - submit) * table.tick / np.maximum((end - start) * table.tick, SLOWDOWN_BOUND))
+    slowdown = np.maximum(
+        1.0, (end - submit) * table.tick / np.maximum((end - start) * table.tick, SLOWDOWN_BOUND)
+    )
     makespan = float(end.max() - table.submit[0]) * table.tick if len(end) else 0.0
     used = float(((end - start) * size).sum()) * table.tick
     killed = records.outcome == OUTCOMES.index("killed_limit")
@@ -171,7 +180,7 @@ def _summary(table: Jobs, gpus: int | None, backfill: str, kill_at_limit: bool, 
         mean_bounded_slowdown=float(slowdown.mean()) if len(wait) else float("nan"),
         utilization=used / (gpus * makespan) if gpus is not None and makespan > 0 else None,
         makespan=makespan,
-        in_use=in_use(start * table.tick, end * table.tick, size) if len(end) else None,
+        in_use=in_use(start, end, size) if len(end) else None,
         records=records,
         table=table,
     )

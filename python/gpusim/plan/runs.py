@@ -63,7 +63,9 @@ class Runs:
             self._narrow(capacity, float(result.passed.mean()))
         return result.passed
 
-    def measure(self, replications: npt.NDArray[np.int64], capacity: int, *, histogram: bool = False) -> BatchResult:
+    def measure(
+        self, replications: npt.NDArray[np.int64], capacity: int, *, histogram: bool = False
+    ) -> BatchResult:
         """Whole runs; at the deadline the first replications that were completed (possibly none)."""
         result, complete = self._run(replications, capacity, early=False, histogram=histogram)
         return result if complete else result.head(_prefix(result))
@@ -83,7 +85,9 @@ class Runs:
         def report(done: int, total: int) -> bool:
             if self.on_progress is not None:
                 bracket = (self._failing, self._passing)
-                state = Progress(self.stage, capacity, done, total, self.count + done, bracket, self.seconds())
+                state = Progress(
+                    self.stage, capacity, done, total, self.count + done, bracket, self.seconds()
+                )
                 self.on_progress(state)
             return self.deadline is None or time.monotonic() < self.deadline
 

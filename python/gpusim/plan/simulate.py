@@ -11,7 +11,7 @@ import numpy as np
 
 from gpusim.engine.cpu import usable_cores
 from gpusim.engine.result import BatchResult
-from gpusim.errors import Problem, UsageError
+from gpusim.errors import NotConverged, Problem, UsageError
 from gpusim.plan.answer import Spent, _finite
 from gpusim.plan.experiment import run_spec
 from gpusim.plan.measure import (
@@ -100,6 +100,7 @@ def simulate(
     gpus: int | None = None,
     replications: int = 64,
     seed: int | None = None,
+    time_limit: float | None = None,
     backend: str = "auto",
     threads: int | None = None,
     on_progress: Callable[[Progress], object] | None = None,
@@ -116,6 +117,8 @@ def simulate(
         Independent periods; adding more never changes earlier ones.
     seed : int, optional
         Default: the scenario's.
+    time_limit : float, optional
+        Seconds after which no further replication is finished; the result counts the first ones that were.
     backend, threads, on_progress, command
         As in `gpusim.size`.
 
@@ -127,25 +130,39 @@ def simulate(
     ------
     UsageError
         If no capacity is given and the scenario has none, or a number is out of range.
+    NotConverged
+        If not even the first replication was finished within the time limit.
     """
     wanted = scenario.center.have if gpus is None else gpus
     problems = []
     if wanted is None:
-        problems.append(Problem("gpus", "is not given", "name a number of GPUs, or set center.have", "plan/gpus"))
+        problems.append(
+            Problem("gpus", "is not given", "name a number of GPUs, or set center.have", "plan/gpus")
+        )
     elif not 1 <= wanted < 1 << 31:
-        problems.append(Problem("gpus", "is out of range", "use 1 to 2,147,483,646", "plan/gpus", str(wanted)))
+        problems.append(
+            Problem("gpus", "is out of range", "use 1 to 2,147,483,646", "plan/gpus", str(wanted))
+        )
     if replications < 1:
         what = "is too small"
-        problems.append(Problem("replications", what, "use at least 1", "plan/replications", str(replications)))
+        problems.append(
+            Problem("replications", what, "use at least 1", "plan/replications", str(replications))
+        )
     if problems:
         raise UsageError(problems)
     assert wanted is not None
     seed = scenario.study.seed if seed is None else seed
     confidence = scenario.study.confidence
     threads = threads or usable_cores()
-    runs = Runs(run_spec(scenario, seed), scenario.study.attainment, backend, threads, on_progress=on_progress)
+    runs = Runs(
+        run_spec(scenario, seed), scenario.study.attainment, backend, threads, on_progress=on_progress
+    )
     runs.stage = "simulate"
+    runs.deadline = None if time_limit is None else runs.started + time_limit
     batch = runs.measure(np.arange(replications, dtype=np.int64), wanted, histogram=True)
+    if not len(batch.status):
+        what, remedy = "no replication was finished in time", "allow more time, or shorten study.horizon"
+        raise NotConverged(Problem("time_limit", what, remedy, "plan/no-replication"))
     return Simulation(
         gpus=wanted,
         attainment=Attainment.of(wanted, batch.passed, confidence),

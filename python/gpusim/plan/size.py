@@ -85,7 +85,9 @@ def size(
     """
     seed = scenario.study.seed if seed is None else seed
     threads = threads or usable_cores()
-    runs = Runs(run_spec(scenario, seed), scenario.study.attainment, backend, threads, on_progress=on_progress)
+    runs = Runs(
+        run_spec(scenario, seed), scenario.study.attainment, backend, threads, on_progress=on_progress
+    )
     if time_limit is not None:
         runs.deadline = runs.started + _SEARCH_SHARE * time_limit
     grid = capacity_grid(scenario)
@@ -143,7 +145,7 @@ def _report(
         return Attainment.of(gpus, passed, confidence) if len(passed) else None
 
     runs.stage = "measure"
-    shown = found.gpus if found.certified and found.gpus is not None else grid.high
+    shown = grid.high if found.gpus_high is None else found.gpus_high
     whole = runs.measure(replications, shown)
     levels = slo_outcomes(scenario, whole, confidence) if len(whole.status) else ()
     at_answer = Attainment.of(shown, whole.passed, confidence) if len(whole.status) else None
@@ -179,8 +181,8 @@ def _report(
 
 
 def _binding(levels: tuple[SloOutcome, ...]) -> str | None:
-    """The level met in the fewest replications; the one with the least slack among equals."""
-    if not levels:
+    """The level met in the fewest replications; the one with the least slack among equals; None if all always are."""
+    if all(level.attainment.value == 1.0 for level in levels):
         return None
     return min(levels, key=lambda level: (level.attainment.value, level.slack)).sentence
 

@@ -1,0 +1,89 @@
+// Quantile tables at their edges and nodes, alias counts, limits.
+#include "../core/sampler.h"
+
+#include <cstdlib>
+
+#include "check.h"
+#include "support.h"
+
+namespace gpusim::test {
+
+// Node values that are all different: k squared below, mirrored above.
+static std::vector<i64> squares() {
+  std::vector<i64> nodes;
+  for (i64 k = 0; k < kTableNodes; ++k) nodes.push_back(k * k);
+  for (i64 k = 0; k < kTableNodes; ++k) nodes.push_back(2000000 - k * k);
+  return nodes;
+}
+
+TEST(tables_end_where_their_sides_end) {
+  const std::vector<i64> t = squares();
+  const i64 a = 863 * 863, b = 864 * 864;
+  CHECK_EQUAL(table_value(t.data(), 0), 0);
+  CHECK_EQUAL(table_value(t.data(), 0x7fffffffu), a + (((b - a) * 65535) >> 16));
+  CHECK_EQUAL(table_value(t.data(), 0x80000000u), 2000000 - a - (((b - a) * 65535) >> 16));
+  CHECK_EQUAL(table_value(t.data(), 0xffffffffu), 2000000);
+}
+
+TEST(tables_pass_through_their_nodes) {
+  const std::vector<i64> t = squares();
+  for (i32 k = 0; k < kTableNodes - 1; ++k) {
+    const u32 v = static_cast<u32>(node_place(k));
+    CHECK_EQUAL(table_value(t.data(), v), t[static_cast<size_t>(k)]);
+    CHECK_EQUAL(table_value(t.data(), ~v), t[static_cast<size_t>(kTableNodes + k)]);
+  }
+  CHECK_EQUAL(node_place(kTableNodes - 1), 1LL << 31);
+}
+
+TEST(tables_rise_with_probability) {
+  std::vector<i64> t;
+  add_uniform_table(&t, 5, (1LL << 44) - 1);
+  i64 before = 0;
+  for (u64 u = 0; u < (1ULL << 32); u += 65521) {
+    const i64 value = table_value(t.data(), static_cast<u32>(u));
+    if (!CHECK(value >= before)) return;
+    before = value;
+    const i64 exact = 5 + static_cast<i64>((((1ULL << 44) - 6) >> 12) * u >> 20);
+    if (!CHECK(std::abs(value - exact) < 1 << 23)) return;  // a step between nodes is cut into 2^16
+  }
+}
+
+TEST(ticks_are_rounded_half_up_and_at_least_one) {
+  const std::vector<i64> zero(2 * kTableNodes, 0), five(2 * kTableNodes, 5), six(2 * kTableNodes, 6);
+  CHECK_EQUAL(table_ticks(zero.data(), 0, 77), 1);
+  CHECK_EQUAL(table_ticks(zero.data(), 20, 77), 1);
+  CHECK_EQUAL(table_ticks(five.data(), 0, 77), 5);
+  CHECK_EQUAL(table_ticks(five.data(), 2, 77), 1);  // 1.25
+  CHECK_EQUAL(table_ticks(six.data(), 2, 77), 2);   // 1.5
+}
+
+TEST(alias_counts_are_the_atoms_shares) {
+  // probabilities 1/6, 1/3, 1/2 of 1, 2 and 8 GPUs: cells of 1/3 each
+  const i32 gpus[] = {1, 2, 8}, alias[] = {2, 1, 2};
+  const u64 threshold[] = {1ULL << 31, 1ULL << 32, 1ULL << 32};
+  i32 seen[9] = {};
+  const i32 draws = 3 << 16;
+  for (i32 i = 0; i < draws; ++i)
+    ++seen[alias_pick(gpus, threshold, alias, 3, static_cast<u32>((static_cast<u64>(i) << 32) / draws))];
+  CHECK(std::abs(seen[1] - draws / 6) <= 1);
+  CHECK(std::abs(seen[2] - draws / 3) <= 1);
+  CHECK(std::abs(seen[8] - draws / 2) <= 1);
+  CHECK_EQUAL(alias_pick(gpus, threshold, alias, 3, 0), 1);
+  CHECK_EQUAL(alias_pick(gpus, threshold, alias, 3, 0xffffffffu), 8);
+  const u64 never[] = {0};
+  const i32 one[] = {4}, self[] = {0};
+  CHECK_EQUAL(alias_pick(one, never, self, 1, 123), 4);
+}
+
+TEST(factor_limits_are_rounded_up_inside_their_bounds) {
+  const i64 once = 65536;
+  CHECK_EQUAL(factor_limit(3, once, once, 0), 3);
+  CHECK_EQUAL(factor_limit(3, once + 1, once + 1, 0xffffffffu), 4);
+  CHECK_EQUAL(factor_limit(1, 1, 1, 0), 1);  // never below one tick
+  CHECK_EQUAL(factor_limit(1000, once, 3 * once, 0), 1000);
+  CHECK_EQUAL(factor_limit(1000, once, 3 * once, 0x80000000u), 2000);
+  CHECK_EQUAL(factor_limit(1000, once, 3 * once, 0xffffffffu), 3000);  // factor 3 - 2^-16, rounded up
+  CHECK_EQUAL(factor_limit(1LL << 28, 1, (1LL << 31) - 1, 0xffffffffu), ((1LL << 28) * ((1LL << 31) - 2)) >> 16);
+}
+
+}  // namespace gpusim::test

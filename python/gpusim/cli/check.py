@@ -1,0 +1,75 @@
+"""`gpusim check`: every mistake of a scenario, or what it says."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from gpusim.cli.options import Json, ScenarioArgument, SetOption, read_scenario, repeat_command
+from gpusim.cli.output import print_page, print_text
+
+if TYPE_CHECKING:
+    from gpusim.plan.rules import RuleOfThumb
+    from gpusim.scenario import Scenario
+
+CHECK_SCHEMA = 1
+"""Version of the JSON form."""
+
+
+def check(scenario: ScenarioArgument, as_json: Json = False, changes: SetOption = None) -> None:
+    """Check a scenario and show what it says, without running it."""
+    loaded = read_scenario(scenario, changes)
+
+    from gpusim.plan.rules import rules_of_thumb
+    from gpusim.report import check_page
+
+    rules = rules_of_thumb(loaded)
+    if as_json:
+        print_text(json.dumps(_to_dict(loaded, rules), indent=2, allow_nan=False))
+    else:
+        following = None if scenario == "-" else repeat_command("size", scenario, {}, changes)
+        print_page(check_page(loaded, rules, following))
+
+
+def _to_dict(scenario: Scenario, rules: tuple[RuleOfThumb, ...]) -> dict[str, Any]:
+    return {
+        "schema": CHECK_SCHEMA,
+        "kind": "check",
+        "valid": True,
+        "scenario": scenario.name,
+        "scenario_hash": scenario.hash,
+        "source": scenario.source,
+        "offered_load": scenario.offered_load,
+        "largest_gang": scenario.largest_gang,
+        "classes": [
+            {
+                "name": name,
+                "rate": entry.job_class.rate,
+                "mean_gang": entry.job_class.mean_gang,
+                "largest_gang": entry.job_class.largest_gang,
+                "mean_service": entry.job_class.mean_service,
+                "offered_load": entry.job_class.offered_load,
+            }
+            for name, entry in zip(scenario.class_names, scenario.classes(), strict=True)
+        ],
+        "windows": {
+            "warm_up": scenario.study.warm_up,
+            "count_end": scenario.count_end,
+            "cool_down": scenario.cool_down,
+            "horizon": scenario.study.horizon,
+        },
+        "slos": [
+            {
+                "sentence": slo.sentence,
+                "limit": slo.limit,
+                "required": slo.share,
+                "expected_jobs": scenario.expected_jobs(slo.classes),
+            }
+            for slo in scenario.resolved_slos()
+        ],
+        "rules_of_thumb": [{"name": rule.name, "gpus": rule.gpus} for rule in rules],
+        "notices": [
+            {"code": n.code, "where": n.where, "what": n.what, "found": n.found, "remedy": n.remedy}
+            for n in scenario.notices()
+        ],
+    }

@@ -1,0 +1,13 @@
+"""What plan returned, as pages to read. Draws and words only: nothing here computes a result.
+
+Start with `size_page.py`. `words.py` writes numbers, `layout.py` headings, tables and lists.
+"""
+
+from gpusim.report.check_page import check_page
+from gpusim.report.info_page import info_page
+from gpusim.report.layout import to_text
+from gpusim.report.replay_page import replay_page
+from gpusim.report.simulate_page import simulation_page
+from gpusim.report.size_page import size_page
+
+__all__ = ["check_page", "info_page", "replay_page", "simulation_page", "size_page", "to_text"]

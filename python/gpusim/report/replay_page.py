@@ -1,0 +1,92 @@
+"""The page of `gpusim replay`: the schedule of a log in a dozen numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from rich.console import Group
+
+from gpusim.plan.replay import SLOWDOWN_BOUND, Replay
+from gpusim.report import words
+from gpusim.report.layout import bullets, facts, headline, page, section
+
+_REASONS = {
+    "no_run_time": "without a run time",
+    "no_processors": "without processors",
+    "partial_run": "parts of a job listed as a whole elsewhere",
+}
+POLICIES = {
+    "none": "first come, first served: nobody overtakes (backfill none)",
+    "skip": "whoever fits may overtake (backfill skip)",
+    "1": "EASY: nobody delays the first blocked job (backfill 1)",
+    "all": "conservative: nobody delays anybody before them (backfill all)",
+}
+"""The backfill policies in words."""
+
+
+def policy_in_words(backfill: str) -> str:
+    """`none | skip | K | all` as a sentence."""
+    return POLICIES.get(backfill, f"nobody delays the first {backfill} blocked jobs (backfill {backfill})")
+
+
+def replay_page(result: Replay, command: str) -> Group:
+    """The schedule's summary on one page; `command` repeats it."""
+    data = result.to_dict()
+    pool = "an unlimited center" if result.gpus is None else words.gpus(result.gpus)
+    wait = words.duration(result.mean_wait)
+    return page(
+        headline(
+            f"{words.file_name(result.source)} on {pool}: {words.things(result.jobs, 'job')}, mean wait {wait}."
+        ),
+        section("Jobs", facts(_jobs(result))),
+        section("Waits of jobs that started", facts(_waits(result))),
+        section("GPUs", facts(_gpus(result, data))),
+        section("Rows left out", bullets(_dropped(result))) if any(result.dropped.values()) else None,
+        section("Where this comes from", facts(_origin(result, command))),
+    )
+
+
+def _jobs(result: Replay) -> Iterator[tuple[str, str]]:
+    yield "submitted", words.count(result.jobs)
+    yield "started", words.count(result.started)
+    yield "refused", f"{words.count(result.rejected)} (larger than the center)"
+    if result.kill_at_limit:
+        yield "killed", f"{words.count(result.killed_limit)} (at the run time they asked for)"
+
+
+def _waits(result: Replay) -> Iterator[tuple[str, str]]:
+    yield "mean", f"{words.duration(result.mean_wait)} ({result.mean_wait:,.3f} s)"
+    yield "p95", words.duration(result.p95_wait)
+    yield (
+        "mean bounded slowdown",
+        f"{result.mean_bounded_slowdown:,.3f} (runs below {SLOWDOWN_BOUND} s count as that)",
+    )
+
+
+def _gpus(result: Replay, data: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    if result.utilization is not None:
+        yield "utilization", f"{words.percent(result.utilization)} of the GPUs, first submission to last end"
+    yield "makespan", f"{words.duration(result.makespan)} ({words.count(result.makespan)} s)"
+    use = data["in_use"]
+    if use is not None:
+        yield "in use, mean", f"{words.amount(use['mean'])} GPUs"
+        levels = ", ".join(f"{name} {words.count(use[name])}" for name in ("p50", "p95", "p99", "peak"))
+        yield "in use over time", f"{levels} GPUs"
+        yield "first start, last end", f"{words.count(use['first'])} s, {words.count(use['last'])} s"
+
+
+def _dropped(result: Replay) -> Iterator[str]:
+    for reason, rows in result.dropped.items():
+        if rows:
+            yield f"{words.things(rows, 'row')} {_REASONS.get(reason, reason)}"
+
+
+def _origin(result: Replay, command: str) -> Iterator[tuple[str, str]]:
+    yield "log", result.source
+    yield "policy", policy_in_words(result.backfill)
+    yield (
+        "ends",
+        "at the request (--kill-at-limit)" if result.kill_at_limit else "as recorded; requests only reserve",
+    )
+    yield "repeat", command
