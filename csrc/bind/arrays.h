@@ -31,13 +31,16 @@ const T* array(const py::dict& spec, const char* name, const std::vector<py::ssi
   const py::array a = py::reinterpret_borrow<py::array>(value);
   const std::vector<py::ssize_t> found(a.shape(), a.shape() + a.ndim());
   if (!a.dtype().is(py::dtype::of<T>()) && !a.dtype().equal(py::dtype::of<T>()))
-    throw py::type_error(std::string("'") + name + "' has dtype " + py::cast<std::string>(py::str(a.dtype())) +
-                         ", expected " + py::cast<std::string>(py::str(py::dtype::of<T>())));
+    throw py::type_error(std::string("'") + name + "' has dtype " +
+                         py::cast<std::string>(py::str(a.dtype())) + ", expected " +
+                         py::cast<std::string>(py::str(py::dtype::of<T>())));
   bool fits = found.size() == shape.size();
   for (size_t i = 0; fits && i < shape.size(); ++i) fits = shape[i] < 0 || shape[i] == found[i];
   if (!fits)
-    throw py::value_error(std::string("'") + name + "' has shape " + shape_text(found) + ", expected " + shape_text(shape));
-  if (!(a.flags() & py::array::c_style)) throw py::value_error(std::string("'") + name + "' is not C-contiguous");
+    throw py::value_error(std::string("'") + name + "' has shape " + shape_text(found) +
+                          ", expected " + shape_text(shape));
+  if (!(a.flags() & py::array::c_style))
+    throw py::value_error(std::string("'") + name + "' is not C-contiguous");
   if (length) *length = found.empty() ? 0 : found[0];
   return static_cast<const T*>(a.data());
 }

@@ -7,7 +7,8 @@
 #include "register_run.h"
 
 PYBIND11_MODULE(_native, m) {
-  m.doc() = "The compiled engine of gpusim. Use gpusim.engine; this module checks arrays and calls.";
+  m.doc() =
+      "The compiled engine of gpusim. Use gpusim.engine; this module checks arrays and calls.";
   m.attr("TABLE_NODES") = gpusim::kTableNodes;
   m.attr("HISTOGRAM_BINS") = gpusim::kBins;
   gpusim::bind::register_run(m);

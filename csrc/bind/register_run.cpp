@@ -39,14 +39,16 @@ Model read_model(const py::dict& spec, int64_t seed_bits) {
   m.policy.max_waiting = scalar<int64_t>(spec, "max_waiting");
   m.policy.tenant_max_waiting = as_i64(array<int64_t>(spec, "tenant_max_waiting", {-1}, &tenants));
   m.classes.tenants = static_cast<i32>(tenants);
-  m.windows = Windows{scalar<int64_t>(spec, "warm_up"), scalar<int64_t>(spec, "count_end"), scalar<int64_t>(spec, "horizon")};
+  m.windows = Windows{scalar<int64_t>(spec, "warm_up"), scalar<int64_t>(spec, "count_end"),
+                      scalar<int64_t>(spec, "horizon")};
   m.slos.limit = as_i64(array<int64_t>(spec, "slo_limit", {-1}, &slos));
   m.slos.n = static_cast<i32>(slos);
   m.slos.share_ppm = as_i64(array<int64_t>(spec, "slo_share_ppm", {slos}));
   m.slos.class_offset = array<int32_t>(spec, "slo_class_offset", {classes + 1});
   if (m.slos.class_offset[0] != 0) throw py::value_error("'slo_class_offset' must begin with 0");
   for (py::ssize_t c = 0; c < classes; ++c)
-    if (m.slos.class_offset[c + 1] < m.slos.class_offset[c]) throw py::value_error("'slo_class_offset' decreases");
+    if (m.slos.class_offset[c + 1] < m.slos.class_offset[c])
+      throw py::value_error("'slo_class_offset' decreases");
   m.slos.class_slo = array<int32_t>(spec, "slo_class_list", {m.slos.class_offset[classes]});
   if (spec.contains("submit")) {
     StoredJobs& s = m.stored;
@@ -71,12 +73,14 @@ Model read_model(const py::dict& spec, int64_t seed_bits) {
     g.atom_alias = array<int32_t>(spec, "atom_alias", {atoms});
     g.atom_offset = array<int32_t>(spec, "atom_offset", {classes + 1});
     for (py::ssize_t c = 0; c < classes; ++c)
-      if (g.atom_offset[c] < 0 || g.atom_offset[c + 1] < g.atom_offset[c] || g.atom_offset[c + 1] > atoms)
+      if (g.atom_offset[c] < 0 || g.atom_offset[c + 1] < g.atom_offset[c] ||
+          g.atom_offset[c + 1] > atoms)
         throw py::value_error("'atom_offset' is not ascending within the atoms");
     g.limit_mode = array<int32_t>(spec, "limit_mode", {classes});
     g.limit_a = as_i64(array<int64_t>(spec, "limit_a", {classes}));
     g.limit_b = as_i64(array<int64_t>(spec, "limit_b", {classes}));
-    if (spec.contains("demand_nodes")) g.demand_nodes = as_i64(array<int64_t>(spec, "demand_nodes", {2, kTableNodes}));
+    if (spec.contains("demand_nodes"))
+      g.demand_nodes = as_i64(array<int64_t>(spec, "demand_nodes", {2, kTableNodes}));
   }
   return m;
 }
@@ -95,15 +99,19 @@ py::dict generate(const py::dict& spec, int64_t replication, int64_t seed) {
   e.replication = &cell_replication;
   e.gpus = &cell_gpus;
   e.sizes = Sizes{kLanes, 4, 4};
-  if (e.model.stored.submit && replication >= workloads(spec)) throw py::index_error("no such workload");
+  if (e.model.stored.submit && replication >= workloads(spec))
+    throw py::index_error("no such workload");
   const std::string problem = first_problem(e);
   if (!problem.empty()) throw py::value_error(problem);
   std::vector<Job> jobs;
   {
     py::gil_scoped_release unlocked;
     Scratch<OneLane> scratch;
-    std::vector<char> memory(static_cast<size_t>(carve_scratch<OneLane>(e.model, e.sizes, nullptr, &scratch)) + 64);
-    carve_scratch<OneLane>(e.model, e.sizes, memory.data() + (64 - reinterpret_cast<size_t>(memory.data()) % 64), &scratch);
+    std::vector<char> memory(
+        static_cast<size_t>(carve_scratch<OneLane>(e.model, e.sizes, nullptr, &scratch)) + 64);
+    carve_scratch<OneLane>(e.model, e.sizes,
+                           memory.data() + (64 - reinterpret_cast<size_t>(memory.data()) % 64),
+                           &scratch);
     JobStream<OneLane> stream;
     stream.open(e.model, scratch.blocks, replication);
     while (stream.head != kNoKey) jobs.push_back(stream.take());
@@ -129,8 +137,9 @@ py::dict generate(const py::dict& spec, int64_t replication, int64_t seed) {
   return out;
 }
 
-py::dict run(const py::dict& spec, const py::dict& cells, int64_t seed, bool early, bool histogram, int64_t records,
-             int threads, int lanes, int running_slots, int queue_slots, int profile_slots, const py::object& progress) {
+py::dict run(const py::dict& spec, const py::dict& cells, int64_t seed, bool early, bool histogram,
+             int64_t records, int threads, int lanes, int running_slots, int queue_slots,
+             int profile_slots, const py::object& progress) {
   py::ssize_t n = 0;
   Ensemble e{};
   e.model = read_model(spec, seed);
@@ -145,7 +154,8 @@ py::dict run(const py::dict& spec, const py::dict& cells, int64_t seed, bool ear
   if (records >= 0 && n != 1) throw py::value_error("records are kept for one cell at a time");
   if (e.model.stored.submit)
     for (py::ssize_t i = 0; i < n; ++i)
-      if (e.replication[i] >= workloads(spec)) throw py::index_error("a cell names a workload that does not exist");
+      if (e.replication[i] >= workloads(spec))
+        throw py::index_error("a cell names a workload that does not exist");
   const std::string problem = first_problem(e);
   if (!problem.empty()) throw py::value_error(problem);
 
@@ -156,22 +166,36 @@ py::dict run(const py::dict& spec, const py::dict& cells, int64_t seed, bool ear
   auto slo = make<int64_t>({n, s, kSloCounts}), integrals = make<int64_t>({n, kIntegrals});
   auto extremes = make<int64_t>({n, kExtremes}), jobs = make<int64_t>({n});
   auto passed = make<uint8_t>({n});
-  e.out = Outputs{status.mutable_data(), data(counts),   data(sums), data(slo), data(integrals), data(extremes),
-                  data(jobs), passed.mutable_data(), first_violated.mutable_data(), nullptr, Records{}};
+  e.out = Outputs{status.mutable_data(),
+                  data(counts),
+                  data(sums),
+                  data(slo),
+                  data(integrals),
+                  data(extremes),
+                  data(jobs),
+                  passed.mutable_data(),
+                  first_violated.mutable_data(),
+                  nullptr,
+                  Records{}};
   if (histogram) {
     auto bins = make<int64_t>({n, c, kBins});
     e.out.histogram = data(bins);
     out["histogram"] = bins;
   }
   if (records >= 0) {
-    auto submit = make<int64_t>({records}), start = make<int64_t>({records}), end = make<int64_t>({records});
+    auto submit = make<int64_t>({records}), start = make<int64_t>({records}),
+         end = make<int64_t>({records});
     auto gpus = make<int32_t>({records}), job_class = make<int32_t>({records});
     auto outcome = make<uint8_t>({records});
     for (int64_t i = 0; i < records; ++i) {
       submit.mutable_data()[i] = start.mutable_data()[i] = end.mutable_data()[i] = -1;
       gpus.mutable_data()[i] = job_class.mutable_data()[i] = outcome.mutable_data()[i] = 0;
     }
-    e.out.records = Records{data(submit), data(start), data(end), gpus.mutable_data(), job_class.mutable_data(),
+    e.out.records = Records{data(submit),
+                            data(start),
+                            data(end),
+                            gpus.mutable_data(),
+                            job_class.mutable_data(),
                             outcome.mutable_data()};
     py::dict kept;
     kept["submit"] = submit;
@@ -208,15 +232,18 @@ py::dict run(const py::dict& spec, const py::dict& cells, int64_t seed, bool ear
 }  // namespace
 
 void register_run(py::module_& m) {
-  m.def("run", &run, py::arg("spec"), py::arg("cells"), py::kw_only(), py::arg("seed"), py::arg("early") = false,
-        py::arg("histogram") = false, py::arg("records") = -1, py::arg("threads") = 1, py::arg("lanes") = 1,
-        py::arg("running_slots") = 1024, py::arg("queue_slots") = 1024, py::arg("profile_slots") = 2048,
+  m.def("run", &run, py::arg("spec"), py::arg("cells"), py::kw_only(), py::arg("seed"),
+        py::arg("early") = false, py::arg("histogram") = false, py::arg("records") = -1,
+        py::arg("threads") = 1, py::arg("lanes") = 1, py::arg("running_slots") = 1024,
+        py::arg("queue_slots") = 1024, py::arg("profile_slots") = 2048,
         py::arg("progress") = py::none(),
         "Simulate cells; returns a dict of arrays, one row per cell (see ARCHITECTURE.md 2).");
-  m.def("generate", &generate, py::arg("spec"), py::arg("replication"), py::kw_only(), py::arg("seed"),
-        "Jobs of one replication in job-index order, as a dict of arrays.");
-  m.def("usable_cores", [](const std::string& root) { return usable_cores(root.c_str()); },
-        py::arg("cgroup_root") = "/sys/fs/cgroup", "Cores this process may use: affinity, then cgroup quota.");
+  m.def("generate", &generate, py::arg("spec"), py::arg("replication"), py::kw_only(),
+        py::arg("seed"), "Jobs of one replication in job-index order, as a dict of arrays.");
+  m.def(
+      "usable_cores", [](const std::string& root) { return usable_cores(root.c_str()); },
+      py::arg("cgroup_root") = "/sys/fs/cgroup",
+      "Cores this process may use: affinity, then cgroup quota.");
 }
 
 }  // namespace gpusim::bind

@@ -25,7 +25,7 @@ struct Cursor {
 // Moves to the first waiting job at or after the cursor whose (gpus, limit) satisfies p; false at the end of the queue.
 template <class S, class P>
 HD bool seek(const Queue<S>& queue, Cursor* at, P p) {
-ROLLED
+  ROLLED
   for (; at->tier < queue.tiers; ++at->tier, at->position = 0) {
     at->position = queue.first_that(at->tier, greatest(at->position, queue.head[at->tier]), p);
     if (at->position < queue.tail[at->tier]) return true;
@@ -36,7 +36,7 @@ ROLLED
 // Starts every job from the cursor on that fits what is free; `fits` is asked with the job's gpus and limit.
 template <class S, class P, class F>
 HD void start_all(Center<S>& center, Cursor at, P fits, F started) {
-ROLLED
+  ROLLED
   while (center.status == kOk && center.free > 0 && seek(center.queue, &at, fits)) {
     const i64 k = center.queue.at(at.tier, at.position);
     const i32 gpus = center.queue.gpus[k];
@@ -57,14 +57,16 @@ HD_CALL void pass_easy(Center<S>& center, Cursor blocked) {
   i64 released = 0;
   i32 i = S::prefix_sum_until(r.release_gpus, r.n, wanted - center.free, &released);
   const Tick shadow = greatest(key_tick(r.release[i]), center.now + 1);
-ROLLED
+  ROLLED
   for (++i; i < r.n && key_tick(r.release[i]) <= shadow; ++i) released += r.release_gpus[i];
   i64 spare = center.free + released - wanted;
   const Tick window = shadow - center.now;
   ++blocked.position;
   start_all(
       center, blocked,
-      [&center, &spare, window](i32 g, Tick limit) { return g <= center.free && (limit <= window || g <= spare); },
+      [&center, &spare, window](i32 g, Tick limit) {
+        return g <= center.free && (limit <= window || g <= spare);
+      },
       [&spare, window](i32 g, Tick limit) { spare -= limit > window ? g : 0; });
 }
 
@@ -76,7 +78,7 @@ HD_CALL void pass_reserving(Center<S>& center, Cursor at, i64 reservations) {
   const i32 smallest = queue.smallest();  // with fewer GPUs free nothing can start
   if (center.free < smallest) return;
   profile.build(center.running, center.now, center.free);
-ROLLED
+  ROLLED
   while (reservations > 0 && center.free >= smallest && center.status == kOk && !profile.full &&
          seek(queue, &at, [](i32 g, Tick) { return g != kHole; })) {
     if (center.stop_requested()) center.status = kCancelled;
@@ -93,7 +95,7 @@ ROLLED
   }
   // All reservations are given: what still fits the profile now may start. A candidate that the free GPUs would hold
   // but a reservation refuses is passed over.
-ROLLED
+  ROLLED
   while (center.status == kOk && !profile.full && center.free >= smallest) {
     const i32 free = center.free;
     if (!seek(queue, &at, [free](i32 g, Tick) { return g <= free; })) break;
@@ -113,9 +115,10 @@ template <class S>
 HD_CALL void pass(Center<S>& center) {
   const Policy& policy = center.model->policy;
   Cursor at{0, 0};
-ROLLED
+  ROLLED
   for (;;) {  // jobs start in order until the first is blocked
-    if (center.status != kOk || !seek(center.queue, &at, [](i32 g, Tick) { return g != kHole; })) return;
+    if (center.status != kOk || !seek(center.queue, &at, [](i32 g, Tick) { return g != kHole; }))
+      return;
     if (center.queue.gpus[center.queue.at(at.tier, at.position)] > center.free) break;
     center.start(at.tier, at.position);
     ++at.position;
@@ -123,7 +126,8 @@ ROLLED
   if (policy.backfill == kNone) return;
   if (policy.backfill == kSkip) {
     start_all(center, at, [&center](i32 g, Tick) { return g <= center.free; }, [](i32, Tick) {});
-  } else if (center.free > 0) {  // with nothing free, nothing can start and reservations are forgotten (R15)
+  } else if (center.free > 0) {
+    // With nothing free, nothing can start, and reservations are forgotten (R15).
     if (policy.backfill == 1 && !policy.always_profile)
       pass_easy(center, at);
     else

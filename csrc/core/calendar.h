@@ -48,7 +48,7 @@ struct WideCalendar {
   HD u64 top() const {
     const u64* level = keys;
     i32 n = slots;
-ROLLED
+    ROLLED
     while (n > kLanes) {
       level += n;
       n /= kLanes;
@@ -60,7 +60,7 @@ ROLLED
     u64* level = keys;
     i32 n = slots, at = slot;
     S::once([&] { level[at] = key; });
-ROLLED
+    ROLLED
     while (n > kLanes) {
       const u64 m = S::min(level + (at & ~(kLanes - 1)), least(n, kLanes), kNoKey);
       level += n;

@@ -16,8 +16,8 @@ namespace gpusim {
 template <class S>
 struct Center {
   const Model* model;
-  i32 capacity;         // GPUs of the pool
-  i32 free;             // GPUs not allocated
+  i32 capacity;  // GPUs of the pool
+  i32 free;      // GPUs not allocated
   Tick now;
   Status status;
   i64 waiting_gpus;     // GPUs asked for by waiting jobs
@@ -37,11 +37,12 @@ struct Center {
     waiting_gpus = 0;
     next_expiry = kNever;
     has_patience = has_bounds = 0;
-ROLLED
+    ROLLED
     for (i32 c = 0; c < model->classes.n; ++c) has_patience |= model->classes.patience[c] >= 0;
     has_bounds = model->policy.max_waiting >= 0;
-ROLLED
-    for (i32 t = 0; t < model->classes.tenants; ++t) has_bounds |= model->policy.tenant_max_waiting[t] >= 0;
+    ROLLED
+    for (i32 t = 0; t < model->classes.tenants; ++t)
+      has_bounds |= model->policy.tenant_max_waiting[t] >= 0;
     S::each(model->classes.tenants, [&](i32 t) { tenant_waiting[t] = 0; });
     queue.clear();
     running.clear();
@@ -49,6 +50,8 @@ ROLLED
   }
 
   HD bool stop_requested() const { return model->stop && S::agree(read_flag(model->stop)) != 0; }
+
+  HD Tick next_event() const { return least(running.next_end(), next_expiry); }
 
   HD void advance_to(Tick t) {
     tally.advance(now, t, capacity - free, running.n, queue.waiting, waiting_gpus);
@@ -105,7 +108,8 @@ ROLLED
   HD void complete(i32 slot) {
     const Running<S>& r = running;
     const i32 g = r.gpus[slot];
-    tally.ended(r.index[slot], r.submit[slot], r.start[slot], now, g, r.job_class[slot], r.killed[slot] != 0);
+    tally.ended(r.index[slot], r.submit[slot], r.start[slot], now, g, r.job_class[slot],
+                r.killed[slot] != 0);
     free += g;
     running.end_job(slot);
   }

@@ -24,7 +24,7 @@ struct Job {
 };
 
 struct SourceBlocks {  // working memory of generated jobs; shapes (C,) and (C, kBlock)
-  u64* head;           // (C,) key (submit, source) of the source's next job; kNoKey: none before the horizon
+  u64* head;           // (C,) key (submit, source) of the source's next job, or kNoKey
   Tick* clock;         // (C,) arrival clock after the block, in the gap table's unit
   i64* next;           // (C,) index inside the source of the block's first successor
   i32* position;       // (C,) next job inside the block
@@ -37,15 +37,24 @@ struct SourceBlocks {  // working memory of generated jobs; shapes (C,) and (C, 
 // Scale of a replication's inter-arrival gaps in 1/65536: 65536 without demand uncertainty.
 HD i64 demand_scale(const Generator& g, i64 replication) {
   if (!g.demand_nodes) return 65536;
-  return table_value(g.demand_nodes, philox(0, kDemandStream, static_cast<u32>(replication), 0, g.seed).w[0]);
+  return table_value(g.demand_nodes,
+                     philox(0, kDemandStream, static_cast<u32>(replication), 0, g.seed).w[0]);
+}
+
+HD Tick pick_limit(const Generator& g, i32 c, Tick service, u32 word) {
+  if (g.limit_mode[c] == kExact) return service;
+  if (g.limit_mode[c] == kFixed) return g.limit_a[c];
+  return factor_limit(service, g.limit_a[c], g.limit_b[c], word);
 }
 
 // Arrival clocks of jobs [first, first + kBlock) of source c, written to `clock` from the clock before the block.
 template <class S>
-HD void arrival_clocks(const Generator& g, i64 replication, i32 c, i64 first, i64 scale, Tick before, Tick* clock) {
+HD void arrival_clocks(const Generator& g, i64 replication, i32 c, i64 first, i64 scale,
+                       Tick before, Tick* clock) {
   const i64* nodes = g.gap_nodes + static_cast<i64>(c) * 2 * kTableNodes;
   S::each(kBlock, [&](i32 i) {
-    const Words r = philox(static_cast<u32>(first + i), kJobStream, static_cast<u32>(replication), g.key[c], g.seed);
+    const Words r = philox(static_cast<u32>(first + i), kJobStream, static_cast<u32>(replication),
+                           g.key[c], g.seed);
     clock[i] = (table_value(nodes, r.w[0]) * scale) >> 16;
   });
   S::prefix_sums(clock, kBlock, before);
@@ -77,7 +86,7 @@ struct JobStream {
     position = end = 0;
     scale = demand_scale(m.generator, r);
     const i32 n = m.classes.n;
-ROLLED
+    ROLLED
     for (i32 c = 0; c < n; ++c) {
       const i32 source = c;
       S::once([&] {
@@ -143,14 +152,14 @@ ROLLED
       blocks.next[c] = first + kBlock;
     });
     S::each(kBlock, [&](i32 i) {
-      const Words r = philox(static_cast<u32>(first + i), kJobStream, static_cast<u32>(replication), g.key[c], g.seed);
+      const Words r = philox(static_cast<u32>(first + i), kJobStream, static_cast<u32>(replication),
+                             g.key[c], g.seed);
       const Tick run = table_ticks(service_nodes, g.service_shift[c], r.w[1]);
       submit[i] >>= g.gap_shift[c];
       service[i] = run;
-      gpus[i] = alias_pick(g.atom_gpus + atom, g.atom_threshold + atom, g.atom_alias + atom, atoms, r.w[2]);
-      limit[i] = g.limit_mode[c] == kExact   ? run
-                 : g.limit_mode[c] == kFixed ? g.limit_a[c]
-                                             : factor_limit(run, g.limit_a[c], g.limit_b[c], r.w[3]);
+      gpus[i] = alias_pick(g.atom_gpus + atom, g.atom_threshold + atom, g.atom_alias + atom, atoms,
+                           r.w[2]);
+      limit[i] = pick_limit(g, c, run, r.w[3]);
     });
     point(c, 0);
   }
@@ -158,7 +167,8 @@ ROLLED
 
 // Adds to counted[c] the jobs of class c submitted in [from, to): what an early run needs to know what can still happen.
 template <class S>
-HD_CALL void count_arrivals(const Model& m, i64 replication, Tick from, Tick to, Tick* block, i64* counted) {
+HD_CALL void count_arrivals(const Model& m, i64 replication, Tick from, Tick to, Tick* block,
+                            i64* counted) {
   if (m.stored.submit) {
     S::once([&] {
       for (i64 j = m.stored.offset[replication]; j < m.stored.offset[replication + 1]; ++j)
@@ -168,13 +178,13 @@ HD_CALL void count_arrivals(const Model& m, i64 replication, Tick from, Tick to,
   }
   const Generator& g = m.generator;
   const i64 scale = demand_scale(g, replication);
-ROLLED
+  ROLLED
   for (i32 c = 0; c < m.classes.n; ++c) {
     if (!g.active[c]) continue;
     const Tick low = from << g.gap_shift[c], high = to << g.gap_shift[c];
     Tick clock = 0;
     i64 n = 0;
-ROLLED
+    ROLLED
     for (i64 first = 0; clock < high; first += kBlock) {
       arrival_clocks<S>(g, replication, c, first, scale, clock, block);
       clock = block[kBlock - 1];

@@ -83,13 +83,13 @@ struct DeviceLanes {
   static __device__ u32 ballot(const Vec<i32>& x) { return __ballot_sync(0xffffffffu, x.v != 0); }
   template <class T>
   static __device__ T min(Vec<T> x) {
-ROLLED
+    ROLLED
     for (i32 d = kLanes / 2; d > 0; d >>= 1) x.v = least(x.v, __shfl_xor_sync(0xffffffffu, x.v, d));
     return x.v;
   }
   template <class T>
   static __device__ Vec<T> scan(Vec<T> x) {
-ROLLED
+    ROLLED
     for (i32 d = 1; d < kLanes; d <<= 1) {
       T left = __shfl_up_sync(0xffffffffu, x.v, d);
       if (lane() >= d) x.v += left;

@@ -15,16 +15,16 @@ template <class S>
 struct Profile {
   i32 slots;
   i32 steps;
-  bool full;    // a breakpoint did not fit: the run must be repeated with more slots
-  Tick* time;   // (slots,) ascending
-  i32* free;    // (slots,)
+  bool full;   // a breakpoint did not fit: the run must be repeated with more slots
+  Tick* time;  // (slots,) ascending
+  i32* free;   // (slots,)
 
   HD void build(const Running<S>& running, Tick now, i32 free_now) {
     full = running.n + 2 > slots;
     steps = 0;
     if (full) return;
     push(now, free_now);
-ROLLED
+    ROLLED
     for (i32 i = 0; i < running.n; ++i) {
       const Tick end = greatest(key_tick(running.release[i]), now + 1);
       const i32 g = running.release_gpus[i];
@@ -41,11 +41,12 @@ ROLLED
     const Tick* t = time;
     const i32* f = free;
     i32 i = 0;
-ROLLED
+    ROLLED
     for (;;) {
       i = S::prefix_until(i, steps, [=](i32 k) { return f[k] >= gpus; });
       const Tick end = t[i] + duration;
-      const i32 j = S::prefix_until(i + 1, steps, [=](i32 k) { return f[k] < gpus || t[k] >= end; });
+      const i32 j =
+          S::prefix_until(i + 1, steps, [=](i32 k) { return f[k] < gpus || t[k] >= end; });
       if (j == steps || t[j] >= end) return t[i];
       i = j + 1;
     }

@@ -15,20 +15,20 @@ constexpr i32 kHole = 0x7fffffff;  // gpus of an entry whose job has left
 
 template <class S>
 struct Queue {
-  i32 tiers;        // strips
-  i32 slots;        // entries per strip
-  i64 waiting;      // live jobs of all tiers
-  i32* head;        // (tiers,) first live entry, or == tail
-  i32* tail;        // (tiers,) one past the last entry
-  i32* live;        // (tiers,) live entries
-  i32* fresh;       // (tiers,) entries appended in this tick: the last ones of the strip
-  i32* gpus;        // (tiers, slots) gang size, or kHole
-  Tick* limit;      // (tiers, slots) request
-  Tick* submit;     // (tiers, slots)
-  Tick* service;    // (tiers, slots)
-  Tick* expiry;     // (tiers, slots) submit + patience; kNever for holes and for the patient
-  i32* job_class;   // (tiers, slots)
-  i64* index;       // (tiers, slots) job index
+  i32 tiers;       // strips
+  i32 slots;       // entries per strip
+  i64 waiting;     // live jobs of all tiers
+  i32* head;       // (tiers,) first live entry, or == tail
+  i32* tail;       // (tiers,) one past the last entry
+  i32* live;       // (tiers,) live entries
+  i32* fresh;      // (tiers,) entries appended in this tick: the last ones of the strip
+  i32* gpus;       // (tiers, slots) gang size, or kHole
+  Tick* limit;     // (tiers, slots) request
+  Tick* submit;    // (tiers, slots)
+  Tick* service;   // (tiers, slots)
+  Tick* expiry;    // (tiers, slots) submit + patience; kNever for holes and for the patient
+  i32* job_class;  // (tiers, slots)
+  i64* index;      // (tiers, slots) job index
 
   HD void clear() {
     waiting = 0;
@@ -88,13 +88,14 @@ struct Queue {
   HD i32 smallest() const {  // gang size of the smallest waiting job
     i32 g = kHole;
     ROLLED
-    for (i32 t = 0; t < tiers; ++t) g = least(g, S::min(gpus + at(t, head[t]), tail[t] - head[t], kHole));
+    for (i32 t = 0; t < tiers; ++t)
+      g = least(g, S::min(gpus + at(t, head[t]), tail[t] - head[t], kHole));
     return g;
   }
 
   HD Tick next_expiry() const {
     Tick soonest = kNever;
-ROLLED
+    ROLLED
     for (i32 t = 0; t < tiers; ++t)
       soonest = least(soonest, S::min(expiry + at(t, head[t]), tail[t] - head[t], kNever));
     return soonest;

@@ -14,19 +14,19 @@ template <class S>
 struct Running {
   Calendar<S> calendar;
   i32 slots;
-  i32 free_slots;      // how many stand in free_slot
-  i32 n;               // running jobs
-  i32 reserves;        // 1: keep the release strip
-  i32* free_slot;      // (slots,) stack of empty slots
-  i32* gpus;           // (slots,)
-  i32* job_class;      // (slots,)
-  Tick* submit;        // (slots,)
-  Tick* start;         // (slots,)
-  Tick* estimate;      // (slots,) start + limit
-  u8* killed;          // (slots,) 1: will be ended by its limit
-  i64* index;          // (slots,) job index
-  u64* release;        // (n,) keys (estimate, slot), ascending
-  i32* release_gpus;   // (n,) GPUs that come back
+  i32 free_slots;     // how many stand in free_slot
+  i32 n;              // running jobs
+  i32 reserves;       // 1: keep the release strip
+  i32* free_slot;     // (slots,) stack of empty slots
+  i32* gpus;          // (slots,)
+  i32* job_class;     // (slots,)
+  Tick* submit;       // (slots,)
+  Tick* start;        // (slots,)
+  Tick* estimate;     // (slots,) start + limit
+  u8* killed;         // (slots,) 1: will be ended by its limit
+  i64* index;         // (slots,) job index
+  u64* release;       // (n,) keys (estimate, slot), ascending
+  i32* release_gpus;  // (n,) GPUs that come back
 
   HD void clear() {
     calendar.clear();
@@ -39,7 +39,8 @@ struct Running {
   HD Tick next_end() const { return calendar.top() == kNoKey ? kNever : key_tick(calendar.top()); }
 
   // Requires !full().
-  HD void start_job(Tick now, Tick submitted, Tick duration, Tick limit, i32 g, i32 c, i64 job, bool is_killed) {
+  HD void start_job(Tick now, Tick submitted, Tick duration, Tick limit, i32 g, i32 c, i64 job,
+                    bool is_killed) {
     const i32 slot = free_slot[--free_slots];
     S::once([&] {
       gpus[slot] = g;

@@ -8,7 +8,7 @@
 
 namespace gpusim {
 
-constexpr i32 kNodeBits = 5;                                            // 32 nodes an octave
+constexpr i32 kNodeBits = 5;                                               // 32 nodes an octave
 constexpr i32 kTableNodes = 32 + (31 - kNodeBits) * (1 << kNodeBits) + 1;  // 865 per side
 
 // Value at u of a table of two sides of kTableNodes nodes, in the table's own unit.

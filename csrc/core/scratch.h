@@ -39,7 +39,8 @@ struct Scratch {
 template <class S>
 HD_BOTH i64 carve_scratch(const Model& m, const Sizes& sizes, char* memory, Scratch<S>* out) {
   Carver carver{memory, 0};
-  const i64 classes = m.classes.n, tiers = m.classes.tiers, tenants = m.classes.tenants, slos = m.slos.n;
+  const i64 classes = m.classes.n, tiers = m.classes.tiers, tenants = m.classes.tenants;
+  const i64 slos = m.slos.n;
   const i64 r = sizes.running, q = tiers * static_cast<i64>(sizes.queue), p = sizes.profile;
   const bool reserves = m.policy.backfill >= 1 || m.policy.backfill == kAll;
   Center<S>& c = out->center;

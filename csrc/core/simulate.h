@@ -22,7 +22,7 @@ constexpr i64 kLookEvery = 1024;  // ticks between an early run's looks at late 
 template <class S>
 HD bool drain_completions(Center<S>& center) {
   bool any = false;
-ROLLED
+  ROLLED
   while (center.running.next_end() == center.now) {
     center.complete(key_slot(center.running.calendar.top()));
     any = true;
@@ -35,7 +35,7 @@ template <class S>
 HD bool drain_arrivals(Center<S>& center, JobStream<S>& jobs) {
   bool any = false;
   center.queue.forget_newcomers();
-ROLLED
+  ROLLED
   while (center.status == kOk && jobs.next_submit() == center.now) any |= center.admit(jobs.take());
   return any;
 }
@@ -46,10 +46,10 @@ HD bool leave_impatient(Center<S>& center) {
   if (center.next_expiry > center.now) return false;
   bool any = false;
   Queue<S>& queue = center.queue;
-ROLLED
+  ROLLED
   for (i32 t = 0; t < queue.tiers; ++t) {
     i32 i = queue.first_expired(t, queue.head[t], center.now);
-ROLLED
+    ROLLED
     while (i < queue.tail[t]) {
       center.turn_away(t, i, kAbandonedCount, kAbandoned);
       any = true;
@@ -68,13 +68,13 @@ HD bool refuse_newcomers(Center<S>& center) {
   Queue<S>& queue = center.queue;
   bool any = false;
   i64 below = kNever;  // newcomers with a larger index have been visited
-ROLLED
+  ROLLED
   for (;;) {
     i32 tier = -1, position = 0;
     i64 last = -1;
-ROLLED
-    for (i32 t = 0; t < queue.tiers; ++t)
-ROLLED
+    ROLLED
+    for (i32 t = 0; t < queue.tiers; ++t) {
+      ROLLED
       for (i32 i = queue.tail[t] - 1; i >= queue.tail[t] - queue.fresh[t]; --i) {
         const i64 k = queue.at(t, i);
         if (queue.index[k] >= below) continue;
@@ -85,6 +85,7 @@ ROLLED
         }
         break;
       }
+    }
     if (tier < 0) return any;
     below = last;
     const i64 k = queue.at(tier, position);
@@ -102,7 +103,7 @@ ROLLED
 // Passes until nothing changes (R3).
 template <class S>
 HD void settle(Center<S>& center) {
-ROLLED
+  ROLLED
   for (;;) {
     if (center.queue.waiting > 0) pass(center);
     if (center.status != kOk) return;
@@ -118,13 +119,15 @@ template <class S>
 HD void set_budgets(const Model& m, const Cell& cell, Scratch<S>& scratch) {
   S::each(m.classes.n, [&](i32 c) { scratch.counted[c] = 0; });
   S::each(m.slos.n, [&](i32 s) { scratch.center.tally.budget[s] = 0; });
-  count_arrivals<S>(m, cell.replication, m.windows.warm_up, m.windows.count_end, scratch.block, scratch.counted);
+  count_arrivals<S>(m, cell.replication, m.windows.warm_up, m.windows.count_end, scratch.block,
+                    scratch.counted);
   S::once([&] {
     i64* budget = scratch.center.tally.budget;
     for (i32 c = 0; c < m.classes.n; ++c)
       for (i32 k = m.slos.class_offset[c]; k < m.slos.class_offset[c + 1]; ++k)
         budget[m.slos.class_slo[k]] += scratch.counted[c];
-    for (i32 s = 0; s < m.slos.n; ++s) budget[s] = budget[s] * (1000000 - m.slos.share_ppm[s]) / 1000000;
+    for (i32 s = 0; s < m.slos.n; ++s)
+      budget[s] = budget[s] * (1000000 - m.slos.share_ppm[s]) / 1000000;
   });
 }
 
@@ -155,7 +158,8 @@ template <class S>
 HD bool decided(Center<S>& center, bool look_at_waiting, i64* late) {
   Tally<S>& tally = center.tally;
   if (look_at_waiting && tally.broken < 0) tally.broken = broken_by_waiting(center, late);
-  return tally.broken >= 0 || (center.now >= center.model->windows.count_end && tally.undecided == 0);
+  return tally.broken >= 0 ||
+         (center.now >= center.model->windows.count_end && tally.undecided == 0);
 }
 
 // What waits or runs at the end of the run.
@@ -163,23 +167,26 @@ template <class S>
 HD void close_books(Center<S>& center) {
   const Queue<S>& queue = center.queue;
   const Running<S>& running = center.running;
-ROLLED
-  for (i32 t = 0; t < queue.tiers; ++t)
-ROLLED
+  ROLLED
+  for (i32 t = 0; t < queue.tiers; ++t) {
+    ROLLED
     for (i32 i = queue.head[t]; i < queue.tail[t]; ++i) {
       const i64 k = queue.at(t, i);
-      if (queue.gpus[k] != kHole) center.tally.still_waiting(queue.submit[k], center.now, queue.job_class[k]);
+      if (queue.gpus[k] == kHole) continue;
+      center.tally.still_waiting(queue.submit[k], center.now, queue.job_class[k]);
     }
-ROLLED
+  }
+  ROLLED
   for (i32 slot = 0; slot < running.slots; ++slot)
     if (running.calendar.leaf(slot) != kNoKey)
-      center.tally.still_running(running.submit[slot], running.start[slot], center.now, running.gpus[slot],
-                                 running.job_class[slot]);
+      center.tally.still_running(running.submit[slot], running.start[slot], center.now,
+                                 running.gpus[slot], running.job_class[slot]);
 }
 
 // One run. Scratch has been carved for the same model; every field of `result` is overwritten.
 template <class S>
-HD Status simulate(const Model& model, const Cell& cell, Scratch<S>& scratch, const RunResult& result) {
+HD Status simulate(const Model& model, const Cell& cell, Scratch<S>& scratch,
+                   const RunResult& result) {
   Center<S>& center = scratch.center;
   center.model = center.tally.model = &model;
   center.capacity = cell.gpus;
@@ -191,9 +198,9 @@ HD Status simulate(const Model& model, const Cell& cell, Scratch<S>& scratch, co
 
   const Tick horizon = model.windows.horizon;
   bool certain = false;
-ROLLED
+  ROLLED
   for (i64 events = 1;; ++events) {
-    const Tick next = least(least(center.running.next_end(), jobs.next_submit()), center.next_expiry);
+    const Tick next = least(center.next_event(), jobs.next_submit());
     if (next >= horizon) break;
     if (center.stop_requested()) return kCancelled;
     center.advance_to(next);

@@ -102,7 +102,7 @@ struct WarpStrips {
   }
   template <class F>
   static HD void each(i32 n, F f) {
-ROLLED
+    ROLLED
     for (i32 base = 0; base < n; base += kLanes)
       L::use(L::template map<i32>([&](i32 lane) { return base + lane; }), [&](i32, i32 i) {
         if (i < n) f(i);
@@ -112,7 +112,7 @@ ROLLED
   static HD T min(const T* a, i32 n, T none) {
     return L::min(L::template map<T>([&](i32 lane) {
       T m = none;
-ROLLED
+      ROLLED
       for (i32 i = lane; i < n; i += kLanes) m = least(m, a[i]);
       return m;
     }));
@@ -124,19 +124,22 @@ ROLLED
   }
   template <class P>
   static HD i32 prefix_until(i32 from, i32 n, P p) {
-ROLLED
+    ROLLED
     for (i32 base = from; base < n; base += kLanes) {
-      const u32 hits = L::ballot(L::template map<i32>([&](i32 lane) { return base + lane < n && p(base + lane) ? 1 : 0; }));
+      const u32 hits = L::ballot(L::template map<i32>(
+          [&](i32 lane) { return base + lane < n && p(base + lane) ? 1 : 0; }));
       if (hits) return base + lowest_bit(hits);
     }
     return n;
   }
   static HD i32 prefix_sum_until(const i32* w, i32 n, i64 x, i64* sum) {
     i64 before = 0;
-ROLLED
+    ROLLED
     for (i32 base = 0; base < n; base += kLanes) {
-      const auto s = L::scan(L::template map<i64>([&](i32 lane) { return base + lane < n ? static_cast<i64>(w[base + lane]) : 0; }));
-      const u32 hits = L::ballot(L::template then<i32>(s, [&](i32 lane, i64 v) { return base + lane < n && before + v >= x ? 1 : 0; }));
+      const auto s = L::scan(L::template map<i64>(
+          [&](i32 lane) { return base + lane < n ? static_cast<i64>(w[base + lane]) : 0; }));
+      const u32 hits = L::ballot(L::template then<i32>(
+          s, [&](i32 lane, i64 v) { return base + lane < n && before + v >= x ? 1 : 0; }));
       if (hits) {
         const i32 lane = lowest_bit(hits);
         *sum = before + L::get(s, lane);
@@ -149,9 +152,10 @@ ROLLED
   }
   template <class T>
   static HD void prefix_sums(T* a, i32 n, T start) {
-ROLLED
+    ROLLED
     for (i32 base = 0; base < n; base += kLanes) {
-      const auto s = L::scan(L::template map<T>([&](i32 lane) { return base + lane < n ? a[base + lane] : T(0); }));
+      const auto s = L::scan(
+          L::template map<T>([&](i32 lane) { return base + lane < n ? a[base + lane] : T(0); }));
       L::use(s, [&](i32 lane, T v) {
         if (base + lane < n) a[base + lane] = start + v;
       });
@@ -161,9 +165,10 @@ ROLLED
   template <class T>
   static HD void shift_insert(T* a, i32 n, i32 at, T v) {
     // From the end, so that a chunk is read before its neighbour overwrites it.
-ROLLED
+    ROLLED
     for (i32 end = n; end > at; end -= kLanes) {
-      const auto moved = L::template map<T>([&](i32 lane) { return end - 1 - lane >= at ? a[end - 1 - lane] : v; });
+      const auto moved = L::template map<T>(
+          [&](i32 lane) { return end - 1 - lane >= at ? a[end - 1 - lane] : v; });
       L::use(moved, [&](i32 lane, T x) {
         if (end - 1 - lane >= at) a[end - lane] = x;
       });
@@ -172,9 +177,10 @@ ROLLED
   }
   template <class T>
   static HD void shift_remove(T* a, i32 n, i32 at) {
-ROLLED
+    ROLLED
     for (i32 base = at; base + 1 < n; base += kLanes) {
-      const auto moved = L::template map<T>([&](i32 lane) { return base + lane + 1 < n ? a[base + lane + 1] : a[base]; });
+      const auto moved = L::template map<T>(
+          [&](i32 lane) { return base + lane + 1 < n ? a[base + lane + 1] : a[base]; });
       L::use(moved, [&](i32 lane, T x) {
         if (base + lane + 1 < n) a[base + lane] = x;
       });

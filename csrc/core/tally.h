@@ -25,13 +25,13 @@ template <class S>
 struct Tally {
   const Model* model;
   RunResult out;
-  i64* budget;      // (S,) violations a level can bear before its verdict is certain (early runs)
-  i64 undecided;    // counted jobs that wait
-  i64 jobs;         // submitted
+  i64* budget;    // (S,) violations a level can bear before its verdict is certain (early runs)
+  i64 undecided;  // counted jobs that wait
+  i64 jobs;       // submitted
   i64 max_waiting;
   i64 max_running;
-  Tick end_tick;    // last tick in which something happened
-  i32 broken;       // a level beyond its budget, or -1
+  Tick end_tick;  // last tick in which something happened
+  i32 broken;     // a level beyond its budget, or -1
   i64 integral[kIntegrals];
 
   HD bool counted(Tick submit) const {
@@ -67,14 +67,15 @@ struct Tally {
       add(c, kSubmittedCount);
       ++undecided;
     }
-    if (out.records.submit) S::once([&] {
-      const Records& r = out.records;
-      r.submit[job] = submit;
-      r.start[job] = r.end[job] = -1;
-      r.gpus[job] = gpus;
-      r.job_class[job] = c;
-      r.outcome[job] = kWaiting;
-    });
+    if (out.records.submit)
+      S::once([&] {
+        const Records& r = out.records;
+        r.submit[job] = submit;
+        r.start[job] = r.end[job] = -1;
+        r.gpus[job] = gpus;
+        r.job_class[job] = c;
+        r.outcome[job] = kWaiting;
+      });
   }
 
   // A job that will never start: rejected, refused or impatient. Every level of its class is violated (R38).
@@ -92,14 +93,16 @@ struct Tally {
       const Tick wait = now - submit;
       add(c, kStartedCount);
       S::once([&] { out.sums[c * kSums + kWaitSum] += wait; });
-      if (out.histogram) S::once([&] { ++out.histogram[static_cast<i64>(c) * kBins + wait_bin(wait)]; });
+      if (out.histogram)
+        S::once([&] { ++out.histogram[static_cast<i64>(c) * kBins + wait_bin(wait)]; });
       --undecided;
       decide(c, [wait](Tick limit) { return wait <= limit ? kMet : kViolated; });
     }
-    if (out.records.submit) S::once([&] {
-      out.records.start[job] = now;
-      out.records.outcome[job] = kRunning;
-    });
+    if (out.records.submit)
+      S::once([&] {
+        out.records.start[job] = now;
+        out.records.outcome[job] = kRunning;
+      });
   }
 
   HD void ended(i64 job, Tick submit, Tick start, Tick now, i32 gpus, i32 c, bool killed) {
@@ -132,9 +135,10 @@ struct Tally {
 
   HD void finish() {
     bool pass = broken < 0;
-ROLLED
+    ROLLED
     for (i32 s = 0; s < model->slos.n; ++s) {
-      const i64 met = out.slo[s * kSloCounts + kMet], violated = out.slo[s * kSloCounts + kViolated];
+      const i64 met = out.slo[s * kSloCounts + kMet];
+      const i64 violated = out.slo[s * kSloCounts + kViolated];
       if (met * 1000000 < model->slos.share_ppm[s] * (met + violated)) {
         pass = false;
         if (broken < 0) broken = s;
@@ -168,12 +172,13 @@ ROLLED
   template <class F>
   HD void decide(i32 c, F verdict) {
     const Slos& slos = model->slos;
-ROLLED
+    ROLLED
     for (i32 k = slos.class_offset[c]; k < slos.class_offset[c + 1]; ++k) {
       const i32 s = slos.class_slo[k];
       const SloCount column = verdict(slos.limit[s]);
       S::once([&] { ++out.slo[s * kSloCounts + column]; });
-      if (model->early && column == kViolated && out.slo[s * kSloCounts + kViolated] > budget[s] && broken < 0) broken = s;
+      if (!model->early || column != kViolated || broken >= 0) continue;
+      if (out.slo[s * kSloCounts + kViolated] > budget[s]) broken = s;
     }
   }
 };

@@ -4,7 +4,8 @@
 // all, so nothing in csrc/core includes any: the fixed-width names are made here and checked by static_assert.
 // HD marks a function of the engine (host code for g++, device code for the CUDA compilers); HD_CALL one that must stay
 // a call (inlining the scheduling passes into the loop makes the device back ends slow to compile and costs registers);
-// HD_BOTH one that a CUDA host program needs too (memory layout).
+// HD_BOTH one that a CUDA host program needs too (memory layout). ROLLED stands before a loop: unrolling it costs the
+// device compilers minutes, and gains nothing.
 //
 // There is no floating point in the core: results are equal on every backend, not close.
 #pragma once
@@ -26,7 +27,7 @@ static_assert(sizeof(i64) == 8 && sizeof(u64) == 8, "");
 #define HD __device__ inline
 #define HD_CALL __device__ __noinline__
 #define HD_BOTH __host__ __device__ inline
-#define ROLLED _Pragma("unroll 1")  // before a loop: unrolling it costs the device compilers minutes, and gains nothing
+#define ROLLED _Pragma("unroll 1")
 #else
 #define HD inline
 #define HD_CALL __attribute__((noinline))
@@ -36,7 +37,7 @@ static_assert(sizeof(i64) == 8 && sizeof(u64) == 8, "");
 
 constexpr Tick kNever = 0x7fffffffffffffffLL;  // later than every tick
 constexpr u64 kNoKey = ~0ULL;                  // later than every key
-constexpr i32 kSlotBits = 20;                  // low bits of a key: slot or source; the rest is the tick (< 2^43)
+constexpr i32 kSlotBits = 20;                  // low bits of a key: slot or source; then the tick
 constexpr u64 kSlotMask = (1ULL << kSlotBits) - 1;
 
 template <class T>
@@ -49,7 +50,9 @@ HD_BOTH T greatest(T a, T b) {
 }
 
 // Keys order events: first by tick, then by slot. They are unique, so every calendar gives the same order.
-HD u64 make_key(Tick tick, i32 slot) { return (static_cast<u64>(tick) << kSlotBits) | static_cast<u64>(slot); }
+HD u64 make_key(Tick tick, i32 slot) {
+  return (static_cast<u64>(tick) << kSlotBits) | static_cast<u64>(slot);
+}
 HD Tick key_tick(u64 key) { return static_cast<Tick>(key >> kSlotBits); }
 HD i32 key_slot(u64 key) { return static_cast<i32>(key & kSlotMask); }
 

@@ -142,7 +142,8 @@ EnsembleReport run_ensemble(const Ensemble& e, const std::function<bool(i64, i64
   std::exception_ptr poll_error;
   {
     std::unique_lock<std::mutex> lock(desk.mutex);
-    while (!desk.finished.wait_for(lock, std::chrono::milliseconds(50), [&] { return desk.working == 0; })) {
+    while (!desk.finished.wait_for(lock, std::chrono::milliseconds(50),
+                                   [&] { return desk.working == 0; })) {
       lock.unlock();
       try {
         if (!poll_error && !poll(desk.done, e.n)) desk.stop_all();

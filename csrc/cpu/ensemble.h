@@ -13,18 +13,18 @@
 
 namespace gpusim {
 
-struct Outputs {         // first rows; strides follow from the model. Optional ones may be null.
-  i32* status;           // (n,)
-  i64* counts;           // (n, C, kCounts)
-  i64* sums;             // (n, C, kSums)
-  i64* slo;              // (n, S, kSloCounts)
-  i64* integrals;        // (n, kIntegrals)
-  i64* extremes;         // (n, kExtremes)
-  i64* jobs;             // (n,)
-  u8* passed;            // (n,)
-  i32* first_violated;   // (n,)
-  i64* histogram;        // (n, C, kBins) or null
-  Records records;       // of cell 0 only; requires n == 1
+struct Outputs {        // first rows; strides follow from the model. Optional ones may be null.
+  i32* status;          // (n,)
+  i64* counts;          // (n, C, kCounts)
+  i64* sums;            // (n, C, kSums)
+  i64* slo;             // (n, S, kSloCounts)
+  i64* integrals;       // (n, kIntegrals)
+  i64* extremes;        // (n, kExtremes)
+  i64* jobs;            // (n,)
+  u8* passed;           // (n,)
+  i32* first_violated;  // (n,)
+  i64* histogram;       // (n, C, kBins) or null
+  Records records;      // of cell 0 only; requires n == 1
 };
 
 struct Ensemble {
@@ -33,8 +33,8 @@ struct Ensemble {
   const i64* replication;  // (n,)
   const i32* gpus;         // (n,)
   Outputs out;
-  Sizes sizes;             // initial room; grows where a run needs more
-  i32 lanes;               // 1: host strips; 32: the device's strips, emulated
+  Sizes sizes;  // initial room; grows where a run needs more
+  i32 lanes;    // 1: host strips; 32: the device's strips, emulated
   i32 threads;
 };
 

@@ -21,9 +21,9 @@ struct KernelArguments {
   const i32* gpus;         // (n,)
   char* scratch;           // (warps, scratch_stride) bytes
   i64 scratch_stride;
-  u64* next;               // the next cell to hand out, starts at 0
-  i32* status;             // (n,)
-  RunResult rows;          // first row of every output
+  u64* next;       // the next cell to hand out, starts at 0
+  i32* status;     // (n,)
+  RunResult rows;  // first row of every output
 };
 static_assert(sizeof(KernelArguments) <= 4096, "a kernel takes 4 KiB of arguments everywhere");
 
@@ -58,7 +58,8 @@ extern "C" __global__ void __launch_bounds__(gpusim::kBlockThreads, gpusim::kLea
     cell = __shfl_sync(0xffffffffu, cell, 0);
     if (cell >= static_cast<u64>(a.n)) return;
     const i64 i = static_cast<i64>(cell);
-    const Status status = simulate<S>(a.model, Cell{a.replication[i], a.gpus[i]}, scratch, row_of(a, i));
+    const Status status =
+        simulate<S>(a.model, Cell{a.replication[i], a.gpus[i]}, scratch, row_of(a, i));
     DeviceLanes::once([&] { a.status[i] = status; });
   }
 }

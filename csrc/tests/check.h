@@ -34,13 +34,14 @@ inline bool note(bool held, const std::string& what, const char* file, int line)
 template <class A, class B>
 bool note_equal(const A& a, const B& b, const char* text, const char* file, int line) {
   const bool equal = a == static_cast<A>(b);
-  return note(equal, equal ? "" : text + (": " + std::to_string(a)) + " and " + std::to_string(b), file, line);
+  return note(equal, equal ? "" : text + (": " + std::to_string(a)) + " and " + std::to_string(b),
+              file, line);
 }
 
 }  // namespace gpusim::test
 
-#define TEST(name)                                                    \
-  static void name();                                                 \
+#define TEST(name)                                                   \
+  static void name();                                                \
   static const gpusim::test::Register register_##name(#name, &name); \
   static void name()
 #define CHECK(condition) gpusim::test::note((condition), #condition, __FILE__, __LINE__)

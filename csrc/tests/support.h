@@ -41,7 +41,8 @@ inline void add_uniform_table(std::vector<i64>* nodes, i64 low, i64 high) {
   for (i32 side = 0; side < 2; ++side)
     for (i32 k = 0; k < kTableNodes; ++k) {
       const u64 range = static_cast<u64>(high - low), place = static_cast<u64>(node_place(k));
-      const i64 way = static_cast<i64>((range >> 32) * place + ((range & 0xffffffffu) * place >> 32));
+      const i64 way =
+          static_cast<i64>((range >> 32) * place + ((range & 0xffffffffu) * place >> 32));
       nodes->push_back(side ? high - way : low + way);
     }
 }
@@ -94,13 +95,27 @@ struct World {
     m.policy = policy;
     m.policy.tenant_max_waiting = tenant_bound.data();
     m.windows = windows;
-    m.slos = Slos{static_cast<i32>(slo_limit.size()), slo_limit.data(), slo_share.data(), slo_offset.data(), slo_list.data()};
+    m.slos = Slos{static_cast<i32>(slo_limit.size()), slo_limit.data(), slo_share.data(),
+                  slo_offset.data(), slo_list.data()};
     m.early = early;
     if (!submit.empty())
-      m.stored = StoredJobs{submit.data(), service.data(), limit.data(), gpus.data(), job_class.data(), offset.data()};
-    m.generator = Generator{20260, key.data(), active.data(), gap_nodes.data(), gap_shift.data(), service_nodes.data(),
-                            service_shift.data(), atom_offset.data(), atom_gpus.data(), atom_threshold.data(),
-                            atom_alias.data(), limit_mode.data(), limit_a.data(), limit_b.data(), nullptr};
+      m.stored = StoredJobs{submit.data(), service.data(),   limit.data(),
+                            gpus.data(),   job_class.data(), offset.data()};
+    m.generator = Generator{20260,
+                            key.data(),
+                            active.data(),
+                            gap_nodes.data(),
+                            gap_shift.data(),
+                            service_nodes.data(),
+                            service_shift.data(),
+                            atom_offset.data(),
+                            atom_gpus.data(),
+                            atom_threshold.data(),
+                            atom_alias.data(),
+                            limit_mode.data(),
+                            limit_a.data(),
+                            limit_b.data(),
+                            nullptr};
     return m;
   }
 };
@@ -158,9 +173,9 @@ struct Rows {
     passed.resize(size(n));
   }
   bool operator==(const Rows& o) const {
-    return status == o.status && first_violated == o.first_violated && counts == o.counts && sums == o.sums &&
-           slo == o.slo && integrals == o.integrals && extremes == o.extremes && jobs == o.jobs &&
-           histogram == o.histogram && passed == o.passed;
+    return status == o.status && first_violated == o.first_violated && counts == o.counts &&
+           sums == o.sums && slo == o.slo && integrals == o.integrals && extremes == o.extremes &&
+           jobs == o.jobs && histogram == o.histogram && passed == o.passed;
   }
 };
 

@@ -30,15 +30,17 @@ struct Batch {  // replications 0 .. 3 of a world at several capacities
     }
   }
 
-  EnsembleReport run(i32 threads, i32 lanes, const Sizes& sizes, const std::function<bool(i64, i64)>& poll) {
+  EnsembleReport run(i32 threads, i32 lanes, const Sizes& sizes,
+                     const std::function<bool(i64, i64)>& poll) {
     Ensemble e{};
     e.model = model;
     e.n = rows.n;
     e.replication = replication.data();
     e.gpus = gpus.data();
-    e.out = Outputs{rows.status.data(),   rows.counts.data(),   rows.sums.data(), rows.slo.data(),
-                    rows.integrals.data(), rows.extremes.data(), rows.jobs.data(), rows.passed.data(),
-                    rows.first_violated.data(), rows.histogram.data(), Records{}};
+    e.out = Outputs{
+        rows.status.data(),         rows.counts.data(),    rows.sums.data(), rows.slo.data(),
+        rows.integrals.data(),      rows.extremes.data(),  rows.jobs.data(), rows.passed.data(),
+        rows.first_violated.data(), rows.histogram.data(), Records{}};
     e.sizes = sizes;
     e.lanes = lanes;
     e.threads = threads;
@@ -117,7 +119,8 @@ TEST(a_refusing_poll_cancels) {
   CHECK(std::chrono::steady_clock::now() - begin < std::chrono::seconds(20));
   CHECK(calls >= 3);
   CHECK_EQUAL(report.done, 0);
-  for (size_t i = 0; i < 8; ++i) CHECK_EQUAL(batch.rows.status[i], static_cast<i32>(i < 3 ? kCancelled : kNotRun));
+  for (size_t i = 0; i < 8; ++i)
+    CHECK_EQUAL(batch.rows.status[i], static_cast<i32>(i < 3 ? kCancelled : kNotRun));
   CHECK(back_to(before));
 }
 

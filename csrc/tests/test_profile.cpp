@@ -41,7 +41,8 @@ static void compare(u64 seed) {
     expected.free.assign(kTicks, 0);
     for (i32 j = 0; j < jobs && used < capacity; ++j) {
       const i32 g = random.small(1, least(8, capacity - used));
-      const Tick start = random.between(0, now), limit = random.between(1, 100);  // some are overdue
+      const Tick start = random.between(0, now),
+                 limit = random.between(1, 100);  // some are overdue
       running.start_job(start, start, 1000000, limit, g, 0, j, false);
       used += g;
       const Tick end = greatest(start + limit, now + 1);

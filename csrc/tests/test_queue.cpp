@@ -17,7 +17,8 @@ struct Entry {
 typedef std::vector<std::vector<Entry>> Lists;  // live jobs by tier, in order
 
 template <class S>
-static i32 place(const Queue<S>& queue, i32 tier, i64 nth) {  // of the nth live entry, found as a pass would
+static i32 place(const Queue<S>& queue, i32 tier,
+                 i64 nth) {  // of the nth live entry, found as a pass would
   i32 i = queue.head[tier] - 1;
   do i = queue.first_that(tier, i + 1, [](i32 g, Tick) { return g != kHole; });
   while (nth-- > 0);
@@ -38,9 +39,10 @@ static bool same(const Queue<S>& queue, const Lists& expected) {
       if (!CHECK(i < queue.tail[t])) return false;
       if (&e == &list.front() && !CHECK_EQUAL(queue.head[t], i)) return false;
       const i64 k = queue.at(t, i++);
-      if (!CHECK(queue.index[k] == e.index && queue.gpus[k] == e.job.gpus && queue.limit[k] == e.job.limit &&
-                 queue.submit[k] == e.job.submit && queue.service[k] == e.job.service &&
-                 queue.job_class[k] == e.job.job_class && queue.expiry[k] == e.expiry))
+      if (!CHECK(queue.index[k] == e.index && queue.gpus[k] == e.job.gpus &&
+                 queue.limit[k] == e.job.limit && queue.submit[k] == e.job.submit &&
+                 queue.service[k] == e.job.service && queue.job_class[k] == e.job.job_class &&
+                 queue.expiry[k] == e.expiry))
         return false;
       smallest = least(smallest, e.job.gpus);
       expiry = least(expiry, e.expiry);
@@ -69,8 +71,9 @@ static void compare(i32 slots, u64 seed) {
     std::vector<Entry>& list = expected[static_cast<size_t>(tier)];
     const i64 lives = static_cast<i64>(list.size());
     if (random.small(0, 9) < (step / 300 % 2 ? 3 : 9)) {
-      const Entry e{Job{step, random.between(1, 99), random.between(1, 99), random.small(1, 64), tier},
-                    random.small(0, 1) ? step + random.between(0, 50) : kNever, step};
+      const Entry e{
+          Job{step, random.between(1, 99), random.between(1, 99), random.small(1, 64), tier},
+          random.small(0, 1) ? step + random.between(0, 50) : kNever, step};
       const bool full = queue.tail[tier] == slots && queue.live[tier] > slots - slots / 4;
       if (!CHECK_EQUAL(queue.push(tier, e.job, e.expiry, e.index), !full)) return;
       if (full)
@@ -84,7 +87,8 @@ static void compare(i32 slots, u64 seed) {
     }
     if (!same(queue, expected)) return;
     const i32 late = queue.first_expired(tier, queue.head[tier], step);
-    const bool any = std::any_of(list.begin(), list.end(), [&](const Entry& e) { return e.expiry <= step; });
+    const bool any =
+        std::any_of(list.begin(), list.end(), [&](const Entry& e) { return e.expiry <= step; });
     if (!CHECK_EQUAL(late < queue.tail[tier], any)) return;
   }
   CHECK(slots > 100 || refused > 0);

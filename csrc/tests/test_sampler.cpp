@@ -49,7 +49,8 @@ TEST(tables_rise_with_probability) {
 }
 
 TEST(ticks_are_rounded_half_up_and_at_least_one) {
-  const std::vector<i64> zero(2 * kTableNodes, 0), five(2 * kTableNodes, 5), six(2 * kTableNodes, 6);
+  const std::vector<i64> zero(2 * kTableNodes, 0), five(2 * kTableNodes, 5),
+      six(2 * kTableNodes, 6);
   CHECK_EQUAL(table_ticks(zero.data(), 0, 77), 1);
   CHECK_EQUAL(table_ticks(zero.data(), 20, 77), 1);
   CHECK_EQUAL(table_ticks(five.data(), 0, 77), 5);
@@ -64,7 +65,8 @@ TEST(alias_counts_are_the_atoms_shares) {
   i32 seen[9] = {};
   const i32 draws = 3 << 16;
   for (i32 i = 0; i < draws; ++i)
-    ++seen[alias_pick(gpus, threshold, alias, 3, static_cast<u32>((static_cast<u64>(i) << 32) / draws))];
+    ++seen[alias_pick(gpus, threshold, alias, 3,
+                      static_cast<u32>((static_cast<u64>(i) << 32) / draws))];
   CHECK(std::abs(seen[1] - draws / 6) <= 1);
   CHECK(std::abs(seen[2] - draws / 3) <= 1);
   CHECK(std::abs(seen[8] - draws / 2) <= 1);
@@ -82,8 +84,10 @@ TEST(factor_limits_are_rounded_up_inside_their_bounds) {
   CHECK_EQUAL(factor_limit(1, 1, 1, 0), 1);  // never below one tick
   CHECK_EQUAL(factor_limit(1000, once, 3 * once, 0), 1000);
   CHECK_EQUAL(factor_limit(1000, once, 3 * once, 0x80000000u), 2000);
-  CHECK_EQUAL(factor_limit(1000, once, 3 * once, 0xffffffffu), 3000);  // factor 3 - 2^-16, rounded up
-  CHECK_EQUAL(factor_limit(1LL << 28, 1, (1LL << 31) - 1, 0xffffffffu), ((1LL << 28) * ((1LL << 31) - 2)) >> 16);
+  CHECK_EQUAL(factor_limit(1000, once, 3 * once, 0xffffffffu),
+              3000);  // factor 3 - 2^-16, rounded up
+  CHECK_EQUAL(factor_limit(1LL << 28, 1, (1LL << 31) - 1, 0xffffffffu),
+              ((1LL << 28) * ((1LL << 31) - 2)) >> 16);
 }
 
 }  // namespace gpusim::test

@@ -7,19 +7,24 @@
 namespace gpusim::test {
 
 template <class S>
-static Rows run(const Model& m, const Cell& cell, const Sizes& sizes, std::vector<Tick>* waits = nullptr) {
+static Rows run(const Model& m, const Cell& cell, const Sizes& sizes,
+                std::vector<Tick>* waits = nullptr) {
   Memory<S> memory(m, sizes);
   Rows rows(m, 1);
   std::vector<Tick> submit(64, -1), start(64, -1), end(64, -1);
   std::vector<i32> gpus(64), job_class(64);
   std::vector<u8> outcome(64);
   Records records{};
-  if (waits) records = Records{submit.data(), start.data(), end.data(), gpus.data(), job_class.data(), outcome.data()};
-  const RunResult result{rows.counts.data(),   rows.sums.data(),   rows.slo.data(),  rows.integrals.data(),
-                         rows.extremes.data(), rows.jobs.data(),   rows.passed.data(), rows.first_violated.data(),
-                         rows.histogram.data(), records};
+  if (waits)
+    records = Records{submit.data(), start.data(),     end.data(),
+                      gpus.data(),   job_class.data(), outcome.data()};
+  const RunResult result{
+      rows.counts.data(),    rows.sums.data(), rows.slo.data(),    rows.integrals.data(),
+      rows.extremes.data(),  rows.jobs.data(), rows.passed.data(), rows.first_violated.data(),
+      rows.histogram.data(), records};
   rows.status[0] = simulate<S>(m, cell, memory.scratch, result);
-  for (size_t j = 0; waits && j < static_cast<size_t>(rows.jobs[0]); ++j) waits->push_back(start[j] - submit[j]);
+  for (size_t j = 0; waits && j < static_cast<size_t>(rows.jobs[0]); ++j)
+    waits->push_back(start[j] - submit[j]);
   return rows;
 }
 
@@ -28,7 +33,8 @@ constexpr Sizes kRoomy{256, 256, 512};
 template <class S>
 static std::vector<Tick> waits_of(const World& world, i32 gpus) {
   std::vector<Tick> waits;
-  CHECK_EQUAL(run<S>(world.model(), Cell{0, gpus}, kRoomy, &waits).status[0], static_cast<i32>(kOk));
+  CHECK_EQUAL(run<S>(world.model(), Cell{0, gpus}, kRoomy, &waits).status[0],
+              static_cast<i32>(kOk));
   return waits;
 }
 
@@ -49,7 +55,8 @@ TEST(easy_anomaly_by_hand) {
 TEST(lanes_give_the_integers_of_one_lane) {
   World world = busy_world(200000);
   std::vector<i64> seen(kCounts, 0);
-  for (i32 backfill : {static_cast<i32>(kNone), 1, 3, static_cast<i32>(kSkip), static_cast<i32>(kAll)})
+  for (i32 backfill :
+       {static_cast<i32>(kNone), 1, 3, static_cast<i32>(kSkip), static_cast<i32>(kAll)})
     for (i32 gpus : {8, 16, 24})
       for (i32 early : {0, 1}) {
         world.policy.backfill = backfill;
@@ -61,7 +68,8 @@ TEST(lanes_give_the_integers_of_one_lane) {
         for (size_t i = 0; i < one.counts.size(); ++i) seen[i % kCounts] += one.counts[i];
         i64 waits = 0, started = 0;  // the histogram holds each counted start once
         for (i64 n : one.histogram) waits += n;
-        for (size_t i = kStartedCount; i < one.counts.size(); i += kCounts) started += one.counts[i];
+        for (size_t i = kStartedCount; i < one.counts.size(); i += kCounts)
+          started += one.counts[i];
         CHECK_EQUAL(waits, started);
       }
   for (i64 n : seen) CHECK(n > 0);  // every outcome occurs
@@ -84,10 +92,12 @@ TEST(too_little_room_is_a_status) {
   const Model m = world.model();
   CHECK_EQUAL(run<Lanes>(m, Cell{0, 400}, Sizes{32, 8, 512}).status[0], static_cast<i32>(kOk));
   CHECK_EQUAL(run<Lanes>(m, Cell{0, 8}, Sizes{32, 4, 512}).status[0], static_cast<i32>(kQueueFull));
-  CHECK_EQUAL(run<Lanes>(m, Cell{0, 8}, Sizes{32, 256, 4}).status[0], static_cast<i32>(kProfileFull));
+  CHECK_EQUAL(run<Lanes>(m, Cell{0, 8}, Sizes{32, 256, 4}).status[0],
+              static_cast<i32>(kProfileFull));
   World wide;
   for (i32 j = 0; j < 40; ++j) wide.store({{j, 1, 1000, 1000}});
-  CHECK_EQUAL(run<Lanes>(wide.model(), Cell{0, 64}, Sizes{32, 64, 4}).status[0], static_cast<i32>(kRunningFull));
+  CHECK_EQUAL(run<Lanes>(wide.model(), Cell{0, 64}, Sizes{32, 64, 4}).status[0],
+              static_cast<i32>(kRunningFull));
 }
 
 TEST(a_raised_flag_stops_the_run) {

@@ -1,9 +1,9 @@
-"""How many GPUs does a national AI center need to meet its service levels?
+"""Simulate shared GPU centers, and say how many GPUs one needs to meet its service levels.
 
 >>> import gpusim
 >>> scenario = gpusim.example("quickstart")
 >>> print(gpusim.simulate(scenario, replications=8).gpus)
-512
+480
 
 Heavy parts are imported when they are first used.
 """
