@@ -1,13 +1,21 @@
-"""Fills the generated tables of the documentation: run `python docs/generate.py` after a change of what they describe.
+"""Fills what is generated in the documentation; `tests/test_docs.py` fails if a page is not up to date.
 
-A generated table stands in a page between `<!-- generated: NAME -->` and `<!-- end -->`; the text around it is written
-by hand. `tests/test_docs.py` fails if a page is not up to date.
+    python docs/generate.py          tables made from the code
+    python docs/generate.py --run    also what the Python blocks and the examples print
+
+A table stands between `<!-- generated: NAME -->` and `<!-- end -->`. A block marked ``text output``
+holds what the Python blocks before it print; they are run from the root of the checkout. Look at the difference
+before you commit it.
 """
 
 from __future__ import annotations
 
+import contextlib
 import inspect
+import io
+import os
 import re
+import runpy
 import sys
 import typing
 from collections.abc import Iterable
@@ -15,6 +23,9 @@ from pathlib import Path
 from typing import Any
 
 DOCS = Path(__file__).resolve().parent
+ROOT = DOCS.parent
+EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
+BLOCK = re.compile(r"^```(python|text output)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 REGION = re.compile(r"(<!-- generated: ([\w -]+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 
@@ -23,14 +34,49 @@ def filled(page: str) -> str:
     return REGION.sub(lambda match: f"{match[1]}{_table_named(match[2])}\n{match[3]}", page)
 
 
+def executed(page: str) -> str:
+    """The text of a page with its Python blocks run, in one namespace, and every output block written anew."""
+    names: dict[str, Any] = {"__name__": "__main__"}
+    printed = io.StringIO()
+
+    def run(match: re.Match[str]) -> str:
+        if match[1] == "python":
+            with contextlib.redirect_stdout(printed):
+                exec(compile(match[2], "python block", "exec"), names)
+            return match[0]
+        text = printed.getvalue()
+        printed.seek(0)
+        printed.truncate()
+        return f"```{match[1]}\n{text}```"
+
+    return BLOCK.sub(run, page)
+
+
+def printed_by(example: Path) -> str:
+    """What an example prints."""
+    printed = io.StringIO()
+    with contextlib.redirect_stdout(printed):
+        runpy.run_path(str(example), run_name="__main__")
+    return printed.getvalue()
+
+
 def pages() -> list[Path]:
-    """Pages that hold a generated table."""
-    return [path for path in sorted(DOCS.rglob("*.md")) if REGION.search(path.read_text(encoding="utf-8"))]
+    """Pages that hold a generated table or a Python block."""
+    every = [ROOT / "README.md", *sorted(DOCS.rglob("*.md"))]
+    return [path for path in every if re.search(r"<!-- generated: |^```python$", _text(path), re.MULTILINE)]
+
+
+def _text(path: Path) -> str:
+    return path.read_text(encoding="utf-8")
 
 
 def _table_named(name: str) -> str:
     kind, _, argument = name.partition(" ")
-    makers: dict[str, Any] = {"scenario-fields": scenario_fields, "exit-codes": exit_codes, "options": options}
+    makers: dict[str, Any] = {
+        "scenario-fields": scenario_fields,
+        "exit-codes": exit_codes,
+        "options": options,
+    }
     return makers[kind](argument) if argument else makers[kind]()  # type: ignore[no-any-return]
 
 
@@ -48,7 +94,11 @@ def exit_codes() -> str:
     """Exceptions with the exit code they carry."""
     from gpusim import errors
 
-    found = [each for each in vars(errors).values() if inspect.isclass(each) and issubclass(each, errors.GpusimError)]
+    found = [
+        each
+        for each in vars(errors).values()
+        if inspect.isclass(each) and issubclass(each, errors.GpusimError)
+    ]
     rows = sorted((each.exit_code, each.__name__, inspect.getdoc(each) or "") for each in found)
     return _table(
         ("exception", "exit code", "meaning"),
@@ -100,13 +150,17 @@ def _table(head: tuple[str, ...], rows: Iterable[Iterable[str]]) -> str:
 
 
 def main() -> int:
-    """Write the pages that changed, and name them."""
-    for path in pages():
-        old = path.read_text(encoding="utf-8")
-        new = filled(old)
-        if new != old:
-            path.write_text(new, encoding="utf-8")
-            print(f"updated {path.relative_to(DOCS.parent)}")
+    """Write the files that changed, and name them."""
+    run = "--run" in sys.argv[1:]
+    os.chdir(ROOT)
+    new = {path: filled(_text(path)) for path in pages()}
+    if run:
+        new = {path: executed(text) for path, text in new.items()}
+        new |= {path.with_suffix(".out"): printed_by(path) for path in EXAMPLES}
+    for path, text in new.items():
+        if not path.exists() or _text(path) != text:
+            path.write_text(text, encoding="utf-8")
+            print(f"updated {path.relative_to(ROOT)}")
     return 0
 
 

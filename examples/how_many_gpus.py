@@ -12,4 +12,6 @@ print(f"decided by: {answer.binding_slo}")
 print(f"offered load: {answer.offered_load:.1f} GPUs")
 for outcome in answer.rules:
     if outcome.attainment is not None:
-        print(f"  {outcome.rule.name}: {outcome.rule.gpus} GPUs, met in {outcome.attainment.share:.0%} of periods")
+        print(
+            f"  {outcome.rule.name}: {outcome.rule.gpus} GPUs, met in {outcome.attainment.share:.0%} of periods"
+        )

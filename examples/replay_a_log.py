@@ -22,5 +22,7 @@ with tempfile.TemporaryDirectory() as folder:
 
 for backfill in ("none", 1, "all"):
     schedule = gpusim.replay(jobs, gpus=8, backfill=backfill)
-    print(f"backfill {backfill}: mean wait {schedule.mean_wait:,.0f} s, utilization {schedule.utilization:.1%}")
+    print(
+        f"backfill {backfill}: mean wait {schedule.mean_wait:,.0f} s, utilization {schedule.utilization:.1%}"
+    )
     print("  starts", schedule.records.start.tolist())

@@ -59,7 +59,8 @@ def queue(
     classes = len(streams)
     return RunSpec(
         Generator(
-            sources=tuple(_source(f"class {i}", stream, max_shift) for i, stream in enumerate(streams)), seed=seed
+            sources=tuple(_source(f"class {i}", stream, max_shift) for i, stream in enumerate(streams)),
+            seed=seed,
         ),
         ClassTable([s.tier for s in streams], [0] * classes, [-1] * classes, 1),
         policy or Policy(),

@@ -20,7 +20,8 @@ from cases import Case, cases
 from gpusim.engine.batch import run_batch
 from gpusim.engine.reference import Windows
 from gpusim.engine.result import COUNTS, INTEGRALS, OUTCOMES, BatchResult, Records
-from gpusim.engine.spec import ALL, FOREVER, NONE
+from gpusim.engine.spec import ALL, FOREVER, NONE, Policy
+from queues import Poisson, queue
 
 FINAL = ("rejected", "rejected_full", "abandoned", "finished", "killed_limit", "waiting", "running")
 ON_MANY: list[Any] = []
@@ -30,7 +31,9 @@ def holds_for(**strategies: Any) -> Callable[[Callable[..., None]], Callable[...
     """A property checked on 40 centers at once, and on 500 by the slow test at the end."""
 
     def decorate(check: Callable[..., None]) -> Callable[..., None]:
-        ON_MANY.append(pytest.param(settings(max_examples=500)(given(**strategies)(check)), id=check.__name__))
+        ON_MANY.append(
+            pytest.param(settings(max_examples=500)(given(**strategies)(check)), id=check.__name__)
+        )
         return settings(max_examples=40)(given(**strategies)(check))
 
     return decorate
@@ -110,7 +113,9 @@ def test_every_submitted_job_is_in_exactly_one_state(case: Case) -> None:
     out = run(case)
     records = out.records
     assert np.array_equal(out.count("submitted"), sum(out.count(state) for state in FINAL))
-    assert np.array_equal(out.count("started"), sum(out.count(s) for s in ("finished", "killed_limit", "running")))
+    assert np.array_equal(
+        out.count("started"), sum(out.count(s) for s in ("finished", "killed_limit", "running"))
+    )
     counted = (case.windows.warm_up <= records.submit) & (records.submit < case.windows.count_end)
     for state in FINAL:
         in_class = np.bincount(records.job_class[counted & out.had(state)], minlength=len(case.classes))
@@ -173,7 +178,9 @@ def test_doubling_all_times_doubles_all_waits(case: Case, exact: bool) -> None:
     window = case.windows
     twice = replace(
         case,
-        jobs=tuple(replace(j, submit=2 * j.submit, service=2 * j.service, limit=2 * j.limit) for j in case.jobs),
+        jobs=tuple(
+            replace(j, submit=2 * j.submit, service=2 * j.service, limit=2 * j.limit) for j in case.jobs
+        ),
         classes=tuple(replace(c, patience=2 * c.patience if c.patience >= 0 else -1) for c in case.classes),
         windows=Windows(2 * window.warm_up, 2 * window.count_end, 2 * window.horizon),
         slos=tuple(replace(slo, limit=2 * slo.limit) for slo in case.slos),
@@ -189,7 +196,8 @@ def test_doubling_all_times_doubles_all_waits(case: Case, exact: bool) -> None:
 @holds_for(case=cases())
 def test_as_many_reservations_as_jobs_are_conservative_backfill(case: Case) -> None:
     few, everyone = (
-        run(replace(case, policy=replace(case.policy, backfill=backfill))) for backfill in (len(case.jobs), ALL)
+        run(replace(case, policy=replace(case.policy, backfill=backfill)))
+        for backfill in (len(case.jobs), ALL)
     )
     for name in ("start", "end", "outcome"):
         assert np.array_equal(getattr(few.records, name), getattr(everyone.records, name))
@@ -226,7 +234,11 @@ def test_strict_fifo_keeps_the_order_inside_every_tier(case: Case) -> None:
 # ---- batches --------------------------------------------------------------------------------------------------------
 
 
-@holds_for(case=cases(), order=st.permutations(range(12)), sizes=st.lists(st.integers(0, 26), min_size=12, max_size=12))
+@holds_for(
+    case=cases(),
+    order=st.permutations(range(12)),
+    sizes=st.lists(st.integers(0, 26), min_size=12, max_size=12),
+)
 def test_a_cell_has_the_integers_it_has_alone_whatever_else_is_run(
     case: Case, order: list[int], sizes: list[int]
 ) -> None:
@@ -234,8 +246,29 @@ def test_a_cell_has_the_integers_it_has_alone_whatever_else_is_run(
     together = run_batch(spec, 0, np.array(sizes)[order], histogram=True, threads=2)
     for row, i in enumerate(order[:4]):
         alone = run_batch(spec, 0, sizes[i], histogram=True)
-        for name in ("status", "counts", "sums", "slo", "passed", "integrals", "extremes", "jobs", "histogram"):
+        for name in (
+            "status",
+            "counts",
+            "sums",
+            "slo",
+            "passed",
+            "integrals",
+            "extremes",
+            "jobs",
+            "histogram",
+        ):
             assert np.array_equal(getattr(alone, name)[0], getattr(together, name)[row]), name
+
+
+@pytest.mark.parametrize("backfill", [NONE, 1, 3])
+def test_more_replications_and_other_sizes_never_change_earlier_ones(backfill: int) -> None:
+    stream = Poisson(8.0, gpus={1: 0.7, 4: 0.3}, longest=3.0)
+    spec = queue(stream, seed=1, count=200.0, limits=[0.1], policy=Policy(backfill))
+    few = run_batch(spec, np.arange(3), 17, histogram=True)
+    many = run_batch(spec, np.repeat(np.arange(10), 2), np.tile([17, 20], 10), histogram=True)
+    for name in ("counts", "sums", "slo", "integrals", "extremes", "jobs", "histogram"):
+        assert np.array_equal(getattr(few, name), getattr(many, name)[0:6:2]), name
+    assert len(np.unique(many.sums[::2, 0, 0])) == 10  # and no two are alike
 
 
 @pytest.mark.slow

@@ -29,7 +29,11 @@ from gpusim.workload.distributions import Deterministic, Exponential, LogNormal
 from gpusim.workload.jobs import Jobs
 from queues import UNIT, Estimate, Poisson, Replications, queue, ratio, relaxation, replicate
 
-LAWS = {"exponential": Exponential(1.0), "lognormal": LogNormal(math.exp(-0.5), 1.0), "fixed": Deterministic(1.0)}
+LAWS = {
+    "exponential": Exponential(1.0),
+    "lognormal": LogNormal(math.exp(-0.5), 1.0),
+    "fixed": Deterministic(1.0),
+}
 DEVIATIONS: list[float] = []
 
 
@@ -108,13 +112,16 @@ def test_waits_of_mdc_are_the_numerical_ones(
 
 
 @pytest.mark.parametrize(
-    ("law", "wait", "within"), [("fixed", 2.0, 0.06), ("exponential", 4.0, 0.06), ("lognormal", 5.436564, 0.12)]
+    ("law", "wait", "within"),
+    [("fixed", 2.0, 0.06), ("exponential", 4.0, 0.06), ("lognormal", 5.436564, 0.12)],
 )
 def test_one_server_waits_as_pollaczek_and_khintchine_say(law: str, wait: float, within: float) -> None:
     service = LAWS[law]
     scv = service.second_moment() / service.mean() ** 2 - 1.0
     assert queueing.mean_wait_mg1(0.8, service.mean(), scv) == pytest.approx(wait, abs=5e-7)
-    spec = queue(Poisson(0.8, service), seed=seed("mg1", law), warm_up=1000.0, count=12_000.0, cool_down=500.0)
+    spec = queue(
+        Poisson(0.8, service), seed=seed("mg1", law), warm_up=1000.0, count=12_000.0, cool_down=500.0
+    )
     agree(replicate(spec, 1, 48).wait(), wait, within=within)
 
 
@@ -185,7 +192,9 @@ def settle(rows: list[Row], offered: int, time: float) -> list[float]:
             (row.smallest, row.value, row.value_below),
             (row.smallest - 1, row.value_below, row.value),
         ):
-            estimate = runs[size].wait() if row.metric == "mean_wait" else runs[size].late(limits.index(row.t))
+            estimate = (
+                runs[size].wait() if row.metric == "mean_wait" else runs[size].late(limits.index(row.t))
+            )
             agree(estimate, exact, within=0.3)
             assert not estimate.holds(other)
             widths.append(estimate.half_width / exact)
@@ -226,7 +235,10 @@ def ground_truth(folder: Path) -> list[Row]:
     with (folder / "ground_truth_mmc.csv").open() as file:
         lines = csv.reader(line for line in file if not line.startswith("#"))
         next(lines)
-        return [Row(m, float(a), float(t or 0), float(p), int(n), *map(float, v)) for m, a, t, p, n, *v, _, _ in lines]
+        return [
+            Row(m, float(a), float(t or 0), float(p), int(n), *map(float, v))
+            for m, a, t, p, n, *v, _, _ in lines
+        ]
 
 
 @pytest.mark.parametrize("gang", [2, 7, 64])
@@ -309,7 +321,9 @@ def test_lost_gangs_depend_on_the_service_law_only_through_its_mean(
     exact = queueing.gang_loss(servers, sizes, loads)
     streams = [Poisson(load, LAWS[law], {size: 1.0}) for size, load in zip(sizes, loads, strict=True)]
     policy = Policy(max_waiting=0)
-    spec = queue(*streams, seed=seed("loss", servers, law), warm_up=50.0, count=time, cool_down=1.0, policy=policy)
+    spec = queue(
+        *streams, seed=seed("loss", servers, law), warm_up=50.0, count=time, cool_down=1.0, policy=policy
+    )
     runs = replicate(spec, servers, 32)
     for job_class, blocking in enumerate(exact.blocking):
         agree(runs.lost(job_class), blocking, within=0.12)
@@ -381,7 +395,9 @@ def test_overloaded_center_starts_gangs_in_order_at_the_critical_rate(
     starts = max(10_000.0, (400.0 if gpus < 1000 else 250.0) / (1.0 - share))
     begin, end = 100.0, 100.0 + starts / exact
     started = [
-        replicate(queue(*streams, seed=seed("saturated", gpus, sizes, share), count=time), gpus, 32).count("started")
+        replicate(queue(*streams, seed=seed("saturated", gpus, sizes, share), count=time), gpus, 32).count(
+            "started"
+        )
         for time in (begin, end)
     ]
     agree(ratio(started[1] - started[0], end - begin), exact, within=0.05)
@@ -392,7 +408,9 @@ def test_queue_of_gangs_stays_below_the_critical_rate_and_grows_above_it(gang: i
     critical, time = critical_rate(gang, share), 5000.0
     growth = {}
     for factor in (0.95, 1.05):
-        spec = queue(*two_sizes(factor * critical, 1, gang, share, 1.0), seed=seed("stable", gang), count=time)
+        spec = queue(
+            *two_sizes(factor * critical, 1, gang, share, 1.0), seed=seed("stable", gang), count=time
+        )
         growth[factor] = ratio(replicate(spec, gang, 32).count("waiting"), time).value / (0.05 * critical)
     assert growth[0.95] < 0.15
     assert 0.8 < growth[1.05] < 1.3

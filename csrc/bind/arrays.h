@@ -1,5 +1,5 @@
-// Arrays that cross the boundary: right type, right shape, C-contiguous, or an error that names the array, what was
-// found and what is expected. Nothing is converted silently.
+// Arrays that cross the boundary: right type, right shape, C-contiguous, or an error that names the
+// array, what was found and what is expected. Nothing is converted silently.
 #pragma once
 #include <pybind11/numpy.h>
 #include <pybind11/pybind11.h>
@@ -19,7 +19,8 @@ inline std::string shape_text(const std::vector<py::ssize_t>& shape) {
   return text + ")";
 }
 
-// The data of spec[name]; `shape` holds -1 where any length will do. T is a NumPy scalar type of the core's width.
+// The data of spec[name]; `shape` holds -1 where any length will do. T is a NumPy scalar type of
+// the core's width.
 template <class T>
 const T* array(const py::dict& spec, const char* name, const std::vector<py::ssize_t>& shape,
                py::ssize_t* length = nullptr) {

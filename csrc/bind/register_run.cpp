@@ -1,4 +1,5 @@
-// gpusim._native.run and .generate: arrays in, arrays out. No logic: check, release the lock, call, wrap.
+// gpusim._native.run and .generate: arrays in, arrays out. No logic: check, release the lock, call,
+// wrap.
 #include "register_run.h"
 
 #include <cstdint>

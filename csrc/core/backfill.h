@@ -1,14 +1,16 @@
 // The scheduling pass: which waiting jobs start now (R10, R13-R15).
 //
-// Jobs are visited in queue order. Those that fit start, until the first is blocked; what happens behind it is the
-// policy:
+// Jobs are visited in queue order. Those that fit start, until the first is blocked; what happens
+// behind it is the policy:
 //   none   nothing starts behind a blocked job
 //   skip   any job that fits the free GPUs starts
-//   K      the first K blocked jobs get a reservation, the earliest time at which the profile has room for their whole
-//          request; behind them a job starts only if it fits the profile with the reservations carved out
+//   K      the first K blocked jobs get a reservation, the earliest time at which the profile has
+//          room for their whole request; behind them a job starts only if it fits the profile with
+//          the reservations carved out
 //   all    every blocked job gets a reservation (conservative)
-// K = 1 (EASY) needs no profile: with one reservation at the shadow time T, a job fits if it ends by T or takes only
-// GPUs that are spare at T. pass_easy must equal pass_reserving with K = 1; the tests run both.
+// K = 1 (EASY) needs no profile: with one reservation at the shadow time T, a job fits if it ends
+// by T or takes only GPUs that are spare at T. pass_easy must equal pass_reserving with K = 1; the
+// tests run both.
 // Starting a job needs one slot; when none is left the run stops with a status and is repeated.
 #pragma once
 #include "center.h"
@@ -22,7 +24,8 @@ struct Cursor {
   i32 position;
 };
 
-// Moves to the first waiting job at or after the cursor whose (gpus, limit) satisfies p; false at the end of the queue.
+// Moves to the first waiting job at or after the cursor whose (gpus, limit) satisfies p; false at
+// the end of the queue.
 template <class S, class P>
 HD bool seek(const Queue<S>& queue, Cursor* at, P p) {
   ROLLED
@@ -33,7 +36,8 @@ HD bool seek(const Queue<S>& queue, Cursor* at, P p) {
   return false;
 }
 
-// Starts every job from the cursor on that fits what is free; `fits` is asked with the job's gpus and limit.
+// Starts every job from the cursor on that fits what is free; `fits` is asked with the job's gpus
+// and limit.
 template <class S, class P, class F>
 HD void start_all(Center<S>& center, Cursor at, P fits, F started) {
   ROLLED
@@ -53,7 +57,7 @@ HD_CALL void pass_easy(Center<S>& center, Cursor blocked) {
   const Running<S>& r = center.running;
   const i64 k = center.queue.at(blocked.tier, blocked.position);
   const i32 wanted = center.queue.gpus[k];
-  // Shadow time T: the estimated end at which enough GPUs have come back; what is over at T is spare.
+  // Shadow time T: the estimated end at which enough GPUs have come back; the rest at T is spare.
   i64 released = 0;
   i32 i = S::prefix_sum_until(r.release_gpus, r.n, wanted - center.free, &released);
   const Tick shadow = greatest(key_tick(r.release[i]), center.now + 1);
@@ -93,8 +97,8 @@ HD_CALL void pass_reserving(Center<S>& center, Cursor at, i64 reservations) {
       --reservations;
     ++at.position;
   }
-  // All reservations are given: what still fits the profile now may start. A candidate that the free GPUs would hold
-  // but a reservation refuses is passed over.
+  // All reservations are given: what still fits the profile now may start. A candidate that the
+  // free GPUs would hold but a reservation refuses is passed over.
   ROLLED
   while (center.status == kOk && !profile.full && center.free >= smallest) {
     const i32 free = center.free;

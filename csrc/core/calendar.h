@@ -1,8 +1,9 @@
 // The calendar: running jobs by end tick.
 //
-// Slots hold keys (end tick, slot); kNoKey marks an empty slot. Keys are unique, so the two shapes below give the same
-// order. Both answer the earliest key in O(1), change any slot in one update (a preempted or failed job is an update,
-// not a search), never allocate, and are bounded by their number of slots (a power of two up to 2^20).
+// Slots hold keys (end tick, slot); kNoKey marks an empty slot. Keys are unique, so the two shapes
+// below give the same order. Both answer the earliest key in O(1), change any slot in one update (a
+// preempted or failed job is an update, not a search), never allocate, and are bounded by their
+// number of slots (a power of two up to 2^20).
 //
 //   BinaryCalendar   host: a winner tree, log2(slots) branch-free steps an update
 //   WideCalendar     device: 32-way minima, one strip operation a level, 2 levels for 1,024 slots

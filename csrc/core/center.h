@@ -1,7 +1,8 @@
-// The center during one run: clock, free GPUs, waiting and running jobs, tally; and the moves between them.
+// The center during one run: clock, free GPUs, waiting and running jobs, tally; and the moves
+// between them.
 //
-// One flat pool: `free` is the only thing placement needs. Every state change of a job is one function here; which job
-// moves is decided by the pass (backfill.h) and by the loop (simulate.h).
+// One flat pool: `free` is the only thing placement needs. Every state change of a job is one
+// function here; which job moves is decided by the pass (backfill.h) and by the loop (simulate.h).
 #pragma once
 #include "model.h"
 #include "profile.h"
@@ -58,7 +59,8 @@ struct Center {
     now = t;
   }
 
-  // A job arrives. Returns whether it became eligible; one larger than the pool is rejected at once (R9).
+  // A job arrives. Returns whether it became eligible; one larger than the pool is rejected at once
+  // (R9).
   HD bool admit(const Job& job) {
     const i64 index = tally.jobs;
     const i32 c = job.job_class;

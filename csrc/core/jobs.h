@@ -1,8 +1,9 @@
 // The next job: stored or generated, behind one interface.
 //
-// Jobs leave the stream in job-index order: (submit, source, index inside the source). A stored workload is one source,
-// already sorted. Generated jobs come from one source per class, each a renewal process with its own random stream; a
-// source makes its jobs in blocks of kBlock, and the stream merges the sources by the key (submit, source).
+// Jobs leave the stream in job-index order: (submit, source, index inside the source). A stored
+// workload is one source, already sorted. Generated jobs come from one source per class, each a
+// renewal process with its own random stream; a source makes its jobs in blocks of kBlock, and the
+// stream merges the sources by the key (submit, source).
 // Cost of take(): one argmin over the sources, and 1/kBlock of a block.
 #pragma once
 #include "model.h"
@@ -47,7 +48,8 @@ HD Tick pick_limit(const Generator& g, i32 c, Tick service, u32 word) {
   return factor_limit(service, g.limit_a[c], g.limit_b[c], word);
 }
 
-// Arrival clocks of jobs [first, first + kBlock) of source c, written to `clock` from the clock before the block.
+// Arrival clocks of jobs [first, first + kBlock) of source c, written to `clock` from the clock
+// before the block.
 template <class S>
 HD void arrival_clocks(const Generator& g, i64 replication, i32 c, i64 first, i64 scale,
                        Tick before, Tick* clock) {
@@ -165,7 +167,8 @@ struct JobStream {
   }
 };
 
-// Adds to counted[c] the jobs of class c submitted in [from, to): what an early run needs to know what can still happen.
+// Adds to counted[c] the jobs of class c submitted in [from, to): what an early run needs to know
+// what can still happen.
 template <class S>
 HD_CALL void count_arrivals(const Model& m, i64 replication, Tick from, Tick to, Tick* block,
                             i64* counted) {

@@ -1,5 +1,6 @@
-// What one run is: jobs, classes, policy, windows, service levels, and where results go. Plain structs of pointers and
-// sizes; every array is owned by the caller, C-contiguous, and read-only unless it stands in RunResult.
+// What one run is: jobs, classes, policy, windows, service levels, and where results go. Plain
+// structs of pointers and sizes; every array is owned by the caller, C-contiguous, and read-only
+// unless it stands in RunResult.
 //
 // Shapes: C classes, T tenants, S service levels, J jobs. Units: ticks and GPUs.
 #pragma once

@@ -1,9 +1,11 @@
 // The profile: GPUs free at every future tick, as far as requests tell (R8, R14, R15).
 //
-// A step function: free[i] GPUs on [time[i], time[i + 1]), the last step for ever; time[0] is now. It is built from the
-// release strip in one pass, and each reservation (or job started in this pass) is carved out of it. An overdue job
-// is expected to end at now + 1, so it never counts as free now.
-// Cost: earliest() and carve() are O(steps). A profile that does not fit its memory says so; the run is repeated.
+// A step function: free[i] GPUs on [time[i], time[i + 1]), the last step for ever; time[0] is now.
+// It is built from the release strip in one pass, and each reservation (or job started in this
+// pass) is carved out of it. An overdue job is expected to end at now + 1, so it never counts as
+// free now.
+// Cost: earliest() and carve() are O(steps). A profile that does not fit its memory says so; the
+// run is repeated.
 #pragma once
 #include "running.h"
 #include "strips.h"

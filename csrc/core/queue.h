@@ -1,9 +1,11 @@
-// Waiting jobs, in the order in which a pass considers them (R10): tier by tier, inside a tier by (eligible, job index).
+// Waiting jobs, in the order in which a pass considers them (R10): tier by tier, inside a tier by
+// (eligible, job index).
 //
-// Each tier is a strip of `slots` entries. Jobs become eligible in job-index order, so a newcomer is always appended;
-// a job that leaves from the middle becomes a hole (gpus = kHole, which fits nowhere) and the strip is closed up when its
-// end reaches the last slot. A strip more than three quarters full of live jobs counts as full, which keeps the
-// closing-up O(1) a job. Order needs no keys and no sorting.
+// Each tier is a strip of `slots` entries. Jobs become eligible in job-index order, so a newcomer
+// is always appended; a job that leaves from the middle becomes a hole (gpus = kHole, which fits
+// nowhere) and the strip is closed up when its end reaches the last slot. A strip more than three
+// quarters full of live jobs counts as full, which keeps the closing-up O(1) a job. Order needs no
+// keys and no sorting.
 #pragma once
 #include "jobs.h"
 #include "strips.h"
@@ -72,7 +74,8 @@ struct Queue {
     }
   }
 
-  // First entry from `from` on whose (gpus, limit) satisfies p, or tail[tier]. Holes never fit: gpus = kHole.
+  // First entry from `from` on whose (gpus, limit) satisfies p, or tail[tier]. Holes never fit:
+  // gpus = kHole.
   template <class P>
   HD i32 first_that(i32 tier, i32 from, P p) const {
     const i32* g = gpus + at(tier, 0);

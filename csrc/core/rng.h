@@ -1,8 +1,9 @@
-// Philox4x32-10, the counter-based generator of Salmon et al. (SC'11): four random 32-bit words that are a pure
-// function of a 128-bit counter and a 64-bit key. No state, so job i of a source in replication r is the same job for
-// every candidate, policy, thread and backend.
+// Philox4x32-10, the counter-based generator of Salmon et al. (SC'11): four random 32-bit words
+// that are a pure function of a 128-bit counter and a 64-bit key. No state, so job i of a source in
+// replication r is the same job for every candidate, policy, thread and backend.
 //
-// Streams: the one list of what random numbers are used for. Two uses never share a stream, so they never share numbers.
+// Streams: the one list of what random numbers are used for. Two uses never share a stream, so they
+// never share numbers.
 #pragma once
 #include "types.h"
 

@@ -1,7 +1,8 @@
 // Running jobs: who ends when, and when their GPUs are expected back.
 //
-// A running job owns a slot. The calendar orders slots by true end; the release strip orders them by estimated end
-// (start + limit), which is what reservations may know (R8). The strip is kept only where the policy reserves.
+// A running job owns a slot. The calendar orders slots by true end; the release strip orders them
+// by estimated end (start + limit), which is what reservations may know (R8). The strip is kept
+// only where the policy reserves.
 #pragma once
 #include "calendar.h"
 #include "jobs.h"

@@ -1,8 +1,10 @@
 // From 32 random bits to ticks and GPU counts, in integers.
 //
-// A quantile table is an inverse CDF on a two-sided grid: 32 nodes in every octave of the distance (in probability)
-// from either end, linear in between; values are in 2^-shift ticks. One table serves every distribution; it is made on
-// the host once (python/gpusim/workload/quantile_table.py), so no backend needs log or exp. Format: ARCHITECTURE.md 3.
+// A quantile table is an inverse CDF on a two-sided grid: 32 nodes in every octave of the distance
+// (in probability) from either end, linear in between; values are in 2^-shift ticks. One table
+// serves every distribution; it is made on the host once
+// (python/gpusim/workload/quantile_table.py), so no backend needs log or exp. Format:
+// ARCHITECTURE.md 3.
 #pragma once
 #include "types.h"
 
@@ -35,7 +37,8 @@ HD Tick table_ticks(const i64* nodes, i32 shift, u32 u) {
   return greatest<Tick>(1, (table_value(nodes, u) + half) >> shift);
 }
 
-// Walker's alias method: atom i = floor(word * atoms / 2^32), then the fraction decides between i and its alias.
+// Walker's alias method: atom i = floor(word * atoms / 2^32), then the fraction decides between i
+// and its alias.
 HD i32 alias_pick(const i32* gpus, const u64* threshold, const i32* alias, i32 atoms, u32 word) {
   const u64 x = static_cast<u64>(word) * static_cast<u64>(atoms);
   const i32 i = static_cast<i32>(x >> 32);

@@ -1,5 +1,6 @@
-// Working memory of one run: how much, and where each structure lies in it. One block, carved in a fixed order; nothing
-// is allocated by the core. Fixed sizes are chosen per launch; a full structure is a status, never a dropped job.
+// Working memory of one run: how much, and where each structure lies in it. One block, carved in a
+// fixed order; nothing is allocated by the core. Fixed sizes are chosen per launch; a full
+// structure is a status, never a dropped job.
 #pragma once
 #include "center.h"
 #include "jobs.h"

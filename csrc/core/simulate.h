@@ -1,9 +1,12 @@
 // THE LOOP: one run of the center, from an empty center at tick 0 to the horizon (R1-R3, R5).
 //
-// next event -> advance the clock -> drain everything of that tick (completions, then arrivals) -> settle: passes, until
-// nobody leaves any more -> tally. A tick in which nothing changed (a rejected arrival, a stale patience) gets no pass.
-// Ties are total and documented: events of one tick are all applied before the pass, arrivals in job-index order.
-// Cost a job: one calendar update at start and at end, one queue append and removal, and its share of the passes.
+// next event -> advance the clock -> drain everything of that tick (completions, then arrivals)
+// -> settle: passes, until nobody leaves any more -> tally.
+//
+// A tick in which nothing changed (a rejected arrival, a stale patience) gets no pass. Ties are
+// total and documented: events of one tick are all applied before the pass, arrivals in job-index
+// order. Cost a job: one calendar update at start and at end, one queue append and removal, and its
+// share of the passes.
 // Determinism: the result is a function of (model, cell) alone, on any backend.
 #pragma once
 #include "backfill.h"
@@ -60,7 +63,7 @@ HD bool leave_impatient(Center<S>& center) {
   return any;
 }
 
-// Newcomers over max_waiting are refused, last job index first (R4, S3). Returns whether anybody was.
+// Newcomers over max_waiting are refused, last job index first (R4, S3). Returns whether any was.
 template <class S>
 HD bool refuse_newcomers(Center<S>& center) {
   if (!center.has_bounds) return false;
@@ -153,7 +156,8 @@ HD_CALL i32 broken_by_waiting(const Center<S>& center, i64* late) {
   return broken;
 }
 
-// Whether an early run knows its verdict: a level is broken for good, or no counted job is waiting or to come.
+// Whether an early run knows its verdict: a level is broken for good, or no counted job is waiting
+// or to come.
 template <class S>
 HD bool decided(Center<S>& center, bool look_at_waiting, i64* late) {
   Tally<S>& tally = center.tally;

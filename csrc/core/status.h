@@ -1,7 +1,8 @@
 // Status of one run. One enum for every backend; retired codes keep their number.
 //
-// A run whose status is not kOk carries no usable result; kRunningFull .. kProfileFull mean that a fixed-size structure
-// was too small: the caller repeats exactly that run with more room and gets the integers it would have got at once.
+// A run whose status is not kOk carries no usable result; kRunningFull .. kProfileFull mean that a
+// fixed-size structure was too small: the caller repeats exactly that run with more room and gets
+// the integers it would have got at once.
 #pragma once
 
 namespace gpusim {

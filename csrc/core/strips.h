@@ -1,20 +1,21 @@
-// Strip operations: everything the scheduler does to an array. A strip is `n` consecutive elements in memory.
+// Strip operations: everything the scheduler does to an array. A strip is `n` consecutive elements.
 //
-//   once(f)                     one lane runs f for all: every plain store to shared memory goes through it
-//   agree(x)                    lane 0's x in every lane: for memory that changes while the lanes read it
-//   each(n, f)                  f(i) for i in [0, n), in any order; f may store to element i only
-//   min(a, n)                   smallest element, or `none` when n == 0
-//   argmin(a, n)                its lowest index (n > 0)
-//   prefix_until(from, n, p)    first i in [from, n) with p(i), else n
-//   prefix_sum_until(w, n, x)   first k with w[0] + .. + w[k] >= x, else n; the sum up to and including k
-//   prefix_sums(a, n, start)    a[i] becomes start + a[0] + .. + a[i]
-//   shift_insert(a, n, at, v)   opens a place at `at` in a strip of n and stores v; the strip must have room
-//   shift_remove(a, n, at)      closes the place
+//   once(f)                    one lane runs f for all: plain stores to shared memory stand in it
+//   agree(x)                   lane 0's x in every lane: for memory that others may change
+//   each(n, f)                 f(i) for i in [0, n), in any order; f may store to element i only
+//   min(a, n, none)            smallest element, or `none` when n == 0
+//   argmin(a, n)               its lowest index (n > 0)
+//   prefix_until(from, n, p)   first i in [from, n) with p(i), else n
+//   prefix_sum_until(w, n, x)  first k with w[0] + .. + w[k] >= x, else n; and the sum up to w[k]
+//   prefix_sums(a, n, start)   a[i] becomes start + a[0] + .. + a[i]
+//   shift_insert(a, n, at, v)  opens a place at `at` in a strip of n with room for more; stores v
+//   shift_remove(a, n, at)     closes the place
 //
-// OneLane is the host's loop, written so that the compiler vectorises it. WarpStrips<L> is the 32-lane program, run on
-// a device or emulated. All are exact integer operations with one documented result, so a run gives the same integers
-// through each of them. Scalars of a run live in every lane alike; memory is shared. Hence the one rule: a store that
-// is not part of an operation above stands inside once(), and once() never changes a scalar.
+// OneLane is the host's loop, written so that the compiler vectorises it. WarpStrips<L> is the
+// 32-lane program, run on a device or emulated. All are exact integer operations with one
+// documented result, so a run gives the same integers through each of them. Scalars of a run live
+// in every lane alike; memory is shared. Hence the one rule: a store that is not part of an
+// operation above stands inside once(), and once() never changes a scalar.
 #pragma once
 #include "lanes.h"
 #include "types.h"

@@ -1,8 +1,10 @@
 // What a run measures: exact integers only, so no order of summation can matter.
 //
-// Jobs submitted in [warm_up, count_end) are counted; time integrals cover the same window (R33, R37, R38).
-// Histogram bins: a wait below 128 ticks has its own bin; above, every octave is cut into 128 bins (relative width
-// below 1/128). Bin of w >= 128 with e = floor(log2 w): (e - 6) * 128 + ((w >> (e - 7)) & 127); the last bin takes the rest.
+// Jobs submitted in [warm_up, count_end) are counted; time integrals cover the same window (R33,
+// R37, R38).
+// Histogram bins: a wait below 128 ticks has its own bin; above, every octave is cut into 128 bins
+// (relative width below 1/128). Bin of w >= 128 with e = floor(log2 w):
+//   (e - 6) * 128 + ((w >> (e - 7)) & 127); the last bin takes the rest.
 #pragma once
 #include "model.h"
 #include "status.h"
@@ -78,7 +80,8 @@ struct Tally {
       });
   }
 
-  // A job that will never start: rejected, refused or impatient. Every level of its class is violated (R38).
+  // A job that will never start: rejected, refused or impatient. Every level of its class is
+  // violated (R38).
   HD void turned_away(i64 job, Tick submit, i32 c, Count why, Outcome outcome) {
     if (counted(submit)) {
       add(c, why);
@@ -120,7 +123,8 @@ struct Tally {
     if (counted(submit)) add(c, kRunningCount);
   }
 
-  // Waiting at the end of the run: late if it has waited longer than the limit already, else unknown (R38).
+  // Waiting at the end of the run: late if it has waited longer than the limit already, else
+  // unknown (R38).
   HD void still_waiting(Tick submit, Tick horizon, i32 c) {
     if (!counted(submit)) return;
     add(c, kWaitingCount);

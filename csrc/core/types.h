@@ -1,11 +1,13 @@
 // Integer types and the one place that knows which compiler is reading.
 //
-// The core is compiled by g++/clang++ (host engine), by nvcc, and by NVRTC at run time. NVRTC has no system headers at
-// all, so nothing in csrc/core includes any: the fixed-width names are made here and checked by static_assert.
-// HD marks a function of the engine (host code for g++, device code for the CUDA compilers); HD_CALL one that must stay
-// a call (inlining the scheduling passes into the loop makes the device back ends slow to compile and costs registers);
-// HD_BOTH one that a CUDA host program needs too (memory layout). ROLLED stands before a loop: unrolling it costs the
-// device compilers minutes, and gains nothing.
+// The core is compiled by g++/clang++ (host engine), by nvcc, and by NVRTC at run time. NVRTC has
+// no system headers at all, so nothing in csrc/core includes any: the fixed-width names are made
+// here and checked by static_assert.
+//   HD       a function of the engine: host code for g++, device code for the CUDA compilers
+//   HD_CALL  one that must stay a call: inlining the scheduling passes into the loop makes the device
+//            back ends slow to compile and costs registers
+//   HD_BOTH  one that a CUDA host program needs too (memory layout)
+//   ROLLED   before a loop: unrolling it costs the device compilers minutes, and gains nothing
 //
 // There is no floating point in the core: results are equal on every backend, not close.
 #pragma once
@@ -49,7 +51,8 @@ HD_BOTH T greatest(T a, T b) {
   return a < b ? b : a;
 }
 
-// Keys order events: first by tick, then by slot. They are unique, so every calendar gives the same order.
+// Keys order events: first by tick, then by slot. They are unique, so every calendar gives the same
+// order.
 HD u64 make_key(Tick tick, i32 slot) {
   return (static_cast<u64>(tick) << kSlotBits) | static_cast<u64>(slot);
 }

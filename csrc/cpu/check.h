@@ -1,5 +1,6 @@
-// Facts about values that the engine relies on. Shapes and types are checked by the binding; this is what stands in the
-// arrays. One place, so that no input can make the core read or write out of bounds.
+// Facts about values that the engine relies on. Shapes and types are checked by the binding; this
+// is what stands in the arrays. One place, so that no input can make the core read or write out of
+// bounds.
 #pragma once
 #include <string>
 

@@ -1,16 +1,18 @@
-// The kernel entry: one warp per run. The same text is compiled by nvcc and, through CuPy, by NVRTC; it includes the
-// core and nothing else, and is included by nobody but the code that launches it.
+// The kernel entry: one warp per run. The same text is compiled by nvcc and, through CuPy, by
+// NVRTC; it includes the core and nothing else, and is included by nobody but the code that
+// launches it.
 //
-// Launch: one-dimensional blocks of kBlockThreads. Memory: each warp of the grid owns one piece of `scratch` (64-byte
-// aligned, zero or not); warps take cells from one counter, so which warp runs a cell does not matter for its result.
-// Optional outputs are null. A warp's Scratch is a copy per lane: pointers, sizes and the run's scalars.
+// Launch: one-dimensional blocks of kBlockThreads. Memory: each warp of the grid owns one piece of
+// `scratch` (64-byte aligned); warps take cells from one counter, so which warp runs a
+// cell does not matter for its result. Optional outputs are null. A warp's Scratch is a copy per
+// lane: pointers, sizes and the run's scalars.
 #pragma once
 #include "../core/simulate.h"
 
 namespace gpusim {
 
 constexpr i32 kBlockThreads = 128;  // 4 warps
-// Blocks that must fit a multiprocessor: 96 registers a thread. Left to choose, ptxas takes 56 and spills.
+// Blocks that must fit a multiprocessor: 96 registers a thread. ptxas left alone takes 56, and spills.
 constexpr i32 kLeastBlocks = 5;
 
 struct KernelArguments {

@@ -1,4 +1,5 @@
-// TEST(name) { .. } registers a test. CHECK notes a failure and goes on; it returns whether the condition held.
+// TEST(name) { .. } registers a test. CHECK notes a failure and goes on; it returns whether the
+// condition held.
 #pragma once
 #include <cstdio>
 #include <string>

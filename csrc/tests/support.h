@@ -1,4 +1,5 @@
-// What the tests share: both kinds of strips, random integers, and a model with the arrays it points to.
+// What the tests share: both kinds of strips, random integers, and a model with the arrays it
+// points to.
 #pragma once
 #include <initializer_list>
 #include <random>
@@ -31,7 +32,8 @@ struct Memory {
   }
 };
 
-// Node k of a quantile table stands at this distance from the end of its side, in 2^-32 (ARCHITECTURE.md 3).
+// Node k of a quantile table stands at this distance from the end of its side, in 2^-32
+// (ARCHITECTURE.md 3).
 inline i64 node_place(i32 k) {
   return k < 32 ? k : static_cast<i64>(32 + (k - 32) % 32) << ((k - 32) / 32);
 }
@@ -120,7 +122,8 @@ struct World {
   }
 };
 
-// Two tenants in two tiers, with patience, bounds and service levels: on 24 GPUs every outcome occurs.
+// Two tenants in two tiers, with patience, bounds and service levels: on 24 GPUs every outcome
+// occurs.
 inline World busy_world(Tick horizon) {
   World w;
   w.tier_rank = {0, 1, 1};

@@ -1,5 +1,5 @@
-// Threads: the same integers for any number of them, cancelling, errors, and none left behind. Run under the thread
-// sanitizer too.
+// Threads: the same integers for any number of them, cancelling, errors, and none left behind. Run
+// under the thread sanitizer too.
 #include "../cpu/ensemble.h"
 
 #include <dirent.h>

@@ -38,7 +38,8 @@ static std::vector<Tick> waits_of(const World& world, i32 gpus) {
   return waits;
 }
 
-// EASY backfilling is not monotone: a fifth GPU makes C wait 100 ticks instead of 10, because D now fits before it.
+// EASY backfilling is not monotone: a fifth GPU makes C wait 100 ticks instead of 10, because D now
+// fits before it.
 TEST(easy_anomaly_by_hand) {
   World world;
   world.store({{0, 3, 10, 10}, {1, 3, 1, 1}, {1, 4, 1, 1}, {1, 2, 100, 100}});

@@ -22,7 +22,7 @@ Force = Annotated[bool, typer.Option("--force", help="Overwrite the file if it i
 
 def new(name: Name, file: File = None, force: Force = False) -> None:
     """Copy a built-in scenario, with its comments, to a file of your own."""
-    from gpusim.plan.answer import write_text
+    from gpusim.plan.output import write_text
     from gpusim.scenario import example_text, examples
 
     text = example_text(name)

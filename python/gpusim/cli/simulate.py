@@ -53,7 +53,7 @@ def simulate(
     check_writable(output, "--output", scenario)
     loaded = read_scenario(scenario, changes)
 
-    from gpusim.plan.answer import write_text
+    from gpusim.plan.output import write_text
     from gpusim.plan.simulate import simulate as run
     from gpusim.report import simulation_page
 

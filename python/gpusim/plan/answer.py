@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import math
 import os
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from gpusim.plan.measure import Attainment, SloOutcome
+from gpusim.plan.output import finite, write_text
 from gpusim.plan.provenance import Provenance
 from gpusim.plan.rules import RuleOfThumb
 from gpusim.stats.evidence import SizingResult
+from gpusim.units import format_share
 
 ANSWER_SCHEMA = 1
 """Version of the JSON form; it changes when a key is renamed or removed."""
@@ -50,7 +50,7 @@ class Answer:
     slos : tuple of SloOutcome
         Every level, measured at `gpus_high` (or at the largest size considered if there is none).
     binding_slo : str or None
-        The level that fails most often at the largest size certified too small.
+        The level that fails most often one step below `gpus_low`; None if nothing smaller was considered.
     have : Attainment or None
         P(all levels met) with the GPUs the center has.
     at_answer, below : Attainment or None
@@ -91,7 +91,7 @@ class Answer:
 
     @property
     def gpus_low(self) -> int | None:
-        """Every smaller size is certified too small."""
+        """Every smaller size is too small (see `sizing.smaller_insufficient_claim`, `low_is_grid_minimum`)."""
         return self.sizing.gpus_low
 
     @property
@@ -112,13 +112,15 @@ class Answer:
     def __str__(self) -> str:
         if self.infeasible is not None:
             return self.infeasible
-        share, confidence = f"{self.sizing.attainment:.0%}", f"{self.sizing.confidence:.0%}"
         if self.gpus is None:
             low = "?" if self.gpus_low is None else f"{self.gpus_low:,}"
             return f"not decided: no size is certified yet (at least {low} GPUs)"
+        confidence = f"{format_share(self.sizing.confidence)} confidence"
+        number = f"{self.gpus:,} GPUs ({self.gpus_low:,} - {self.gpus_high:,}, {confidence})"
+        if self.sizing.low_is_grid_minimum:
+            number = f"at most {self.gpus:,} GPUs (no smaller size was considered, {confidence})"
         return (
-            f"{self.gpus:,} GPUs ({self.gpus_low:,} - {self.gpus_high:,}, {confidence} confidence) "
-            f"keep all service levels in at least {share} of periods"
+            f"{number} keep all service levels in at least {format_share(self.sizing.attainment)} of periods"
         )
 
     def to_dict(self) -> dict[str, Any]:
@@ -167,7 +169,7 @@ class Answer:
             "spent": dataclasses.asdict(self.spent),
             "provenance": dataclasses.asdict(self.provenance),
         }
-        return _finite(data)  # type: ignore[no-any-return]
+        return finite(data)  # type: ignore[no-any-return]
 
     def to_json(self, path: str | os.PathLike[str] | None = None) -> str:
         """Return the JSON text; with `path`, also write it there (whole or not at all)."""
@@ -177,33 +179,5 @@ class Answer:
         return text
 
 
-def write_text(path: str | os.PathLike[str], text: str) -> None:
-    """Write a file whole or not at all: a temporary file beside it takes its place at the end.
-
-    A device or pipe (``/dev/stdout``) is written to and never replaced; a link keeps pointing where it points.
-    """
-    target = Path(path)
-    if target.exists() and not target.is_file():
-        target.write_text(text, encoding="utf-8")
-        return
-    target = target.resolve()
-    temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
-    try:
-        temporary.write_text(text, encoding="utf-8")
-        temporary.replace(target)
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
 def _plain(attainment: Attainment | None) -> dict[str, Any] | None:
     return dataclasses.asdict(attainment) if attainment else None
-
-
-def _finite(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _finite(v) for key, v in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_finite(v) for v in value]
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    return value

@@ -8,6 +8,7 @@ import numpy as np
 
 from gpusim.engine.spec import ALL, NONE, SKIP, ClassTable, Policy, RunSpec, SloTable, Windows
 from gpusim.scenario import Scenario
+from gpusim.units import format_duration
 from gpusim.workload.compile import compile_sources
 
 BACKFILL = {"none": NONE, "skip": SKIP, "all": ALL}
@@ -72,3 +73,11 @@ def is_pathwise_monotone(scenario: Scenario) -> bool:
     patient = all(c.patience is None for c in classes)
     unbounded = scenario.policy.max_waiting is None and all(t.max_waiting is None for t in scenario.tenants)
     return scenario.policy.backfill == "none" and one_tier and patient and unbounded
+
+
+def horizon_in_words(scenario: Scenario) -> str:
+    """The simulated period as a sentence."""
+    study = scenario.study
+    counted = format_duration(scenario.count_end - study.warm_up, 3)
+    warm_up, cool_down = format_duration(study.warm_up, 3), format_duration(scenario.cool_down, 3)
+    return f"{counted} of submissions counted, after {warm_up} of warm-up from an empty center, {cool_down} to finish"

@@ -14,6 +14,8 @@ from gpusim.scenario import Scenario
 from gpusim.stats.binomial import Interval, clopper_pearson
 from gpusim.stats.means import mean_interval, ratio_interval
 
+Int64 = npt.NDArray[np.int64]
+
 MET, VIOLATED, CENSORED = (SLO_COUNTS.index(name) for name in ("met", "violated", "censored"))
 
 
@@ -42,9 +44,10 @@ class SloOutcome:
         [s]
     required : float
         Share of jobs that must meet the limit.
-    share : Estimate
-        Share of decided jobs that met it, over all replications (asymptotic interval).
-    slack : float
+    share : Estimate or None
+        Share of decided jobs that met it, over all replications (asymptotic interval); None if no job of its
+        scope was decided.
+    slack : float or None
         share - required; negative where the level fails on average.
     attainment : Estimate
         Share of replications in which the level was met (exact interval).
@@ -52,17 +55,20 @@ class SloOutcome:
         Decided jobs, over all replications.
     censored : int
         Jobs undecided at the end of their run: unknown, left out.
+    vacuous : int
+        Replications without a single decided job, which count as met.
     """
 
     sentence: str
     scope: str
     limit: float
     required: float
-    share: Estimate
-    slack: float
+    share: Estimate | None
+    slack: float | None
     attainment: Estimate
     jobs: int
     censored: int
+    vacuous: int
 
 
 @dataclass(frozen=True)
@@ -114,22 +120,27 @@ def slo_outcomes(scenario: Scenario, result: BatchResult, confidence: float) -> 
         held = met * 1_000_000 >= round(level.share * 1_000_000) * decided
         interval = clopper_pearson(int(held.sum()), len(held), confidence)
         total = int(decided.sum())
-        share = int(met.sum()) / total if total else 1.0
-        bounds = ratio_interval(met, decided, confidence) if total else Interval(0.0, 1.0)
+        share = _share(met, decided, confidence) if total else None
         outcomes.append(
             SloOutcome(
                 sentence=level.sentence,
                 scope=level.scope,
                 limit=level.limit,
                 required=level.share,
-                share=Estimate(share, max(0.0, bounds.low), min(1.0, bounds.high)),
-                slack=share - level.share,
+                share=share,
+                slack=None if share is None else share.value - level.share,
                 attainment=Estimate.of(float(held.mean()), interval),
                 jobs=total,
                 censored=int(result.slo[:, s, CENSORED].sum()),
+                vacuous=int((decided == 0).sum()),
             )
         )
     return tuple(outcomes)
+
+
+def _share(met: Int64, decided: Int64, confidence: float) -> Estimate:
+    bounds = ratio_interval(met, decided, confidence)
+    return Estimate(float(met.sum() / decided.sum()), max(0.0, bounds.low), min(1.0, bounds.high))
 
 
 def class_outcomes(scenario: Scenario, result: BatchResult, confidence: float) -> tuple[ClassOutcome, ...]:

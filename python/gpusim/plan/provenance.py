@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from gpusim._version import __version__
 from gpusim.engine.backend import choose, reasons_unavailable
+from gpusim.scenario import Scenario
 
 
 @dataclass(frozen=True)
@@ -32,3 +33,10 @@ def provenance(*, seed: int, backend: str, scenario: str, scenario_hash: str, co
         scenario_hash=scenario_hash,
         command=command,
     )
+
+
+def load_call(scenario: Scenario) -> str:
+    """The Python call that loads a scenario again; its hash where there is no file to load."""
+    if scenario.source and not scenario.source.startswith("<"):
+        return f"gpusim.load_scenario({scenario.source!r})"
+    return f"<scenario {scenario.hash[:12]}>"

@@ -16,8 +16,8 @@ from gpusim.engine.batch import run_batch
 from gpusim.engine.result import OUTCOMES, STATUS_OK, Records
 from gpusim.engine.spec import Policy, RunSpec, Windows
 from gpusim.errors import Problem, UsageError
-from gpusim.plan.answer import _finite, write_text
 from gpusim.plan.experiment import backfill_code
+from gpusim.plan.output import finite, write_text
 from gpusim.workload.jobs import Jobs
 from gpusim.workload.usage import Usage, in_use
 
@@ -87,7 +87,7 @@ class Replay:
         if self.in_use is not None:
             first, last = self._seconds(np.array([self.in_use.first, self.in_use.last], dtype=np.int64))
             data["in_use"] = dataclasses.asdict(self.in_use) | {"first": first, "last": last}
-        return _finite(data)  # type: ignore[no-any-return]
+        return finite(data)  # type: ignore[no-any-return]
 
     def write_records(self, path: str | os.PathLike[str]) -> None:
         """Write `id,submit,start,end,gpus` of every job as CSV [s]; -1 where it never started. All or nothing."""

@@ -44,7 +44,7 @@ class Runs:
     spec: RunSpec
     attainment: float
     backend: str = "auto"
-    threads: int | None = None
+    threads: int = 1
     deadline: float | None = None
     on_progress: Callable[[Progress], object] | None = None
     stage: str = "search"

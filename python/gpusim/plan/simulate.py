@@ -12,8 +12,8 @@ import numpy as np
 from gpusim.engine.cpu import usable_cores
 from gpusim.engine.result import BatchResult
 from gpusim.errors import NotConverged, Problem, UsageError
-from gpusim.plan.answer import Spent, _finite
-from gpusim.plan.experiment import run_spec
+from gpusim.plan.answer import Spent
+from gpusim.plan.experiment import horizon_in_words, run_spec
 from gpusim.plan.measure import (
     Attainment,
     ClassOutcome,
@@ -23,9 +23,9 @@ from gpusim.plan.measure import (
     occupancy,
     slo_outcomes,
 )
-from gpusim.plan.provenance import Provenance, provenance
+from gpusim.plan.output import finite
+from gpusim.plan.provenance import Provenance, load_call, provenance
 from gpusim.plan.runs import Progress, Runs
-from gpusim.plan.size import horizon_in_words
 from gpusim.scenario import Scenario
 
 SIMULATION_SCHEMA = 1
@@ -91,7 +91,7 @@ class Simulation:
             "spent": dataclasses.asdict(self.spent),
             "provenance": dataclasses.asdict(self.provenance),
         }
-        return _finite(data)  # type: ignore[no-any-return]
+        return finite(data)  # type: ignore[no-any-return]
 
 
 def simulate(
@@ -181,6 +181,7 @@ def simulate(
             backend=backend,
             scenario=scenario.name,
             scenario_hash=scenario.hash,
-            command=command or f"gpusim.simulate(gpusim.load_scenario({scenario.source!r}), gpus={wanted})",
+            command=command
+            or f"gpusim.simulate({load_call(scenario)}, gpus={wanted}, replications={replications}, seed={seed})",
         ),
     )

@@ -3,24 +3,25 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Literal
 
 import numpy as np
 
 from gpusim.engine.cpu import usable_cores
 from gpusim.plan.answer import Answer, RuleOutcome, Spent
-from gpusim.plan.experiment import is_pathwise_monotone, run_spec
+from gpusim.plan.experiment import horizon_in_words, is_pathwise_monotone, run_spec
 from gpusim.plan.measure import Attainment, SloOutcome, occupancy, slo_outcomes
-from gpusim.plan.provenance import provenance
+from gpusim.plan.provenance import Provenance, load_call, provenance
 from gpusim.plan.rules import rules_of_thumb, staffing_guess
 from gpusim.plan.runs import Progress, Runs
 from gpusim.scenario import Scenario
+from gpusim.stats.binomial import clopper_pearson
 from gpusim.stats.critical import CapacityGrid
 from gpusim.stats.evidence import SizingResult
 from gpusim.stats.question import SizingOptions
 from gpusim.stats.sizing import find_capacity
-from gpusim.units import format_duration
+from gpusim.units import format_share
 
 _CEILING = 16
 """Without `max_gpus` the search ends at this multiple of the first guess."""
@@ -30,6 +31,8 @@ _COMPARED = 200
 """Replications behind the attainment of each rule of thumb."""
 _SEARCH_SHARE = 0.75
 """Share of a time limit that the search may use; the rest measures the answer."""
+LARGEST_GPUS = (1 << 31) - 2
+"""Largest pool of the engine."""
 _PLANNING_MARGIN = 1.5
 """Final replications against the average need: four of five answers are then as narrow as asked."""
 _REPLICATIONS_MIN = 240
@@ -94,7 +97,18 @@ def size(
     found = search(scenario, runs, grid, certify)
     if time_limit is not None:
         runs.deadline = runs.started + time_limit
-    return _report(scenario, seed, backend, threads, runs, grid, found, command)
+    if command is None:
+        limit = "" if time_limit is None else f", time_limit={time_limit}"
+        command = f"gpusim.size({load_call(scenario)}, seed={seed}, certify={certify!r}{limit})"
+    return _report(
+        scenario,
+        runs,
+        grid,
+        found,
+        provenance(
+            seed=seed, backend=backend, scenario=scenario.name, scenario_hash=scenario.hash, command=command
+        ),
+    )
 
 
 def search(
@@ -120,85 +134,99 @@ def capacity_grid(scenario: Scenario) -> CapacityGrid:
     low = step * math.ceil(max(study.min_gpus or 0, scenario.largest_gang) / step)
     guess = max(staffing_guess(scenario), low)
     high = study.max_gpus or _CEILING * guess
-    return CapacityGrid(low, step, max(1, (high - low) // step + 1))
+    return CapacityGrid(low, step, (min(high, LARGEST_GPUS) - low) // step + 1)
 
 
 def _report(
-    scenario: Scenario,
-    seed: int,
-    backend: str,
-    threads: int,
-    runs: Runs,
-    grid: CapacityGrid,
-    found: SizingResult,
-    command: str | None,
+    scenario: Scenario, runs: Runs, grid: CapacityGrid, found: SizingResult, origin: Provenance
 ) -> Answer:
+    """Measure what explains the answer, on the replications that decided it."""
     confidence = scenario.study.confidence
-    first, stop = found.ranges.get("final", found.ranges["pilot"])
-    replications = np.arange(first, min(stop, first + _MEASURED), dtype=np.int64)
+    first, stop = found.ranges.get("hold-out", found.ranges.get("final", found.ranges["pilot"]))
+    replications = np.arange(first, stop, dtype=np.int64)
     known: dict[int, Attainment] = {}
 
-    def attainment(gpus: int | None, most: int) -> Attainment | None:
-        if gpus is None or gpus in known:
-            return None if gpus is None else known[gpus]
-        passed = runs.verdicts(replications[:most], gpus)
-        return Attainment.of(gpus, passed, confidence) if len(passed) else None
+    def attainment(gpus: int, most: int) -> Attainment | None:
+        if gpus not in known:
+            passed = runs.verdicts(replications[:most], gpus)
+            if not len(passed):
+                return None
+            known[gpus] = Attainment.of(gpus, passed, confidence)
+        return known[gpus]
 
     runs.stage = "measure"
-    shown = grid.high if found.gpus_high is None else found.gpus_high
-    whole = runs.measure(replications, shown)
-    levels = slo_outcomes(scenario, whole, confidence) if len(whole.status) else ()
-    at_answer = Attainment.of(shown, whole.passed, confidence) if len(whole.status) else None
-    if at_answer is not None:
-        known[shown] = at_answer
+    shown = found.gpus if found.certified and found.gpus is not None else grid.high
     below = None if found.gpus_low is None or found.gpus_low <= grid.low else found.gpus_low - grid.step
-    too_small = runs.measure(replications, below) if below is not None else whole
-    binding = _binding(slo_outcomes(scenario, too_small, confidence)) if len(too_small.status) else None
+    whole = runs.measure(replications[:_MEASURED], shown)
+    levels = slo_outcomes(scenario, whole, confidence) if len(whole.status) else ()
+    binding = None
+    if below is not None:
+        too_small = runs.measure(replications[:_COMPARED], below)
+        binding = _binding(slo_outcomes(scenario, too_small, confidence)) if len(too_small.status) else None
+    elif found.feasible is False:
+        binding = _binding(levels)
+    for gpus in (shown, below):
+        known |= _counted(found, gpus, confidence)
+    have = scenario.center.have
     rules = tuple(RuleOutcome(rule, attainment(rule.gpus, _COMPARED)) for rule in rules_of_thumb(scenario))
     return Answer(
         sizing=found,
-        infeasible=_infeasible(grid, levels) if found.feasible is False else None,
+        infeasible=_infeasible(scenario, grid, levels) if found.feasible is False else None,
         slos=levels,
         binding_slo=binding,
-        have=attainment(scenario.center.have, _MEASURED),
-        at_answer=at_answer,
-        below=Attainment.of(below, too_small.passed, confidence) if below and len(too_small.status) else None,
+        have=None if have is None else attainment(have, _MEASURED),
+        at_answer=attainment(shown, _MEASURED),
+        below=None if below is None else attainment(below, _MEASURED),
         occupancy=occupancy(scenario, whole, shown, confidence).value if len(whole.status) else None,
         rules=rules,
         offered_load=scenario.offered_load,
         assumptions=scenario.assumptions,
-        warnings=tuple(f"{notice.what} ({notice.remedy})" for notice in scenario.notices()),
+        warnings=(*(f"{n.what} ({n.remedy})" for n in scenario.notices()), *_doubts(scenario, found, levels)),
         horizon=horizon_in_words(scenario),
-        spent=Spent(runs.count, runs.jobs, runs.seconds(), threads),
-        provenance=provenance(
-            seed=seed,
-            backend=backend,
-            scenario=scenario.name,
-            scenario_hash=scenario.hash,
-            command=command or f"gpusim.size(gpusim.load_scenario({scenario.source!r}), seed={seed})",
-        ),
+        spent=Spent(runs.count, runs.jobs, runs.seconds(), runs.threads),
+        provenance=origin,
     )
+
+
+def _counted(found: SizingResult, gpus: int | None, confidence: float) -> dict[int, Attainment]:
+    """What the search itself counted at a size, over all its final (or hold-out) replications."""
+    counted = [e for e in found.evidence if e.capacity == gpus and e.kind in ("final", "fill-in", "hold-out")]
+    if not counted:
+        return {}
+    best = max(counted, key=lambda e: (e.kind == "hold-out", e.kind == "fill-in"))
+    interval = clopper_pearson(best.passed, best.replications, confidence)
+    share = best.passed / best.replications
+    return {best.capacity: Attainment(best.capacity, best.replications, best.passed, share, *interval)}
+
+
+def _doubts(scenario: Scenario, found: SizingResult, levels: tuple[SloOutcome, ...]) -> Iterator[str]:
+    """What the planner must know about this answer beside the notices about the question."""
+    if found.gpus is not None and found.gpus < scenario.offered_load:
+        yield (
+            f"{found.gpus:,} GPUs are fewer than the offered load of {scenario.offered_load:,.1f}: the queue grows "
+            "for as long as the period lasts, and the answer depends on its length (lengthen study.horizon)"
+        )
+    for level in levels:
+        if level.vacuous:
+            yield (
+                f"'{level.sentence}' had no job to judge in {level.vacuous:,} periods, which count as met "
+                "(lengthen study.horizon)"
+            )
 
 
 def _binding(levels: tuple[SloOutcome, ...]) -> str | None:
     """The level met in the fewest replications; the one with the least slack among equals; None if all always are."""
     if all(level.attainment.value == 1.0 for level in levels):
         return None
-    return min(levels, key=lambda level: (level.attainment.value, level.slack)).sentence
+    return min(levels, key=lambda level: (level.attainment.value, level.slack or 0.0)).sentence
 
 
-def _infeasible(grid: CapacityGrid, levels: tuple[SloOutcome, ...]) -> str:
-    worst = min(levels, key=lambda level: (level.attainment.value, level.slack), default=None)
-    which = "" if worst is None else f"; '{worst.sentence}' is met in {worst.attainment.value:.1%} of periods"
-    return (
-        f"no center of up to {grid.high:,} GPUs meets all service levels as often as asked{which}; "
-        "raise study.max_gpus, or relax that level"
-    )
-
-
-def horizon_in_words(scenario: Scenario) -> str:
-    """The simulated period as a sentence."""
-    study = scenario.study
-    counted = format_duration(scenario.count_end - study.warm_up, 3)
-    warm_up, cool_down = format_duration(study.warm_up, 3), format_duration(scenario.cool_down, 3)
-    return f"{counted} of submissions counted, after {warm_up} of warm-up from an empty center, {cool_down} to finish"
+def _infeasible(scenario: Scenario, grid: CapacityGrid, levels: tuple[SloOutcome, ...]) -> str:
+    worst = min(levels, key=lambda level: (level.attainment.value, level.slack or 0.0), default=None)
+    which = ""
+    if worst is not None:
+        which = f"; '{worst.sentence}' is met in {format_share(worst.attainment.value, 3)} of periods"
+    sizes = f"no center of up to {grid.high:,} GPUs meets"
+    if not is_pathwise_monotone(scenario):
+        sizes = f"{grid.high:,} GPUs, the largest size considered, do not meet"
+    return f"{sizes} all service levels as often as asked{which}; raise study.max_gpus, or relax that level"

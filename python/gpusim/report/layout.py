@@ -85,7 +85,7 @@ def page(*parts: RenderableType | None) -> Group:
 def to_text(renderable: RenderableType, width: int = 100) -> str:
     """The page as plain text, `width` columns wide."""
     out = io.StringIO()
-    console = Console(file=out, width=width, highlight=False, emoji=False, markup=False, no_color=True)
+    console = Console(file=out, width=width, highlight=False, emoji=False, markup=False, color_system=None)
     console.print(renderable)
     return "\n".join(line.rstrip() for line in out.getvalue().splitlines()) + "\n"
 

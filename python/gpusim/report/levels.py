@@ -26,8 +26,8 @@ def levels_table(slos: Sequence[SloOutcome], together: Attainment | None, requir
             YES if slo.attainment.value >= required else NO,
             slo.sentence,
             words.measured(slo.attainment.value, slo.attainment.low, slo.attainment.high),
-            words.measured(slo.share.value, slo.share.low, slo.share.high),
-            words.points(slo.slack),
+            "no job" if slo.share is None else words.measured(slo.share.value, slo.share.low, slo.share.high),
+            "" if slo.slack is None else words.points(slo.slack),
         )
         for slo in slos
     ]

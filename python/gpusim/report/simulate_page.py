@@ -8,8 +8,9 @@ from rich.console import Group
 
 from gpusim.plan.simulate import Simulation
 from gpusim.report import words
-from gpusim.report.layout import Column, bullets, facts, headline, page, plain, section, table
+from gpusim.report.layout import Column, bullets, headline, page, plain, section, table
 from gpusim.report.levels import legend, levels_in_words, levels_table, undecided
+from gpusim.report.origin import origin
 from gpusim.units import format_share
 
 
@@ -50,7 +51,7 @@ def simulation_page(result: Simulation, asked: int | None = None) -> Group:
         section("Jobs and GPUs", _fates(result)),
         section("Use", bullets(_use(result))),
         section("Warnings", bullets(result.warnings, "!", "yellow")) if result.warnings else None,
-        section("Where this comes from", facts(_origin(result))),
+        origin(result.spent, result.provenance),
     )
 
 
@@ -112,18 +113,3 @@ def _use(result: Simulation) -> Iterator[str]:
         f"({words.percents(use.low, use.high)})"
     )
     yield f"{words.amount(result.offered_load)} GPUs would be in use on average if nobody waited"
-
-
-def _origin(result: Simulation) -> Iterator[tuple[str, str]]:
-    spent, origin = result.spent, result.provenance
-    yield (
-        "cost",
-        (
-            f"{words.things(spent.runs, 'run')}, {words.large(spent.jobs)} jobs, {words.duration(spent.seconds)} "
-            f"on {words.things(spent.threads, 'thread')}"
-        ),
-    )
-    yield "scenario", f"{origin.scenario}, hash {origin.scenario_hash[:12]}"
-    yield "seed", str(origin.seed)
-    yield "made by", f"gpusim {origin.version}, {origin.backend} engine"
-    yield "repeat", origin.command

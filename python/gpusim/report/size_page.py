@@ -9,8 +9,9 @@ from rich.console import Group, RenderableType
 from gpusim.plan.answer import Answer
 from gpusim.plan.measure import Attainment
 from gpusim.report import words
-from gpusim.report.layout import Column, bullets, facts, headline, page, plain, section, table
+from gpusim.report.layout import Column, bullets, headline, page, plain, section, table
 from gpusim.report.levels import legend, levels_in_words, levels_table, undecided
+from gpusim.report.origin import origin
 from gpusim.stats.evidence import (
     GUARANTEE_DEADLINE,
     GUARANTEE_EXACT,
@@ -43,7 +44,7 @@ def size_page(answer: Answer) -> Group:
         _next_steps(answer),
         section("What was assumed", bullets(answer.assumptions)) if answer.assumptions else None,
         section("Warnings", bullets(answer.warnings, "!", "yellow")) if answer.warnings else None,
-        section("Where this comes from", facts(_origin(answer))),
+        origin(answer.spent, answer.provenance),
     )
 
 
@@ -198,18 +199,3 @@ def _next_steps(answer: Answer) -> RenderableType | None:
         steps.append(f"About {needed} replications in all would make the interval as narrow as asked.")
         steps.append("Or accept a wider one, for example --set study.tolerance=10%.")
     return section("What to do", bullets(steps))
-
-
-def _origin(answer: Answer) -> Iterator[tuple[str, str]]:
-    spent, origin = answer.spent, answer.provenance
-    yield (
-        "cost",
-        (
-            f"{words.things(spent.runs, 'run')}, {words.large(spent.jobs)} jobs, {words.duration(spent.seconds)} "
-            f"on {words.things(spent.threads, 'thread')}"
-        ),
-    )
-    yield "scenario", f"{origin.scenario}, hash {origin.scenario_hash[:12]}"
-    yield "seed", str(origin.seed)
-    yield "made by", f"gpusim {origin.version}, {origin.backend} engine"
-    yield "repeat", origin.command
