@@ -20,8 +20,15 @@ def finite(value: Any) -> Any:
 
 
 def write_text(path: str | os.PathLike[str], text: str) -> None:
-    """Write a file whole or not at all: a temporary file beside it takes its place at the end."""
+    """Write a file whole or not at all: a temporary file beside it takes its place at the end.
+
+    A device or pipe (``/dev/stdout``) is written to and never replaced; a link keeps pointing where it points.
+    """
     target = Path(path)
+    if target.exists() and not target.is_file():
+        target.write_text(text, encoding="utf-8")
+        return
+    target = target.resolve()
     temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
     try:
         temporary.write_text(text, encoding="utf-8")

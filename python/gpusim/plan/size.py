@@ -155,7 +155,7 @@ def _report(
         return known[gpus]
 
     runs.stage = "measure"
-    shown = found.gpus if found.certified and found.gpus is not None else grid.high
+    shown = grid.high if found.gpus_high is None else found.gpus_high
     below = None if found.gpus_low is None or found.gpus_low <= grid.low else found.gpus_low - grid.step
     whole = runs.measure(replications[:_MEASURED], shown)
     levels = slo_outcomes(scenario, whole, confidence) if len(whole.status) else ()
