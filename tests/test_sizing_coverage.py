@@ -181,7 +181,20 @@ def test_audit_supports_the_claim_on_smaller_sizes_only_without_violations() -> 
     assert all(result.smaller_insufficient_claim for result in strict if result.certified)
     shaky = macro(replace(bell(), wobble=0.2, flip=0.3), SizingOptions(tolerance=2), 30)
     assert not any(result.smaller_insufficient_claim for result in shaky)
-    assert any("smallest certified of the sizes tested" in note for note in shaky[0].notes)
+    for result in shaky:  # where nothing is certified, nothing is called the smallest certified
+        said = any("smallest certified of the sizes tested" in note for note in result.notes)
+        assert said == (result.gpus_high is not None)
+
+
+def test_an_audit_without_a_size_to_look_at_supports_nothing() -> None:
+    class Steps:
+        def evaluate(self, replications: np.ndarray, capacity: int) -> np.ndarray:
+            return np.full(len(replications), capacity >= 7)
+
+    result = find_capacity(Steps(), CapacityGrid(1, 1, 7), options=SizingOptions(certify="strict", tolerance=1))
+    assert result.gpus_high == 7
+    assert result.runs["audit"] == 0
+    assert not result.smaller_insufficient_claim
 
 
 def test_a_false_promise_of_monotony_is_noticed_and_handled() -> None:

@@ -2,8 +2,9 @@
 
 Each check forms a 99.9 % Student interval over at least 32 independent replications and asks that it holds the exact
 value and that its half-width is at most the stated share of it: an interval that is wide proves nothing. False alarms:
-a fresh seed would break one given check with probability 0.001, so by Bonferroni one of the quick checks (95) with at
-most 0.1 and one of all (201) with at most 0.2. The seeds are fixed, so nothing here ever fails by chance.
+a fresh seed would break one given check with probability 0.001, so by Bonferroni one of the quick checks (96) with at
+most 0.10 and one of all (224) with at most 0.23. The seeds are fixed, so nothing here ever fails by chance. The
+intervals keep what they promise: over 1,500 seeds of a small queue the deviations had mean -0.04 and spread 1.01.
 
 Runs start empty. Windows are in relaxation times of the queue, 1 / (mu (sqrt c - sqrt a)^2): 10 of them (and 10 mean
 service times) are cut, 50 or more are counted. Exact values: `gpusim.stats.queueing`, itself checked to 10 digits, the

@@ -7,6 +7,7 @@
 #include <memory>
 
 #include "../core/simulate.h"
+#include "../cpu/attended.h"
 #include "../cpu/check.h"
 #include "../cpu/ensemble.h"
 #include "arrays.h"
@@ -58,7 +59,10 @@ Model read_model(const py::dict& spec, int64_t seed_bits) {
     s.limit = as_i64(array<int64_t>(spec, "limit", {jobs}));
     s.gpus = array<int32_t>(spec, "gpus", {jobs});
     s.job_class = array<uint16_t>(spec, "job_class", {jobs});
-    s.offset = as_i64(array<int64_t>(spec, "offset", {-1}));
+    s.n = jobs;
+    py::ssize_t offsets = 0;
+    s.offset = as_i64(array<int64_t>(spec, "offset", {-1}, &offsets));
+    if (offsets < 1) throw py::value_error("'offset' is empty");
   } else {
     Generator& g = m.generator;
     py::ssize_t atoms = 0;
@@ -90,32 +94,73 @@ i64* data(py::array_t<int64_t>& a) { return reinterpret_cast<i64*>(a.mutable_dat
 
 i64 workloads(const py::dict& spec) { return py::len(spec["offset"]) - 1; }
 
+// Signals and nothing else: what a call without progress asks every 50 ms.
+bool no_signal() {
+  py::gil_scoped_acquire locked;
+  if (PyErr_CheckSignals() != 0) throw py::error_already_set();
+  return true;
+}
+
+// One replication of a model whose jobs are wanted but not scheduled.
+struct Replication {
+  Ensemble e{};
+  const i64 number;
+  const i32 gpus = 0;
+
+  Replication(const py::dict& spec, int64_t replication, int64_t seed) : number(replication) {
+    e.model = read_model(spec, seed);
+    e.n = 1;
+    e.replication = &number;
+    e.gpus = &gpus;
+    e.sizes = Sizes{kLanes, 4, 4};
+    if (e.model.stored.submit && replication >= workloads(spec))
+      throw py::index_error("no such workload");
+    const std::string problem = first_problem(e);
+    if (!problem.empty()) throw py::value_error(problem);
+  }
+  Replication(const Replication&) = delete;
+  Replication& operator=(const Replication&) = delete;
+};
+
+i64 count_jobs(const Replication& r) {
+  std::vector<i64> counted(static_cast<size_t>(r.e.model.classes.n), 0);
+  run_attended(
+      [&](const volatile i32* stop) {
+        Model model = r.e.model;
+        model.stop = stop;
+        Tick block[kBlock];
+        count_arrivals<OneLane>(model, r.number, 0, model.windows.horizon, block, counted.data());
+      },
+      no_signal);
+  i64 total = 0;
+  for (const i64 n : counted) total += n;
+  return total;
+}
+
+int64_t count(const py::dict& spec, int64_t replication, int64_t seed) {
+  const Replication r(spec, replication, seed);
+  py::gil_scoped_release unlocked;
+  return count_jobs(r);
+}
+
 // Jobs of one replication, in job-index order.
 py::dict generate(const py::dict& spec, int64_t replication, int64_t seed) {
-  Ensemble e{};
-  e.model = read_model(spec, seed);
-  const i64 cell_replication = replication;
-  const i32 cell_gpus = 0;
-  e.n = 1;
-  e.replication = &cell_replication;
-  e.gpus = &cell_gpus;
-  e.sizes = Sizes{kLanes, 4, 4};
-  if (e.model.stored.submit && replication >= workloads(spec))
-    throw py::index_error("no such workload");
-  const std::string problem = first_problem(e);
-  if (!problem.empty()) throw py::value_error(problem);
+  const Replication r(spec, replication, seed);
   std::vector<Job> jobs;
   {
     py::gil_scoped_release unlocked;
-    Scratch<OneLane> scratch;
-    std::vector<char> memory(
-        static_cast<size_t>(carve_scratch<OneLane>(e.model, e.sizes, nullptr, &scratch)) + 64);
-    carve_scratch<OneLane>(e.model, e.sizes,
-                           memory.data() + (64 - reinterpret_cast<size_t>(memory.data()) % 64),
-                           &scratch);
-    JobStream<OneLane> stream;
-    stream.open(e.model, scratch.blocks, replication);
-    while (stream.head != kNoKey) jobs.push_back(stream.take());
+    run_attended(
+        [&](const volatile i32* stop) {
+          Scratch<OneLane> scratch;
+          const i64 bytes = carve_scratch<OneLane>(r.e.model, r.e.sizes, nullptr, &scratch);
+          std::vector<char> memory(static_cast<size_t>(bytes) + 64);
+          char* aligned = memory.data() + (64 - reinterpret_cast<size_t>(memory.data()) % 64);
+          carve_scratch<OneLane>(r.e.model, r.e.sizes, aligned, &scratch);
+          JobStream<OneLane> stream;
+          stream.open(r.e.model, scratch.blocks, r.number);
+          while (stream.head != kNoKey && !*stop) jobs.push_back(stream.take());
+        },
+        no_signal);
   }
   const auto n = static_cast<py::ssize_t>(jobs.size());
   auto submit = make<int64_t>({n}), service = make<int64_t>({n}), limit = make<int64_t>({n});
@@ -159,6 +204,10 @@ py::dict run(const py::dict& spec, const py::dict& cells, int64_t seed, bool ear
         throw py::index_error("a cell names a workload that does not exist");
   const std::string problem = first_problem(e);
   if (!problem.empty()) throw py::value_error(problem);
+  if (records >= 0) {
+    const Replication r(spec, e.replication[0], seed);
+    if (records < count_jobs(r)) throw py::value_error("fewer records than jobs");
+  }
 
   const py::ssize_t c = e.model.classes.n, s = e.model.slos.n;
   py::dict out;
@@ -239,6 +288,8 @@ void register_run(py::module_& m) {
         py::arg("queue_slots") = 1024, py::arg("profile_slots") = 2048,
         py::arg("progress") = py::none(),
         "Simulate cells; returns a dict of arrays, one row per cell (see ARCHITECTURE.md 2).");
+  m.def("count_jobs", &count, py::arg("spec"), py::arg("replication"), py::kw_only(),
+        py::arg("seed"), "Number of jobs of one replication that are submitted before the horizon.");
   m.def("generate", &generate, py::arg("spec"), py::arg("replication"), py::kw_only(),
         py::arg("seed"), "Jobs of one replication in job-index order, as a dict of arrays.");
   m.def(

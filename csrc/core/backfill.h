@@ -41,7 +41,7 @@ HD bool seek(const Queue<S>& queue, Cursor* at, P p) {
 template <class S, class P, class F>
 HD void start_all(Center<S>& center, Cursor at, P fits, F started) {
   ROLLED
-  while (center.status == kOk && center.free > 0 && seek(center.queue, &at, fits)) {
+  while (center.free > 0 && !center.interrupted() && seek(center.queue, &at, fits)) {
     const i64 k = center.queue.at(at.tier, at.position);
     const i32 gpus = center.queue.gpus[k];
     const Tick limit = center.queue.limit[k];
@@ -83,9 +83,8 @@ HD_CALL void pass_reserving(Center<S>& center, Cursor at, i64 reservations) {
   if (center.free < smallest) return;
   profile.build(center.running, center.now, center.free);
   ROLLED
-  while (reservations > 0 && center.free >= smallest && center.status == kOk && !profile.full &&
+  while (reservations > 0 && center.free >= smallest && !profile.full && !center.interrupted() &&
          seek(queue, &at, [](i32 g, Tick) { return g != kHole; })) {
-    if (center.stop_requested()) center.status = kCancelled;
     const i64 k = queue.at(at.tier, at.position);
     const i32 gpus = queue.gpus[k];
     const Tick limit = queue.limit[k];
@@ -100,7 +99,7 @@ HD_CALL void pass_reserving(Center<S>& center, Cursor at, i64 reservations) {
   // All reservations are given: what still fits the profile now may start. A candidate that the
   // free GPUs would hold but a reservation refuses is passed over.
   ROLLED
-  while (center.status == kOk && !profile.full && center.free >= smallest) {
+  while (center.free >= smallest && !profile.full && !center.interrupted()) {
     const i32 free = center.free;
     if (!seek(queue, &at, [free](i32 g, Tick) { return g <= free; })) break;
     const i64 k = queue.at(at.tier, at.position);
@@ -121,7 +120,7 @@ HD_CALL void pass(Center<S>& center) {
   Cursor at{0, 0};
   ROLLED
   for (;;) {  // jobs start in order until the first is blocked
-    if (center.status != kOk || !seek(center.queue, &at, [](i32 g, Tick) { return g != kHole; }))
+    if (center.interrupted() || !seek(center.queue, &at, [](i32 g, Tick) { return g != kHole; }))
       return;
     if (center.queue.gpus[center.queue.at(at.tier, at.position)] > center.free) break;
     center.start(at.tier, at.position);

@@ -50,7 +50,26 @@ struct Center {
     tally.clear();
   }
 
-  HD bool stop_requested() const { return model->stop && S::agree(read_flag(model->stop)) != 0; }
+  // Whether the run must end here: a structure is full, or the caller asked to stop.
+  HD bool interrupted() {
+    if (status == kOk && stop_requested<S>(*model)) status = kCancelled;
+    return status != kOk;
+  }
+
+  // Whether more jobs wait than the bounds that a job of tenant t meets (R4).
+  HD bool over_bounds_of(i32 t) const {
+    const Policy& p = model->policy;
+    const i64 own = p.tenant_max_waiting[t];
+    return (p.max_waiting >= 0 && queue.waiting > p.max_waiting) ||
+           (own >= 0 && tenant_waiting[t] > own);
+  }
+  HD bool over_bounds() const {
+    if (!has_bounds) return false;
+    bool over = false;
+    ROLLED
+    for (i32 t = 0; t < model->classes.tenants; ++t) over |= over_bounds_of(t);
+    return over;
+  }
 
   HD Tick next_event() const { return least(running.next_end(), next_expiry); }
 

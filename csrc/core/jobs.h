@@ -35,6 +35,12 @@ struct SourceBlocks {  // working memory of generated jobs; shapes (C,) and (C, 
   i32* gpus;
 };
 
+// Whether the caller asked to stop.
+template <class S>
+HD bool stop_requested(const Model& m) {
+  return m.stop && S::agree(read_flag(m.stop)) != 0;
+}
+
 // Scale of a replication's inter-arrival gaps in 1/65536: 65536 without demand uncertainty.
 HD i64 demand_scale(const Generator& g, i64 replication) {
   if (!g.demand_nodes) return 65536;
@@ -188,7 +194,7 @@ HD_CALL void count_arrivals(const Model& m, i64 replication, Tick from, Tick to,
     Tick clock = 0;
     i64 n = 0;
     ROLLED
-    for (i64 first = 0; clock < high; first += kBlock) {
+    for (i64 first = 0; clock < high && !stop_requested<S>(m); first += kBlock) {
       arrival_clocks<S>(g, replication, c, first, scale, clock, block);
       clock = block[kBlock - 1];
       n += S::prefix_until(0, kBlock, [&](i32 i) { return block[i] >= high; }) -

@@ -4,8 +4,8 @@
 // A Vec<T> holds one value per lane. DeviceLanes keeps it in a register of each thread of a warp;
 // EmulatedLanes keeps an array of 32 on the host, so that every lane program of strips.h is
 // executed, and tested, without a GPU.
-// All lanes take every branch together (control flow is
-// uniform), so full-mask warp operations are always legal.
+// All lanes take every branch together (control flow is uniform), so full-mask warp operations are
+// always legal.
 #pragma once
 #include "types.h"
 

@@ -24,6 +24,7 @@ struct Queue {
   i32* tail;       // (tiers,) one past the last entry
   i32* live;       // (tiers,) live entries
   i32* fresh;      // (tiers,) entries appended in this tick: the last ones of the strip
+  i32* visited;    // (tiers,) of these, how many have been looked at for refusal
   i32* gpus;       // (tiers, slots) gang size, or kHole
   Tick* limit;     // (tiers, slots) request
   Tick* submit;    // (tiers, slots)

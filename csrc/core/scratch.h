@@ -51,6 +51,7 @@ HD_BOTH i64 carve_scratch(const Model& m, const Sizes& sizes, char* memory, Scra
   c.queue.tail = carver.take<i32>(tiers);
   c.queue.live = carver.take<i32>(tiers);
   c.queue.fresh = carver.take<i32>(tiers);
+  c.queue.visited = carver.take<i32>(tiers);
   c.queue.gpus = carver.take<i32>(q);
   c.queue.limit = carver.take<Tick>(q);
   c.queue.submit = carver.take<Tick>(q);

@@ -37,9 +37,9 @@ HD bool drain_completions(Center<S>& center) {
 template <class S>
 HD bool drain_arrivals(Center<S>& center, JobStream<S>& jobs) {
   bool any = false;
-  center.queue.forget_newcomers();
+  if (center.has_bounds) center.queue.forget_newcomers();
   ROLLED
-  while (center.status == kOk && jobs.next_submit() == center.now) any |= center.admit(jobs.take());
+  while (!center.interrupted() && jobs.next_submit() == center.now) any |= center.admit(jobs.take());
   return any;
 }
 
@@ -63,44 +63,38 @@ HD bool leave_impatient(Center<S>& center) {
   return any;
 }
 
-// Newcomers over max_waiting are refused, last job index first (R4, S3). Returns whether any was.
+// Newcomers over max_waiting are refused, last job index first (R4, S3). Returns whether anybody was.
+// Inside a tier the last index is the last entry, so each visit looks at one entry a tier.
 template <class S>
 HD bool refuse_newcomers(Center<S>& center) {
-  if (!center.has_bounds) return false;
-  const Policy& policy = center.model->policy;
+  if (!center.over_bounds()) return false;
   Queue<S>& queue = center.queue;
+  S::each(queue.tiers, [&](i32 t) { queue.visited[t] = 0; });
   bool any = false;
-  i64 below = kNever;  // newcomers with a larger index have been visited
   ROLLED
-  for (;;) {
-    i32 tier = -1, position = 0;
+  while (center.over_bounds()) {
+    i32 tier = -1;
     i64 last = -1;
     ROLLED
     for (i32 t = 0; t < queue.tiers; ++t) {
-      ROLLED
-      for (i32 i = queue.tail[t] - 1; i >= queue.tail[t] - queue.fresh[t]; --i) {
-        const i64 k = queue.at(t, i);
-        if (queue.index[k] >= below) continue;
-        if (queue.index[k] > last) {
-          last = queue.index[k];
-          tier = t;
-          position = i;
-        }
-        break;
+      const i32 seen = queue.visited[t];
+      if (seen == queue.fresh[t]) continue;
+      const i64 index = queue.index[queue.at(t, queue.tail[t] - 1 - seen)];
+      if (index > last) {
+        last = index;
+        tier = t;
       }
     }
-    if (tier < 0) return any;
-    below = last;
+    if (tier < 0) break;
+    const i32 position = queue.tail[tier] - 1 - queue.visited[tier];
+    S::once([&] { ++queue.visited[tier]; });
     const i64 k = queue.at(tier, position);
-    if (queue.gpus[k] == kHole) continue;
-    const i32 tenant = center.model->classes.tenant[queue.job_class[k]];
-    const i64 bound = policy.tenant_max_waiting[tenant];
-    if ((policy.max_waiting >= 0 && queue.waiting > policy.max_waiting) ||
-        (bound >= 0 && center.tenant_waiting[tenant] > bound)) {
+    if (queue.gpus[k] != kHole && center.over_bounds_of(center.model->classes.tenant[queue.job_class[k]])) {
       center.turn_away(tier, position, kRejectedFullCount, kRejectedFull);
       any = true;
     }
   }
+  return any;
 }
 
 // Passes until nothing changes (R3).
@@ -206,7 +200,7 @@ HD Status simulate(const Model& model, const Cell& cell, Scratch<S>& scratch,
   for (i64 events = 1;; ++events) {
     const Tick next = least(center.next_event(), jobs.next_submit());
     if (next >= horizon) break;
-    if (center.stop_requested()) return kCancelled;
+    if (center.interrupted()) return center.status;
     center.advance_to(next);
     const bool arrivals = jobs.next_submit() == next;
     bool changed = drain_completions(center);

@@ -4,8 +4,8 @@
 // no system headers at all, so nothing in csrc/core includes any: the fixed-width names are made
 // here and checked by static_assert.
 //   HD       a function of the engine: host code for g++, device code for the CUDA compilers
-//   HD_CALL  one that must stay a call: inlining the scheduling passes into the loop makes the device
-//            back ends slow to compile and costs registers
+//   HD_CALL  one that must stay a call: inlining the scheduling passes into the loop makes the
+//            device back ends slow to compile and costs registers
 //   HD_BOTH  one that a CUDA host program needs too (memory layout)
 //   ROLLED   before a loop: unrolling it costs the device compilers minutes, and gains nothing
 //

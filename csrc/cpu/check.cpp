@@ -5,6 +5,7 @@
 namespace gpusim {
 namespace {
 
+constexpr i32 kMostSlots = 1 << 27;
 constexpr i64 kTickBound = 1LL << 43;   // keys hold ticks below this
 constexpr i64 kValueBound = 1LL << 44;  // quantile tables hold values below this
 
@@ -46,6 +47,7 @@ std::string check_stored(const Ensemble& e, i64 workloads) {
   const i64 jobs = s.offset[workloads];
   if (s.offset[0] != 0) return at("first offset is not 0", "offset", 0, s.offset[0]);
   for (i64 w = 0; w < workloads; ++w) {
+    if (s.offset[w + 1] > s.n) return at("offset beyond the jobs", "offset", w + 1, s.offset[w + 1]);
     if (s.offset[w + 1] < s.offset[w])
       return at("offsets decrease", "offset", w + 1, s.offset[w + 1]);
     for (i64 j = s.offset[w] + 1; j < s.offset[w + 1]; ++j)
@@ -91,8 +93,11 @@ std::string check_generator(const Ensemble& e) {
       return at("shift out of range for this horizon", "gap_shift", c, g.gap_shift[c]);
     if (g.service_shift[c] < 0 || g.service_shift[c] > 40)
       return at("shift out of range", "service_shift", c, g.service_shift[c]);
-    if (g.gap_nodes[c * 2LL * kTableNodes + kTableNodes - 1] < 1)
-      return at("median gap is zero", "gap_nodes", c, 0);
+    // the clock advances at least every other job only if both halves end at one unit or more
+    const i64* gap = g.gap_nodes + c * 2LL * kTableNodes;
+    if (gap[kTableNodes - 1] < 1 || gap[2 * kTableNodes - 1] < gap[kTableNodes - 1])
+      return at("median gap is zero, or the halves do not meet", "gap_nodes", c,
+                gap[2 * kTableNodes - 1]);
     if (g.atom_offset[c + 1] <= g.atom_offset[c])
       return at("class without GPU counts", "atom_offset", c, g.atom_offset[c]);
     for (i32 a = g.atom_offset[c]; a < g.atom_offset[c + 1]; ++a) {
@@ -104,6 +109,8 @@ std::string check_generator(const Ensemble& e) {
     const i64 low = g.limit_mode[c] == kExact ? 1 : g.limit_a[c];
     const i64 high = g.limit_mode[c] == kFactor ? g.limit_b[c] : low;
     const i64 longest = (g.service_nodes[(c * 2LL + 1) * kTableNodes] >> g.service_shift[c]) + 1;
+    if (longest >= kTickBound)
+      return at("service out of range", "service_nodes", c, longest);
     const i64 most =
         g.limit_mode[c] == kFactor ? least((1LL << 59) / longest, 1LL << 31) : kTickBound;
     if (g.limit_mode[c] < kExact || g.limit_mode[c] > kFactor || low < 1 || high < low ||
@@ -144,7 +151,9 @@ std::string first_problem(const Ensemble& e) {
       e.sizes.running > 1 << kSlotBits)
     return "running slots must be a power of two from 32 to 2^20 (" +
            std::to_string(e.sizes.running) + ")";
-  if (e.sizes.queue < 4 || e.sizes.profile < 4) return "queue and profile need at least 4 slots";
+  if (e.sizes.queue < 4 || e.sizes.queue > kMostSlots || e.sizes.profile < 4 ||
+      e.sizes.profile > kMostSlots)
+    return "queue and profile need 4 to 2^27 slots";
   return e.model.stored.submit ? check_stored(e, workloads) : check_generator(e);
 }
 

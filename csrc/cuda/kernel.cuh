@@ -12,7 +12,7 @@
 namespace gpusim {
 
 constexpr i32 kBlockThreads = 128;  // 4 warps
-// Blocks that must fit a multiprocessor: 96 registers a thread. ptxas left alone takes 56, and spills.
+// Blocks that must fit a multiprocessor: 96 registers a thread. ptxas alone takes 56, and spills.
 constexpr i32 kLeastBlocks = 5;
 
 struct KernelArguments {

@@ -11,21 +11,24 @@ import numpy.typing as npt
 
 from gpusim import _native
 from gpusim.engine.spec import RunSpec
-from gpusim.errors import Problem, UsageError
+from gpusim.errors import GpusimError, Problem, RunError, UsageError
 
 Progress = Callable[[int, int], Any]
 
+MAX_THREADS = 256
+"""Most threads of one batch."""
+
 
 def usable_cores() -> int:
-    """Cores this process may use: affinity, then the cgroup's quota, then `GPUSIM_NUM_THREADS`."""
+    """Threads used by default: `GPUSIM_NUM_THREADS`, else the cores that affinity and the cgroup's quota allow."""
     wanted = os.environ.get("GPUSIM_NUM_THREADS", "")
     if not wanted:
-        return _native.usable_cores()
-    if not wanted.isdecimal() or int(wanted) < 1:
-        problem = Problem(
-            "GPUSIM_NUM_THREADS", "is not a number of threads", "set it to 1 or more, or unset it"
+        return min(_native.usable_cores(), MAX_THREADS)
+    if not wanted.isdecimal() or len(wanted) > 9 or not 1 <= int(wanted) <= MAX_THREADS:
+        remedy = f"set it to a number from 1 to {MAX_THREADS}, or unset it"
+        raise UsageError(
+            Problem("GPUSIM_NUM_THREADS", "is not a number of threads", remedy, found=wanted[:40])
         )
-        raise UsageError([problem])
     return int(wanted)
 
 
@@ -37,27 +40,51 @@ def run(
     early: bool,
     histogram: bool,
     records: int,
-    threads: int | None,
+    threads: int,
     progress: Progress | None,
     room: dict[str, int],
 ) -> dict[str, Any]:
     """Run cells on the host; arguments as in `gpusim.engine.batch.run_batch`, already checked."""
-    return _native.run(
-        spec.arrays,
+    arrays: dict[str, Any] = _call(
+        _native.run,
+        spec,
         {"replication": replication, "gpus": gpus},
-        seed=_signed(spec.seed),
         early=early,
         histogram=histogram,
         records=records,
-        threads=threads or usable_cores(),
+        threads=threads,
         progress=progress,
         **room,
     )
+    return arrays
 
 
 def generate(spec: RunSpec, replication: int) -> dict[str, Any]:
     """Jobs of one replication in job-index order: submit, service, limit, gpus, job_class."""
-    return _native.generate(spec.arrays, replication, seed=_signed(spec.seed))
+    columns: dict[str, Any] = _call(_native.generate, spec, replication)
+    return columns
+
+
+def count_jobs(spec: RunSpec, replication: int) -> int:
+    """Jobs that a generated replication submits before the horizon; none is stored."""
+    return int(_call(_native.count_jobs, spec, replication))
+
+
+def _call(native: Callable[..., Any], spec: RunSpec, *args: Any, **options: Any) -> Any:
+    """Call the core; what it raises becomes a `RunError`, what Python code it calls raises passes unchanged."""
+    try:
+        return native(spec.arrays, *args, seed=_signed(spec.seed), **options)
+    except GpusimError:
+        raise
+    except MemoryError as error:
+        remedy = "run fewer cells at a time, with fewer threads, or over a shorter horizon"
+        raise RunError(Problem("memory", "ran out", remedy, "run/memory")) from error
+    except (ValueError, IndexError, TypeError, RuntimeError) as error:
+        trace = error.__traceback__
+        if trace is not None and trace.tb_next is not None:  # raised in Python: a callback, a signal handler
+            raise
+        remedy = "please report this: an earlier check should have said what to change"
+        raise RunError(Problem("engine", f"an internal check failed: {error}", remedy, "run/bug")) from error
 
 
 def _signed(seed: int) -> int:

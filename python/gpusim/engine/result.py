@@ -77,7 +77,8 @@ class BatchResult:
     passed : (n,) bool
         Every level met.
     first_violated : (n,) int32
-        A level that was not met, -1 if all were.
+        A level that was not met, -1 if all were. If several were not, an early run may name another of them
+        than the whole run.
     integrals : (n, 4) int64
         Columns `INTEGRALS` over [warm_up, count_end).
     extremes : (n, 3) int64
@@ -89,7 +90,8 @@ class BatchResult:
     records : Records or None
         Of the only cell, on request.
     reruns : int
-        Runs repeated with more working memory.
+        Runs repeated with more working memory. A matter of speed only: a thread keeps the memory it has grown,
+        so this number depends on which thread ran which cell.
     backend : str
         The engine that ran them.
     """

@@ -1,11 +1,12 @@
 """What the engine is asked to run: classes, jobs, policy, windows, service levels and cells, as integer arrays.
 
-Everything is frozen and checked when it is made. The arrays have the names, dtypes and shapes of
-ARCHITECTURE.md section 2; `RunSpec.arrays()` is what every backend receives.
+Everything is frozen and checked when it is made, and nothing is converted silently (`checked.py`). The arrays
+have the names, dtypes and shapes of ARCHITECTURE.md section 2; `RunSpec.arrays` is what every backend receives.
 """
 
 from __future__ import annotations
 
+import reprlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -14,30 +15,23 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from gpusim.errors import Problem, RunError
+from gpusim.engine.checked import column, flag, flags, integer, refuse
 from gpusim.workload.jobs import Jobs
 from gpusim.workload.source import Generator
+from gpusim.workload.ticks import MAX_GPUS, MAX_TICKS
 
 NONE, SKIP, ALL = 0, -1, -2
 """Backfill policies that are not a number of reservations (R14); K >= 1 is K reservations, 1 is EASY."""
 
-FOREVER = (1 << 43) - 1
-"""The latest horizon [tick]: keys of the engine hold ticks below 2^43."""
+FOREVER = MAX_TICKS - 1
+"""The latest horizon [tick]: keys of the engine hold ticks below 2^43. The last tick that is run is one less."""
+
+MAX_CLASSES = 1 << 16
+"""Most job classes, and most tenants: a job names its class in 16 bits."""
+MILLION = 1_000_000
 
 Int64 = npt.NDArray[np.int64]
 Int32 = npt.NDArray[np.int32]
-
-
-def _refuse(where: str, what: str, remedy: str, found: object = "") -> RunError:
-    return RunError([Problem(where, what, remedy, "engine/spec", str(found))])
-
-
-def _column(name: str, values: Any, dtype: type[np.generic]) -> npt.NDArray[Any]:
-    array = np.ascontiguousarray(values, dtype=dtype)
-    if array.ndim != 1:
-        raise _refuse(name, "is not one-dimensional", "pass one value per row", array.shape)
-    array.setflags(write=False)
-    return array
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,18 +41,18 @@ class ClassTable:
     Parameters
     ----------
     tier : (C,) int
-        Priority tier; a larger one is considered first (R10).
+        Priority tier, any int32; a larger one is considered first (R10). At most 65,536 classes.
     tenant : (C,) int
         Index of the tenant that owns the class, 0 <= tenant < tenants.
     patience : (C,) int
-        Ticks a job waits before it leaves (R4); -1: never.
+        Ticks a job waits before it leaves (R4), below 2^43; -1: never.
     tenants : int
-        Number of tenants T.
+        Number of tenants T, 1 .. 65,536.
 
     Raises
     ------
     RunError
-        If lengths differ, there is no class, or a tenant is out of range.
+        If lengths differ, there is no class, or a value is not a whole number of its range.
     """
 
     tier: Int32
@@ -67,14 +61,19 @@ class ClassTable:
     tenants: int
 
     def __post_init__(self) -> None:
-        for name, dtype in (("tier", np.int32), ("tenant", np.int32), ("patience", np.int64)):
-            object.__setattr__(self, name, _column(name, getattr(self, name), dtype))
-        if not len(self.tier) == len(self.tenant) == len(self.patience) >= 1:
-            raise _refuse("classes", "columns differ in length or are empty", "give one row per class")
-        if self.tenant.min() < 0 or self.tenant.max() >= self.tenants:
-            raise _refuse(
-                "classes.tenant", "names a tenant that does not exist", f"use 0 .. {self.tenants - 1}"
-            )
+        tenants = integer("classes.tenants", self.tenants, 1, MAX_CLASSES)
+        columns = {
+            "tier": column("classes.tier", self.tier, np.int32),
+            "tenant": column("classes.tenant", self.tenant, np.int32, 0, tenants - 1),
+            "patience": column("classes.patience", self.patience, np.int64, -1, FOREVER),
+        }
+        lengths = {len(values) for values in columns.values()}
+        if len(lengths) > 1 or not 1 <= min(lengths) <= MAX_CLASSES:
+            found = ", ".join(f"{name} {len(values):,}" for name, values in columns.items())
+            remedy = f"give one row per class, 1 to {MAX_CLASSES:,}"
+            raise refuse("classes", "differ in length, or are none or too many", remedy, found)
+        for name, value in {**columns, "tenants": tenants}.items():
+            object.__setattr__(self, name, value)
 
     @classmethod
     def single(cls) -> ClassTable:
@@ -108,6 +107,11 @@ class Policy:
         The same per tenant; () means no bound for anybody.
     always_profile : bool, default False
         Compute EASY through the general profile. Same integers, slower: the proof of the fast path.
+
+    Raises
+    ------
+    RunError
+        If a bound is below -1, or a value is not of its type.
     """
 
     backfill: int = NONE
@@ -117,10 +121,16 @@ class Policy:
     always_profile: bool = False
 
     def __post_init__(self) -> None:
-        if self.backfill < ALL:
-            raise _refuse(
-                "policy.backfill", "is not a policy", "use NONE, SKIP, ALL or K >= 1", self.backfill
-            )
+        bounds = column("policy.tenant_max_waiting", self.tenant_max_waiting, np.int64, -1)
+        checked = {
+            "backfill": integer("policy.backfill", self.backfill, ALL, np.iinfo(np.int32).max),
+            "kill_at_limit": flag("policy.kill_at_limit", self.kill_at_limit),
+            "max_waiting": integer("policy.max_waiting", self.max_waiting, -1, np.iinfo(np.int64).max),
+            "tenant_max_waiting": tuple(bounds.tolist()),
+            "always_profile": flag("policy.always_profile", self.always_profile),
+        }
+        for name, value in checked.items():
+            object.__setattr__(self, name, value)
 
 
 @dataclass(frozen=True)
@@ -132,11 +142,12 @@ class Windows:
     horizon: int
 
     def __post_init__(self) -> None:
-        if not 0 <= self.warm_up <= self.count_end <= self.horizon <= FOREVER:
+        for name in ("warm_up", "count_end", "horizon"):
+            object.__setattr__(self, name, integer(f"windows.{name}", getattr(self, name), 0, FOREVER))
+        if not self.warm_up <= self.count_end <= self.horizon:
             found = f"{self.warm_up}, {self.count_end}, {self.horizon}"
-            raise _refuse(
-                "windows", "are out of order", "0 <= warm_up <= count_end <= horizon < 2^43 ticks", found
-            )
+            remedy = "0 <= warm_up <= count_end <= horizon < 2^43 ticks"
+            raise refuse("windows", "are out of order", remedy, found)
 
     @classmethod
     def whole(cls) -> Windows:
@@ -151,11 +162,16 @@ class SloTable:
     Parameters
     ----------
     limit : (S,) int
-        A wait of at most `limit` ticks meets the level (R38).
+        A wait of at most `limit` ticks, 0 .. 2^43 - 1, meets the level (R38).
     share_ppm : (S,) int
-        Share of decided jobs that must meet it, in millionths.
+        Share of decided jobs that must meet it, in millionths, 0 .. 1,000,000.
     member : (S, C) bool
         Whether the level counts jobs of class c.
+
+    Raises
+    ------
+    RunError
+        If lengths differ, or a value is not of its type and range.
     """
 
     limit: Int64
@@ -163,13 +179,14 @@ class SloTable:
     member: npt.NDArray[np.bool_]
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "limit", _column("slo.limit", self.limit, np.int64))
-        object.__setattr__(self, "share_ppm", _column("slo.share_ppm", self.share_ppm, np.int64))
-        member = np.ascontiguousarray(self.member, dtype=np.bool_)
-        member.setflags(write=False)
-        object.__setattr__(self, "member", member)
-        if len(self.limit) != len(self.share_ppm) or member.ndim != 2 or len(member) != len(self.limit):
-            raise _refuse("slos", "columns differ in length", "give one row per level")
+        limit = column("slos.limit", self.limit, np.int64, 0, FOREVER)
+        share_ppm = column("slos.share_ppm", self.share_ppm, np.int64, 0, MILLION)
+        member = flags("slos.member", self.member)
+        if not len(limit) == len(share_ppm) == len(member):
+            found = f"limit {len(limit)}, share_ppm {len(share_ppm)}, member {len(member)}"
+            raise refuse("slos", "columns differ in length", "give one row per level", found)
+        for name, value in (("limit", limit), ("share_ppm", share_ppm), ("member", member)):
+            object.__setattr__(self, name, value)
 
     @classmethod
     def empty(cls, classes: int) -> SloTable:
@@ -196,7 +213,8 @@ class RunSpec:
     Raises
     ------
     RunError
-        If the parts do not fit together.
+        If the parts do not fit together, there is no workload, a job names a class that does not exist, or a
+        time could leave the 43 bits of the engine's clock.
     """
 
     jobs: Jobs | Sequence[Jobs] | Generator
@@ -208,22 +226,29 @@ class RunSpec:
     def __post_init__(self) -> None:
         if self.slos is None:
             object.__setattr__(self, "slos", SloTable.empty(len(self.classes)))
-        if self.levels.member.shape[1] != len(self.classes):
-            raise _refuse(
-                "slos.member", "has the wrong number of classes", f"give {len(self.classes)} columns"
-            )
-        bounds = self.policy.tenant_max_waiting
-        if bounds and len(bounds) != self.classes.tenants:
-            raise _refuse(
-                "policy.tenant_max_waiting", "has the wrong length", "give one bound per tenant", len(bounds)
-            )
+        classes = len(self.classes)
+        if self.levels.member.shape[1] != classes:
+            found = str(self.levels.member.shape[1])
+            raise refuse("slos.member", "has the wrong number of classes", f"give {classes} columns", found)
+        bounds = len(self.policy.tenant_max_waiting)
+        if bounds not in (0, self.classes.tenants):
+            remedy = f"give one bound per tenant, {self.classes.tenants}"
+            raise refuse("policy.tenant_max_waiting", "has the wrong length", remedy, str(bounds))
         if isinstance(self.jobs, Generator):
-            if len(self.jobs.sources) != len(self.classes):
-                raise _refuse(
-                    "jobs", "generator has a different number of sources than classes", "one per class"
-                )
-            if self.windows.horizon == FOREVER:
-                raise _refuse("windows.horizon", "generated jobs never end", "give a horizon")
+            _check_sources(self.jobs, classes, self.windows.horizon)
+        else:
+            _check_tables(self.tables, classes, self.windows.horizon, self.policy.kill_at_limit)
+
+    @cached_property
+    def tables(self) -> tuple[Jobs, ...]:
+        """The stored workloads, which a cell's replication picks from; none if jobs are generated."""
+        if isinstance(self.jobs, Generator):
+            return ()
+        tables = (self.jobs,) if isinstance(self.jobs, Jobs) else _as_tuple(self.jobs)
+        if not tables or not all(isinstance(table, Jobs) for table in tables):
+            remedy = "give one Jobs, a sequence of at least one, or a Generator"
+            raise refuse("jobs", "are no workload", remedy, reprlib.repr(self.jobs))
+        return tables
 
     @property
     def levels(self) -> SloTable:
@@ -260,12 +285,53 @@ class RunSpec:
             "slo_class_offset": np.cumsum([0, *map(len, lists)], dtype=np.int32),
             "slo_class_list": np.concatenate([*lists, np.zeros(0, np.int32)]),
         }
-        spec.update(_generated(self.jobs) if isinstance(self.jobs, Generator) else _stored(self.jobs))
+        spec.update(_generated(self.jobs) if isinstance(self.jobs, Generator) else _stored(self.tables))
         return spec
 
 
-def _stored(jobs: Jobs | Sequence[Jobs]) -> dict[str, Any]:
-    tables = [jobs] if isinstance(jobs, Jobs) else list(jobs)
+def _as_tuple(values: Any) -> tuple[Any, ...]:
+    try:
+        return tuple(values)
+    except TypeError:
+        return ()
+
+
+def _check_tables(tables: Sequence[Jobs], classes: int, horizon: int, kill_at_limit: bool) -> None:
+    for i, table in enumerate(tables):
+        where = f"jobs[{i}]" if len(tables) > 1 else "jobs"
+        largest = int(table.job_class.max(initial=0))
+        if largest >= classes:
+            remedy = f"use classes 0 to {classes - 1}, or give a larger class table"
+            raise refuse(f"{where}.job_class", "names a class that does not exist", remedy, str(largest))
+        if horizon == FOREVER:
+            lasts = np.minimum(table.service, table.limit) if kill_at_limit else table.service
+            # Jobs keeps the sum of gpus x service below 2^62, so this sum of int64 is exact.
+            end = int(table.submit.max(initial=0)) + int(lasts.sum())
+            if end >= FOREVER:
+                remedy = "use a longer tick, split the jobs, or give a horizon"
+                raise refuse(where, "could run past the last tick, 2^43 - 2", remedy, f"until {end:,}")
+
+
+def _check_sources(generator: Generator, classes: int, horizon: int) -> None:
+    if len(generator.sources) != classes:
+        found = f"{len(generator.sources)} sources, {classes} classes"
+        raise refuse("jobs", "have not one source per class", "give one source per class", found)
+    if horizon == FOREVER:
+        raise refuse("windows.horizon", "is missing: generated jobs never end", "give a horizon")
+    for source in (source for source in generator.sources if source.active):
+        name = source.name or f"source {source.key:#010x}"
+        if int(source.gpus.max()) > MAX_GPUS:
+            remedy = f"use at most {MAX_GPUS:,}"
+            raise refuse(f"{name}.gpus", "is too large", remedy, f"{source.gpus.max():,}")
+        if horizon << source.gap.shift >= 1 << 62:
+            remedy = "use a shorter horizon, a longer tick or a smaller shift"
+            found = f"{horizon:,} ticks, shift {source.gap.shift}"
+            raise refuse(
+                f"{name}.gap", "is too fine for this horizon: 2^62 units of the clock", remedy, found
+            )
+
+
+def _stored(tables: Sequence[Jobs]) -> dict[str, Any]:
     columns = (("submit", np.int64), ("service", np.int64), ("limit", np.int64), ("gpus", np.int32))
     spec: dict[str, Any] = {
         name: np.ascontiguousarray(np.concatenate([getattr(t, name) for t in tables]), dtype=dtype)

@@ -144,7 +144,8 @@ class _Procedure:
             self.close(search, "pilot")
         self.set_tolerance(low, high)
         slope = (high - low) * self.grid.step * count / (upper - lower)
-        replications = options.final_replications(slope, self.tolerance)
+        reachable = self.tolerance // self.grid.step * self.grid.step  # widths are whole steps
+        replications = options.final_replications(slope, reachable)
         # Probing upwards is cheap (only the few that failed run again), downwards costs nearly all of them:
         # start about one interval below the interval.
         return replications, max(0, 2 * low - high), max(1, (high - low) // 2)
@@ -259,17 +260,20 @@ class _Procedure:
         if options.certify == "strict" and not options.monotone:  # no fill-in: fewer could not show anything
             size = max(size, minimum_replications(1.0 - options.beta / 4.0, options.confidence))
         sample = np.arange(min(size, search.n_replications), dtype=np.int64)
-        before = search.runs
+        before, looked = search.runs, False
         try:
             for times in (1, 2):
                 index = self.high + times * max(1, self.tolerance // self.grid.step)
                 if index < self.grid.count:
-                    capacity = self.grid.capacity(index)
+                    capacity, looked = self.grid.capacity(index), True
                     search.observe(capacity, sample)
                     passed = search.passing_among(capacity, sample)
                     self.add_evidence(capacity, sample.size, passed, sample.size, "audit")
         finally:
             self.runs["audit"] = search.runs - before
+        if not looked and not self.filled_in and not options.monotone:
+            self.notes.append("the grid has no size above gpus_high to audit")
+            return
         checked = search.n_replications if self.filled_in else sample.size
         seen = int(np.count_nonzero(search.violations[:checked]))
         above = int(np.count_nonzero(search.violations[: sample.size]))
@@ -371,7 +375,7 @@ class _Procedure:
             self.notes.append(f"nothing is known below {grid.low}, the smallest size of the grid")
         monotone = self.options.monotone and not (self.non_monotone and self.non_monotone.seen)
         claim = self.low > 0 and (monotone or self.audit_clean)
-        if not claim and self.low > 0:
+        if not claim and self.low > 0 and gpus_high is not None:
             self.notes.append(
                 "gpus_high is the smallest certified of the sizes tested; a smaller one may be enough"
             )

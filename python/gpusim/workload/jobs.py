@@ -44,7 +44,7 @@ class Jobs:
         How long each job runs once started [s], above 0. Rounded to the nearest tick, halves up, at least
         one tick.
     gpus : sequence of n whole numbers
-        GPUs each job holds, all at once, 1 .. 2**31 - 1.
+        GPUs each job holds, all at once, 1 .. 2**31 - 2.
     limit : sequence of n numbers or timedeltas, optional
         Run time asked for [s], above 0; decides reservations. Rounded like `service`. Default: `service`.
     id : sequence of n distinct whole numbers, optional

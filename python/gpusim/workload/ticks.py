@@ -18,8 +18,8 @@ from gpusim.errors import Problem, UsageError
 
 MAX_TICKS = 1 << 43
 """Times inside the engine are below this [ticks]; at one tick a second, 278,000 years."""
-MAX_GPUS = (1 << 31) - 1
-"""Largest GPU count of a job (int32)."""
+MAX_GPUS = (1 << 31) - 2
+"""Largest GPU count of a job or a center: int32, less the one number that marks a hole in the queue."""
 MAX_WORK = 1 << 62
 """The sum of GPUs x service over all jobs stays below this [GPU-ticks], so that every int64 sum is exact."""
 
