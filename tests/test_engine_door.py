@@ -127,7 +127,10 @@ PARTS = {
     "fraction of a tier": (lambda: classes(tier=1.7), "classes.tier[0]: is not a whole number (1.7)"),
     "patience": (lambda: classes(patience=-2), "classes.patience: is out of range (-2)"),
     "long patience": (lambda: classes(patience=2**43), "classes.patience: is out of range"),
-    "tenant": (lambda: classes(tenant=1), "classes.tenant: is out of range (1); use a whole number from 0 to 0"),
+    "tenant": (
+        lambda: classes(tenant=1),
+        "classes.tenant: is out of range (1); use a whole number from 0 to 0",
+    ),
     "tenants": (lambda: classes(tenants=0), "classes.tenants: is out of range (0)"),
     "many tenants": (lambda: classes(tenants=2**31 - 1), "classes.tenants: is out of range"),
     "no class": (lambda: classes([], [], []), "classes: differ in length, or are none or too many"),
@@ -176,7 +179,7 @@ PARTS = {
         lambda: RunSpec(Jobs(**TOO_LONG)),
         "jobs: could run past the last tick, 2^43 - 2 (until 8,796,093,022,207)",
     ),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("case", PARTS)

@@ -140,7 +140,7 @@ def test_the_largest_values_are_accepted() -> None:
         submit=[2**43 - 1],
         service=[2**30],
         limit=[2**43 - 1],
-        gpus=[2**31 - 1],
+        gpus=[2**31 - 2],
         id=[2**63 - 1],
         job_class=[65535],
     )
@@ -149,7 +149,7 @@ def test_the_largest_values_are_accepted() -> None:
         2**43 - 1,
         2**30,
         2**43 - 1,
-        2**31 - 1,
+        2**31 - 2,
         65535,
     ]
 

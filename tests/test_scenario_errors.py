@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gpusim.errors import GpusimError, ScenarioError
+from gpusim.errors import GpusimError, Problem, ScenarioError
 from gpusim.scenario import Scenario
 from gpusim.scenario.reader import LARGEST_FILE
 
@@ -127,6 +127,14 @@ CASES = [
     Case("tolerance: 1%", "demand_uncertainty: -5%", 34, "('-5%')", "write for example 20%"),
     Case("tolerance: 1%", "max_gpus: 8", 11, "can never start (16 GPUs > 8)", "at least 16"),
     Case("  tolerance: 1%", "  min_gpus: 64\n  max_gpus: 32", 34, "(64 > 32)", "write at most 32"),
+    Case("  tolerance: 1%", "  min_gpus: 97\n  max_gpus: 100", 35, "no multiple of 8 between 97 and 100 (min_gpus 97, max_gpus 100)", "max_gpus to at least 104"),
+    Case("  tolerance: 1%", "  granularity: 24\n  max_gpus: 20", 35, "no multiple of 24 between 16 and 20 (largest gang 16, max_gpus 20)", "at least 24"),
+    Case("  tolerance: 1%", "  granularity: 7_000_000\n  min_gpus: 7_500_000\n  max_gpus: 8_000_000", 36, "no multiple of 7,000,000", "write a smaller granularity"),
+    Case("load: 12", "load: 12_000_000", 17, "university/notebook offers more than 10,000,000 GPUs of work (load 12,000,000 GPUs)", "at most 10_000_000"),
+    Case("rate: 40/day", "rate: 100/s", 10, "university/training offers more than 10,000,000 GPUs of work (100/s x ", "check the unit of the rate"),
+    Case("16: 40%", "99_999_999: 40%", 11, "at most 10,000,000", "8"),
+    Case("rate: 2.5/h", "rate: 500/s", 23, "startups/training submits more than 1,000,000,000 jobs in a replication (500/s for 28d: about 1.21e+09)", "40/s is 86,400 times 40/day"),
+    Case("load: 12", "load: 9_000_000", 17, "university/notebook submits more than 1,000,000,000 jobs in a replication", "shorter horizon"),
     # durations, rates and the clock
     Case("rate: 40/day", "rate: 40", 10, "a rate without a unit (40)", "write 40/day"),
     Case("rate: 40/day", "rate: 40/month", 10, "('40/month')", "40/week"),
@@ -146,6 +154,8 @@ CASES = [
     Case("tick: 1s", "tick: 0.0001ms", 3, "the tick is too fine for this horizon", "write a tick above"),
     Case("warm_up: 7d", "warm_up: 28d", 32, "the warm-up takes the whole horizon (28d)", "less than 28d"),
     Case("warm_up: 7d", "warm_up: 7d\n  cool_down: 22d", 33, "no time is left", "above 29d"),
+    Case("warm_up: 7d", "warm_up: 7d\n  cool_down: 1h", 33, "undecided at the end (cool_down 1h, longest limit 4h)", "write auto, or at least 4h"),
+    Case("warm_up: 7d", "warm_up: 7d\n  cool_down: 0", 33, "undecided at the end (cool_down 0s, longest limit 4h)", "write auto"),
     Case("wait <= 60s for 95%", "wait <= 22d for 95%", 31, "(auto: the largest SLO limit)", "above 29d"),
     # SLO sentences
     Case("of university/training", "of training", 28, "'training' is ambiguous", "write university/training or startups/training"),
@@ -153,6 +163,9 @@ CASES = [
     Case("of university/training", "of nobody", 28, "('nobody')", "known: training, notebook, university"),
     Case("for 90% of", "for 0% of", 28, "above 0% and at most 100% ('0%')", "write for example 95%"),
     Case("for 90% of", "for 120% of", 28, "above 0% and at most 100% ('120%')", "write for example 95%"),
+    Case("for 90% of", "for 99.99996% of", 28, "not a whole number of millionths ('99.99996%')", "write 99.9999% or 100%"),
+    Case("for 90% of", "for 0.12345678 of", 28, "not a whole number of millionths ('0.12345678')", "write 12.3456% or 12.3457%"),
+    Case("for 90% of", "for 0.00004% of", 28, "not a whole number of millionths ('0.00004%')", "write 0.0001%"),
     Case("for 90% of", "for 90 of", 28, "a share above 1", "write 90%"),
     Case("wait <= 4h for", "wait <= 4 for", 28, "a duration without a unit", "4h"),
     Case("wait <= 60s for 95% of all jobs", "95% of notebook jobs in 60s", 29, "not understood", "wait <= 1min for 95% of notebook jobs"),
@@ -219,6 +232,53 @@ def test_a_file_with_six_mistakes_reports_six() -> None:
     lines = [int(problem.where.split(":")[1]) for problem in caught.value.problems]
     assert lines == [7, 11, 19, 26, 29, 32], str(caught.value)
     assert str(caught.value).startswith("6 problems")
+
+
+def problems_of(*changes: tuple[str, str]) -> list[Problem]:
+    text = BASE
+    for old, new in changes:
+        assert old in text
+        text = text.replace(old, new, 1)
+    with pytest.raises(ScenarioError) as caught:
+        Scenario.from_yaml(text, "center.yaml")
+    return caught.value.problems
+
+
+def test_a_cool_down_too_short_for_a_limit_beyond_the_horizon_tells_both() -> None:
+    problems = problems_of(("warm_up: 7d", "warm_up: 7d\n  cool_down: 1h"), ("<= 4h", "<= 40d"))
+    assert [problem.code for problem in problems] == ["scenario/window", "scenario/short-cool-down"]
+    assert "well above 47d" in problems[0].remedy
+
+
+def test_a_granularity_that_is_no_number_is_not_called_too_coarse() -> None:
+    problems = problems_of(("  tolerance: 1%", "  granularity: x\n  min_gpus: 97\n  max_gpus: 100"))
+    assert [problem.where.split()[-1] for problem in problems] == ["study.granularity"]
+
+
+def test_classes_may_not_offer_too_much_together() -> None:
+    problems = problems_of(
+        ("rate: 40/day", "load: 6_000_000"),
+        ("load: 12}\n", "load: 6_500_000}\n"),
+        ("deterministic: 2h", "deterministic: 200h"),
+    )
+    assert len(problems) == 1
+    assert problems[0].what == "all classes together offer more than 10,000,000 GPUs of work"
+    assert "the largest is university/notebook with 6,500,000 GPUs" in str(problems[0])
+    assert problems[0].where.endswith("tenants[0].classes[1].arrivals.load")
+
+
+def test_classes_may_not_submit_too_many_jobs_together() -> None:
+    problems = problems_of(("load: 12}", "rate: 300/s}"), ("rate: 2.5/h", "rate: 300/s"))
+    assert len(problems) == 1
+    assert problems[0].what == "all classes together submit more than 1,000,000,000 jobs in a replication"
+    assert "40/s is 86,400 times 40/day" in problems[0].remedy
+    assert problems[0].where.startswith("center.yaml:31:")
+
+
+def test_two_loads_whose_sum_is_no_float_are_refused() -> None:
+    huge = "9" * 308
+    problems = problems_of(("rate: 40/day", f"load: {huge}"), ("load: 12}", f"load: {huge}}}"))
+    assert len([p for p in problems if "GPUs of work" in p.what]) == 2
 
 
 def test_a_key_that_stands_twice_hides_no_other_mistake() -> None:

@@ -289,7 +289,8 @@ void register_run(py::module_& m) {
         py::arg("progress") = py::none(),
         "Simulate cells; returns a dict of arrays, one row per cell (see ARCHITECTURE.md 2).");
   m.def("count_jobs", &count, py::arg("spec"), py::arg("replication"), py::kw_only(),
-        py::arg("seed"), "Number of jobs of one replication that are submitted before the horizon.");
+        py::arg("seed"),
+        "Number of jobs of one replication that are submitted before the horizon.");
   m.def("generate", &generate, py::arg("spec"), py::arg("replication"), py::kw_only(),
         py::arg("seed"), "Jobs of one replication in job-index order, as a dict of arrays.");
   m.def(

@@ -55,8 +55,10 @@ HD void start_all(Center<S>& center, Cursor at, P fits, F started) {
 template <class S>
 HD_CALL void pass_easy(Center<S>& center, Cursor blocked) {
   const Running<S>& r = center.running;
-  const i64 k = center.queue.at(blocked.tier, blocked.position);
-  const i32 wanted = center.queue.gpus[k];
+  const i32 wanted = center.queue.gpus[center.queue.at(blocked.tier, blocked.position)];
+  Cursor at{blocked.tier, blocked.position + 1};
+  const i32 free = center.free;
+  if (!seek(center.queue, &at, [free](i32 g, Tick) { return g <= free; })) return;
   // Shadow time T: the estimated end at which enough GPUs have come back; the rest at T is spare.
   i64 released = 0;
   i32 i = S::prefix_sum_until(r.release_gpus, r.n, wanted - center.free, &released);
@@ -65,9 +67,8 @@ HD_CALL void pass_easy(Center<S>& center, Cursor blocked) {
   for (++i; i < r.n && key_tick(r.release[i]) <= shadow; ++i) released += r.release_gpus[i];
   i64 spare = center.free + released - wanted;
   const Tick window = shadow - center.now;
-  ++blocked.position;
   start_all(
-      center, blocked,
+      center, at,
       [&center, &spare, window](i32 g, Tick limit) {
         return g <= center.free && (limit <= window || g <= spare);
       },
@@ -105,7 +106,7 @@ HD_CALL void pass_reserving(Center<S>& center, Cursor at, i64 reservations) {
     const i64 k = queue.at(at.tier, at.position);
     const i32 gpus = queue.gpus[k];
     const Tick limit = queue.limit[k];
-    if (profile.earliest(gpus, limit) == center.now) {
+    if (profile.fits_now(gpus, limit)) {
       profile.carve(center.now, limit, gpus);
       center.start(at.tier, at.position);
     }

@@ -70,7 +70,7 @@ struct StoredJobs {      // sorted by (submit, id) inside each workload
   const Tick* limit;     // (J,) >= 1
   const i32* gpus;       // (J,) >= 1
   const u16* job_class;  // (J,) < C
-  i64 n;                // J
+  i64 n;                 // J
   const i64* offset;     // (workloads + 1,)
 };
 

@@ -4,7 +4,7 @@
 // It is built from the release strip in one pass, and each reservation (or job started in this
 // pass) is carved out of it. An overdue job is expected to end at now + 1, so it never counts as
 // free now.
-// Cost: earliest() and carve() are O(steps). A profile that does not fit its memory says so; the
+// Cost: earliest(), fits_now() and carve() are O(steps). A profile that does not fit its memory says so; the
 // run is repeated.
 #pragma once
 #include "running.h"
@@ -52,6 +52,15 @@ struct Profile {
       if (j == steps || t[j] >= end) return t[i];
       i = j + 1;
     }
+  }
+
+  // Whether `gpus` are free from now on for `duration`: earliest() == now, without looking further.
+  HD bool fits_now(i32 gpus, Tick duration) const {
+    const Tick* t = time;
+    const i32* f = free;
+    const Tick end = t[0] + duration;
+    const i32 j = S::prefix_until(0, steps, [=](i32 k) { return f[k] < gpus || t[k] >= end; });
+    return j == steps || t[j] >= end;
   }
 
   // Takes `gpus` out of [from, from + duration).

@@ -32,9 +32,11 @@ template <class S>
 struct Scratch {
   Center<S> center;
   SourceBlocks blocks;
-  i64* counted;  // (C,) counted arrivals of the replication, then late waiting jobs: early runs
-  i64* late;     // (S,) waiting jobs already later than each level's limit
-  Tick* block;   // (kBlock,)
+  bool budgeted;   // early runs: tally.budget is set
+  i64* counted;    // (C,) counted arrivals of the replication
+  i64* submitted;  // (S,) counted jobs submitted so far
+  i64* late;       // (S,) violations, and waiting jobs that are late already
+  Tick* block;     // (kBlock,)
 };
 
 template <class S>
@@ -87,6 +89,7 @@ HD_BOTH i64 carve_scratch(const Model& m, const Sizes& sizes, char* memory, Scra
   out->blocks.limit = carver.take<Tick>(sources * kBlock);
   out->blocks.gpus = carver.take<i32>(sources * kBlock);
   out->counted = carver.take<i64>(classes);
+  out->submitted = carver.take<i64>(slos);
   out->late = carver.take<i64>(slos);
   out->block = carver.take<Tick>(kBlock);
   return (carver.used + 63) & ~static_cast<i64>(63);

@@ -11,6 +11,7 @@
 #pragma once
 #include "backfill.h"
 #include "center.h"
+#include "early.h"
 #include "jobs.h"
 #include "model.h"
 #include "scratch.h"
@@ -18,8 +19,6 @@
 #include "types.h"
 
 namespace gpusim {
-
-constexpr i64 kLookEvery = 1024;  // ticks between an early run's looks at late waiting jobs
 
 // Completions of this tick. Their order cannot matter: all are applied before the pass.
 template <class S>
@@ -39,7 +38,8 @@ HD bool drain_arrivals(Center<S>& center, JobStream<S>& jobs) {
   bool any = false;
   if (center.has_bounds) center.queue.forget_newcomers();
   ROLLED
-  while (!center.interrupted() && jobs.next_submit() == center.now) any |= center.admit(jobs.take());
+  while (!center.interrupted() && jobs.next_submit() == center.now)
+    any |= center.admit(jobs.take());
   return any;
 }
 
@@ -89,7 +89,8 @@ HD bool refuse_newcomers(Center<S>& center) {
     const i32 position = queue.tail[tier] - 1 - queue.visited[tier];
     S::once([&] { ++queue.visited[tier]; });
     const i64 k = queue.at(tier, position);
-    if (queue.gpus[k] != kHole && center.over_bounds_of(center.model->classes.tenant[queue.job_class[k]])) {
+    if (queue.gpus[k] != kHole &&
+        center.over_bounds_of(center.model->classes.tenant[queue.job_class[k]])) {
       center.turn_away(tier, position, kRejectedFullCount, kRejectedFull);
       any = true;
     }
@@ -109,55 +110,6 @@ HD void settle(Center<S>& center) {
     if (!left && !refused) break;
   }
   center.tally.settled(center.queue.waiting, center.running.n);
-}
-
-// Violations every level can bear: floor(jobs in scope * (1 - share)).
-template <class S>
-HD void set_budgets(const Model& m, const Cell& cell, Scratch<S>& scratch) {
-  S::each(m.classes.n, [&](i32 c) { scratch.counted[c] = 0; });
-  S::each(m.slos.n, [&](i32 s) { scratch.center.tally.budget[s] = 0; });
-  count_arrivals<S>(m, cell.replication, m.windows.warm_up, m.windows.count_end, scratch.block,
-                    scratch.counted);
-  S::once([&] {
-    i64* budget = scratch.center.tally.budget;
-    for (i32 c = 0; c < m.classes.n; ++c)
-      for (i32 k = m.slos.class_offset[c]; k < m.slos.class_offset[c + 1]; ++k)
-        budget[m.slos.class_slo[k]] += scratch.counted[c];
-    for (i32 s = 0; s < m.slos.n; ++s)
-      budget[s] = budget[s] * (1000000 - m.slos.share_ppm[s]) / 1000000;
-  });
-}
-
-// A level that jobs still waiting have already broken, or -1.
-template <class S>
-HD_CALL i32 broken_by_waiting(const Center<S>& center, i64* late) {
-  const Slos& slos = center.model->slos;
-  const Queue<S>& queue = center.queue;
-  i32 broken = -1;
-  S::once([&] {
-    for (i32 s = 0; s < slos.n; ++s) late[s] = center.tally.out.slo[s * kSloCounts + kViolated];
-    for (i32 t = 0; t < queue.tiers; ++t)
-      for (i32 i = queue.head[t]; i < queue.tail[t]; ++i) {
-        const i64 k = queue.at(t, i);
-        if (queue.gpus[k] == kHole || !center.tally.counted(queue.submit[k])) continue;
-        const i32 c = queue.job_class[k];
-        for (i32 j = slos.class_offset[c]; j < slos.class_offset[c + 1]; ++j)
-          late[slos.class_slo[j]] += center.now - queue.submit[k] > slos.limit[slos.class_slo[j]];
-      }
-  });
-  for (i32 s = slos.n - 1; s >= 0; --s)
-    if (late[s] > center.tally.budget[s]) broken = s;
-  return broken;
-}
-
-// Whether an early run knows its verdict: a level is broken for good, or no counted job is waiting
-// or to come.
-template <class S>
-HD bool decided(Center<S>& center, bool look_at_waiting, i64* late) {
-  Tally<S>& tally = center.tally;
-  if (look_at_waiting && tally.broken < 0) tally.broken = broken_by_waiting(center, late);
-  return tally.broken >= 0 ||
-         (center.now >= center.model->windows.count_end && tally.undecided == 0);
 }
 
 // What waits or runs at the end of the run.
@@ -190,7 +142,7 @@ HD Status simulate(const Model& model, const Cell& cell, Scratch<S>& scratch,
   center.capacity = cell.gpus;
   center.tally.out = result;
   center.clear();
-  if (model.early) set_budgets(model, cell, scratch);
+  if (model.early) open_budgets(scratch);
   JobStream<S> jobs;
   jobs.open(model, scratch.blocks, cell.replication);
 
@@ -212,7 +164,7 @@ HD Status simulate(const Model& model, const Cell& cell, Scratch<S>& scratch,
     if (changed) settle(center);
     if (changed || arrivals) center.tally.end_tick = next;
     if (center.status != kOk) return center.status;
-    certain = model.early && decided(center, events % kLookEvery == 0, scratch.late);
+    certain = model.early && decided(model, cell, scratch, events % kLookEvery == 0);
     if (certain) break;
   }
   if (!certain) {

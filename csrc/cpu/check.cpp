@@ -47,7 +47,8 @@ std::string check_stored(const Ensemble& e, i64 workloads) {
   const i64 jobs = s.offset[workloads];
   if (s.offset[0] != 0) return at("first offset is not 0", "offset", 0, s.offset[0]);
   for (i64 w = 0; w < workloads; ++w) {
-    if (s.offset[w + 1] > s.n) return at("offset beyond the jobs", "offset", w + 1, s.offset[w + 1]);
+    if (s.offset[w + 1] > s.n)
+      return at("offset beyond the jobs", "offset", w + 1, s.offset[w + 1]);
     if (s.offset[w + 1] < s.offset[w])
       return at("offsets decrease", "offset", w + 1, s.offset[w + 1]);
     for (i64 j = s.offset[w] + 1; j < s.offset[w + 1]; ++j)
@@ -109,8 +110,7 @@ std::string check_generator(const Ensemble& e) {
     const i64 low = g.limit_mode[c] == kExact ? 1 : g.limit_a[c];
     const i64 high = g.limit_mode[c] == kFactor ? g.limit_b[c] : low;
     const i64 longest = (g.service_nodes[(c * 2LL + 1) * kTableNodes] >> g.service_shift[c]) + 1;
-    if (longest >= kTickBound)
-      return at("service out of range", "service_nodes", c, longest);
+    if (longest >= kTickBound) return at("service out of range", "service_nodes", c, longest);
     const i64 most =
         g.limit_mode[c] == kFactor ? least((1LL << 59) / longest, 1LL << 31) : kTickBound;
     if (g.limit_mode[c] < kExact || g.limit_mode[c] > kFactor || low < 1 || high < low ||

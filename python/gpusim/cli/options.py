@@ -40,7 +40,7 @@ ThreadsOption = Annotated[
     typer.Option(
         "--threads",
         min=1,
-        max=4096,
+        max=256,
         help="Threads to use; the answer is the same for any number. Default: all cores.",
     ),
 ]

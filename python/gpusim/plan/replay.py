@@ -19,12 +19,11 @@ from gpusim.errors import Problem, UsageError
 from gpusim.plan.experiment import backfill_code
 from gpusim.plan.output import finite, write_text
 from gpusim.workload.jobs import Jobs
+from gpusim.workload.ticks import MAX_GPUS
 from gpusim.workload.usage import Usage, in_use
 
 REPLAY_SCHEMA = 1
 """Version of the JSON form."""
-UNLIMITED = (1 << 31) - 2
-"""Capacity that no log exceeds."""
 SLOWDOWN_BOUND = 10
 """Run times below this count as this in the bounded slowdown [s] (R37)."""
 REJECTED = (OUTCOMES.index("rejected"), OUTCOMES.index("rejected_full"))
@@ -143,7 +142,7 @@ def replay(
         If `gpus` or `backfill` is out of range.
     """
     _check(gpus, backfill)
-    capacity = UNLIMITED if gpus == "unlimited" else gpus
+    capacity = MAX_GPUS if gpus == "unlimited" else gpus
     spec = RunSpec(
         jobs=jobs,
         policy=Policy(backfill=backfill_code(backfill), kill_at_limit=kill_at_limit),
@@ -188,7 +187,7 @@ def _summary(table: Jobs, gpus: int | None, backfill: str, kill_at_limit: bool, 
 
 def _check(gpus: object, backfill: object) -> None:
     problems = []
-    if gpus != "unlimited" and not (isinstance(gpus, int) and 1 <= gpus <= UNLIMITED):
+    if gpus != "unlimited" and not (isinstance(gpus, int) and 1 <= gpus <= MAX_GPUS):
         remedy = "use 1 to 2,147,483,646, or unlimited"
         problems.append(Problem("gpus", "is not a pool size", remedy, "plan/gpus", str(gpus)))
     if backfill not in ("none", "skip", "all") and not (isinstance(backfill, int) and backfill >= 1):

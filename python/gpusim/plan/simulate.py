@@ -27,6 +27,7 @@ from gpusim.plan.output import finite
 from gpusim.plan.provenance import Provenance, load_call, provenance
 from gpusim.plan.runs import Progress, Runs
 from gpusim.scenario import Scenario
+from gpusim.workload.ticks import MAX_GPUS
 
 SIMULATION_SCHEMA = 1
 """Version of the JSON form."""
@@ -139,7 +140,7 @@ def simulate(
         problems.append(
             Problem("gpus", "is not given", "name a number of GPUs, or set center.have", "plan/gpus")
         )
-    elif not 1 <= wanted < 1 << 31:
+    elif not 1 <= wanted <= MAX_GPUS:
         problems.append(
             Problem("gpus", "is out of range", "use 1 to 2,147,483,646", "plan/gpus", str(wanted))
         )

@@ -22,6 +22,7 @@ from gpusim.stats.evidence import SizingResult
 from gpusim.stats.question import SizingOptions
 from gpusim.stats.sizing import find_capacity
 from gpusim.units import format_share
+from gpusim.workload.ticks import MAX_GPUS
 
 _CEILING = 16
 """Without `max_gpus` the search ends at this multiple of the first guess."""
@@ -31,10 +32,8 @@ _COMPARED = 200
 """Replications behind the attainment of each rule of thumb."""
 _SEARCH_SHARE = 0.75
 """Share of a time limit that the search may use; the rest measures the answer."""
-LARGEST_GPUS = (1 << 31) - 2
-"""Largest pool of the engine."""
 _PLANNING_MARGIN = 1.5
-"""Final replications against the average need: four of five answers are then as narrow as asked."""
+"""Final replications against the average need: nine of ten answers are then as narrow as asked."""
 _REPLICATIONS_MIN = 240
 """Enough for the audit to support "every smaller size is too small" at 0.95 and 0.95."""
 
@@ -134,7 +133,7 @@ def capacity_grid(scenario: Scenario) -> CapacityGrid:
     low = step * math.ceil(max(study.min_gpus or 0, scenario.largest_gang) / step)
     guess = max(staffing_guess(scenario), low)
     high = study.max_gpus or _CEILING * guess
-    return CapacityGrid(low, step, (min(high, LARGEST_GPUS) - low) // step + 1)
+    return CapacityGrid(low, step, (min(high, MAX_GPUS) - low) // step + 1)
 
 
 def _report(

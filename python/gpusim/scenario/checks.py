@@ -1,4 +1,4 @@
-"""What only the whole scenario can know: names, SLO scopes, windows, impossible gangs, the clock.
+"""What only the whole scenario can know: names, SLO scopes, windows, sizes, demand, the clock.
 
 The checks work on `Parts`, the pieces of a scenario that could be read, so that a file with a wrong field
 is told its other mistakes in the same run. Each check is one function that yields mistakes with paths from
@@ -7,20 +7,23 @@ the root.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from gpusim.scenario.fields import read_name
+from gpusim.scenario.fields import LARGEST_GPUS, read_name
 from gpusim.scenario.mistakes import Mistake, Path, dotted
 from gpusim.scenario.model import Center, JobClass, Study
 from gpusim.scenario.slo import Slo, parse_slo, resolve_scope
-from gpusim.units import UnitError, format_duration, parse_duration
+from gpusim.units import UnitError, format_count, format_duration, format_rate, parse_duration
 
 TICKS_A_RUN = 10  # the mean run time must be at least so many ticks, else rounding would show in the answer
+SAME_DURATION = 1e-12  # relative: 48.3h and 2898min are one duration, but not one float
 MOST_TICKS = 2**43  # the engine's clock
+MOST_JOBS = 1_000_000_000  # expected in one replication: beyond it is a slip, and no memory holds them
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -50,15 +53,18 @@ class Parts:
 
 def check(parts: Parts) -> list[Mistake]:
     """Return every mistake of the whole, in no particular order."""
-    checks = (_names, _scopes, _windows, _gpus, _clock)
+    checks = (_names, _scopes, _windows, _gpus, _demand, _clock)
     return [mistake for each in checks for mistake in each(parts)]
 
 
 def counted_window(study: Study, slos: list[Slo]) -> tuple[float, float]:
     """Return the cool-down and the end of the counted submissions [s]."""
-    longest = max((slo.limit for slo in slos), default=0.0)
-    cool_down = longest if study.cool_down == "auto" else float(study.cool_down)
+    cool_down = _longest_limit(slos) if study.cool_down == "auto" else float(study.cool_down)
     return cool_down, study.horizon - cool_down
+
+
+def _longest_limit(slos: list[Slo]) -> float:
+    return max((slo.limit for slo in slos), default=0.0)
 
 
 def _names(parts: Parts) -> Iterator[Mistake]:
@@ -113,17 +119,26 @@ def _windows(parts: Parts) -> Iterator[Mistake]:
             "window",
         )
         return
-    limits = [slo for _, slo in parts.slos if slo is not None]
-    cool_down, end = counted_window(study, limits)
-    if end <= study.warm_up:
-        auto = " (auto: the largest SLO limit)" if study.cool_down == "auto" else ""
+    slos = [slo for _, slo in parts.slos if slo is not None]
+    cool_down, longest = counted_window(study, slos)[0], _longest_limit(slos)
+    reason = " (auto: the largest SLO limit)" if study.cool_down == "auto" else ""
+    key = "cool_down" if ("study", "cool_down") in parts.written else "horizon"
+    if cool_down < longest * (1 - SAME_DURATION):
+        yield Mistake(
+            "the cool-down is shorter than the longest SLO limit, so late jobs would be undecided at the end",
+            f"write auto, or at least {format_duration(longest)}",
+            f"cool_down {format_duration(cool_down)}, longest limit {format_duration(longest)}",
+            ("study", "cool_down"),
+            "short-cool-down",
+        )
+        cool_down, reason, key = longest, " (the largest SLO limit)", "horizon"
+    if study.horizon - cool_down <= study.warm_up:
         needed = format_duration(study.warm_up + cool_down, digits=4)
-        key = "cool_down" if ("study", "cool_down") in parts.written else "horizon"
         yield Mistake(
             "no time is left in which jobs are counted",
             f"write a horizon well above {needed}, or a shorter warm_up or cool_down",
             f"horizon {format_duration(study.horizon)}, warm_up {format_duration(study.warm_up)}, "
-            f"cool_down {format_duration(cool_down)}{auto}",
+            f"cool_down {format_duration(cool_down)}{reason}",
             ("study", key),
             "window",
         )
@@ -141,6 +156,8 @@ def _gpus(parts: Parts) -> Iterator[Mistake]:
             ("study", "min_gpus"),
             "gpu-range",
         )
+    else:
+        yield from _no_multiple(parts, study, study.max_gpus)
     for part in parts.classes:
         if part.model is not None and part.model.largest_gang > study.max_gpus:
             largest = part.model.largest_gang
@@ -153,6 +170,97 @@ def _gpus(parts: Parts) -> Iterator[Mistake]:
                 "impossible-gang",
                 at_key=True,
             )
+
+
+def _no_multiple(parts: Parts, study: Study, high: int) -> Iterator[Mistake]:
+    """A range of sizes, not empty, without a size that can be bought."""
+    step, least = study.granularity, study.min_gpus or 1
+    if ("study", "granularity") in parts.written and "granularity" not in study.model_fields_set:
+        return  # it could not be read: the default is not what is meant
+    gang = max((part.model.largest_gang for part in parts.classes if part.model is not None), default=1)
+    low = max(least, gang)
+    first = step * math.ceil(low / step)
+    if not low <= high < first:
+        return
+    smaller = "write a smaller granularity"
+    yield Mistake(
+        f"no multiple of {step:,} between {low:,} and {high:,}",
+        f"raise max_gpus to at least {first}, or {smaller}" if first <= LARGEST_GPUS else smaller,
+        f"{f'min_gpus {low}' if least >= gang else f'largest gang {low}'}, max_gpus {high}",
+        ("study", "max_gpus"),
+        "gpu-range",
+    )
+
+
+def _demand(parts: Parts) -> Iterator[Mistake]:
+    """More work than any center does, or more jobs than memory holds: each a slip of a unit."""
+    known = [(part, part.model) for part in parts.classes if part.model is not None]
+    if not known:
+        return
+    loads = [model.offered_load for _, model in known]
+    for (part, model), load in zip(known, loads, strict=True):
+        if load > LARGEST_GPUS:
+            yield Mistake(
+                f"{_full_name(part)} offers more than {LARGEST_GPUS:,} GPUs of work",
+                _load_remedy(model),
+                _load_found(model, load),
+                _arrivals(part, model),
+            )
+    if max(loads) <= LARGEST_GPUS < sum(loads):
+        load, (part, model) = max(zip(loads, known, strict=True), key=lambda pair: pair[0])
+        yield Mistake(
+            f"all classes together offer more than {LARGEST_GPUS:,} GPUs of work",
+            _load_remedy(model),
+            f"{sum(loads):,.0f} GPUs; the largest is {_full_name(part)} with {load:,.0f} GPUs",
+            _arrivals(part, model),
+        )
+    if parts.study is None:
+        return
+    horizon = parts.study.horizon
+    jobs = [model.rate * horizon for _, model in known]
+    for (part, model), count in zip(known, jobs, strict=True):
+        if count > MOST_JOBS:
+            yield Mistake(
+                f"{_full_name(part)} submits more than {MOST_JOBS:,} jobs in a replication",
+                f"{_rate_remedy(model)}, or write a shorter horizon",
+                f"{format_rate(model.rate, digits=3)} for {format_duration(horizon)}: about {count:.3g}",
+                _arrivals(part, model),
+            )
+    if max(jobs) <= MOST_JOBS < sum(jobs):
+        _, (_, model) = max(zip(jobs, known, strict=True), key=lambda pair: pair[0])
+        yield Mistake(
+            f"all classes together submit more than {MOST_JOBS:,} jobs in a replication",
+            f"write a shorter horizon, or {_rate_remedy(model)}",
+            f"{format_duration(horizon)}: about {sum(jobs):.3g}",
+            ("study", "horizon"),
+        )
+
+
+def _full_name(part: ClassPart) -> str:
+    return f"{part.tenant or '?'}/{part.name or '?'}"
+
+
+def _arrivals(part: ClassPart, model: JobClass) -> Path:
+    return (*part.path, "arrivals", "rate" if model.arrivals.load is None else "load")
+
+
+def _load_found(model: JobClass, load: float) -> str:
+    if model.arrivals.load is not None:
+        return f"load {load:,.0f} GPUs" if load < 1e15 else f"load {load:.3g} GPUs"
+    rate, time = format_rate(model.rate, digits=3), format_duration(model.mean_service, digits=3)
+    return f"{rate} x {model.mean_gang:.3g} GPUs x {time} = {load:.3g} GPUs"
+
+
+def _load_remedy(model: JobClass) -> str:
+    if model.arrivals.load is not None:
+        return f"write the mean number of GPUs in use, at most {format_count(LARGEST_GPUS)}"
+    return f"{_rate_remedy(model)}, and the run time"
+
+
+def _rate_remedy(model: JobClass) -> str:
+    if model.arrivals.load is not None:
+        return "check the load and the unit of the run time"
+    return "check the unit of the rate (40/s is 86,400 times 40/day)"
 
 
 def _clock(parts: Parts) -> Iterator[Mistake]:

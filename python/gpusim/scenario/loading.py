@@ -65,7 +65,7 @@ def load_scenario(source: str | os.PathLike[str], *, overrides: Iterable[str] = 
     Examples
     --------
     >>> load_scenario("quickstart").center.have
-    512
+    480
     """
     if isinstance(source, str) and source in examples():
         return example(source, overrides=overrides)

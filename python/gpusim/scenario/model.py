@@ -300,7 +300,7 @@ class Study(Frozen):
     cool_down: CoolDown = Field(
         "auto",
         description="jobs submitted in the last part of the horizon are not counted, so that counted jobs "
-        "are decided; auto = the largest SLO limit",
+        "are decided; auto = the largest SLO limit, the shortest allowed",
         json_schema_extra={"unit": "s"},
         examples=["auto", "12h"],
     )

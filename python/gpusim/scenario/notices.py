@@ -5,8 +5,6 @@ code                            meaning
 ==============================  ============================================================================
 scenario/no-warm-up             an empty center flatters the answer
 scenario/short-horizon          the counted time is shorter than the longest run
-scenario/short-cool-down        jobs submitted late may still be undecided at the end
-scenario/limit-beyond-horizon   a level's limit is longer than a replication: it cannot be violated by waiting
 scenario/gang-over-have         a gang larger than the center would be refused
 scenario/few-jobs               fewer than 100 counted jobs of a level: it is met or missed by chance
 scenario/many-jobs              a replication has more than ten million jobs: slow
@@ -77,29 +75,12 @@ def _study(scenario: Scenario) -> Iterator[Mistake]:
             f"{format_duration(counted, digits=3)} counted, runs up to {format_duration(longest, digits=3)}",
             f"write a horizon of at least {format_duration(study.horizon + 4 * longest - counted, digits=2)}",
         )
-    limit = max(slo.limit for slo in scenario.slos)
-    if scenario.cool_down < limit <= study.horizon:
-        yield _notice(
-            "short-cool-down",
-            ("study", "cool_down"),
-            "jobs submitted late may still be undecided at the end",
-            f"cool_down {format_duration(scenario.cool_down)}, longest SLO limit {format_duration(limit)}",
-            "write cool_down: auto",
-        )
 
 
 def _levels(scenario: Scenario) -> Iterator[Mistake]:
     classes = list(scenario.classes())
     for index, slo in enumerate(scenario.resolved_slos()):
         path: Path = ("slos", index)
-        if slo.limit > scenario.study.horizon:
-            yield _notice(
-                "limit-beyond-horizon",
-                path,
-                "the limit of this SLO is longer than a replication",
-                f"{format_duration(slo.limit)} > {format_duration(scenario.study.horizon)}",
-                "write a longer horizon, or a shorter limit",
-            )
         expected = scenario.expected_jobs(slo.classes)
         if expected < FEWEST_JOBS:
             yield _notice(

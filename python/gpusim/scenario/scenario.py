@@ -250,7 +250,11 @@ class Scenario(Frozen):
 
     @property
     def largest_gang(self) -> int:
-        """Largest gang of any class [GPUs]; no smaller center can serve it."""
+        """Largest gang of any class [GPUs].
+
+        A smaller center refuses the jobs that ask for it. It may meet the SLOs all the same, where these
+        leave room for those jobs or do not count them.
+        """
         return max(job_class.largest_gang for _, _, job_class in self.classes())
 
     @property
@@ -271,7 +275,9 @@ class Scenario(Frozen):
         """Return each service level with the positions of the classes it counts."""
         names = [(tenant, job_class.name) for _, tenant, job_class in self.classes()]
         return tuple(
-            ResolvedSlo(slo.sentence, slo.scope, resolve_scope(slo.scope, names), slo.limit, slo.share)
+            ResolvedSlo(
+                slo.sentence, slo.scope, resolve_scope(slo.scope, names), slo.limit, slo.share, slo.share_ppm
+            )
             for slo in self.slos
         )
 

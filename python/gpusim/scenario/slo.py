@@ -12,6 +12,7 @@ bare name could mean two things the sentence is refused; `tenant/all` and `all/c
 from __future__ import annotations
 
 import contextlib
+import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -25,6 +26,7 @@ from gpusim.units import UnitError, format_duration, format_share, parse_duratio
 
 GRAMMAR = "wait <= LIMIT for SHARE of SCOPE jobs"
 EXAMPLE = "wait <= 4h for 90% of all jobs"
+MILLION = 1_000_000  # the engine compares shares in millionths, in whole numbers
 
 _SENTENCE = re.compile(
     r"(?P<metric>[^\W\d]\w*)\s*(?:<=|≤)\s*(?P<limit>.+?)\s+for\s+(?P<share>\S+(?:\s*%)?)\s+of\s+(?P<scope>\S+)\s+jobs?",
@@ -43,7 +45,7 @@ class Slo(BaseModel):
     limit : float
         Longest wait that meets the level [s].
     share : float
-        Share of the jobs that must meet it, in (0, 1].
+        Share of the jobs that must meet it, in (0, 1], a whole number of millionths.
     scope : str
         Class, tenant, ``tenant/class``, ``tenant/all``, ``all/class`` or ``all``.
     """
@@ -53,6 +55,11 @@ class Slo(BaseModel):
     limit: float
     share: float
     scope: str
+
+    @property
+    def share_ppm(self) -> int:
+        """The share in millionths, as the engine counts."""
+        return round(self.share * MILLION)
 
     @property
     def sentence(self) -> str:
@@ -70,6 +77,7 @@ class ResolvedSlo:
     classes: tuple[int, ...]  # positions in `Scenario.class_names`, ascending
     limit: float  # longest wait that meets the level [s]
     share: float  # share of jobs that must meet it, (0, 1]
+    share_ppm: int  # the same in millionths, exactly: share = share_ppm / 1,000,000
 
 
 def parse_slo(value: object) -> Slo:
@@ -81,7 +89,7 @@ def parse_slo(value: object) -> Slo:
         If it does not follow the grammar; the remedy holds the nearest sentence that does.
     """
     if isinstance(value, Slo):
-        return value
+        return value.model_copy(update={"share": _in_millionths(value.share, value.share)})
     if not isinstance(value, str):
         raise _not_a_sentence(value, f"write one sentence: {GRAMMAR}; for example {EXAMPLE}")
     match = _SENTENCE.fullmatch(" ".join(value.split()))
@@ -111,14 +119,29 @@ def _share(text: str, sentence: object) -> float:
         raise Mistake(
             f"the share of this SLO: {error.what}", error.remedy, show(sentence), code="slo-share"
         ) from error
+    return _in_millionths(share, text)
+
+
+def _in_millionths(share: float, found: object) -> float:
+    """Return the share as the float nearest to its whole number of millionths."""
     if not 0 < share <= 1:
         raise Mistake(
             "the share of an SLO must be above 0% and at most 100%",
             "write for example 95%",
-            show(text),
+            show(found),
             code="slo-share",
         )
-    return share
+    nearest = round(share * MILLION) / MILLION
+    if abs(share - nearest) <= 2 * math.ulp(share):  # a percentage is rounded twice, as a float
+        return nearest
+    below = min(math.floor(share * MILLION), MILLION - 1)
+    offered = [format_share(ppm / MILLION, digits=6) for ppm in (below, below + 1) if ppm]
+    raise Mistake(
+        "the share of this SLO is not a whole number of millionths",
+        f"write {' or '.join(offered)}",
+        show(found),
+        code="slo-share",
+    )
 
 
 def _not_a_sentence(value: object, remedy: str) -> Mistake:

@@ -143,7 +143,8 @@ class _Procedure:
         finally:
             self.close(search, "pilot")
         self.set_tolerance(low, high)
-        slope = (high - low) * self.grid.step * count / (upper - lower)
+        # On a coarse grid two ranks may fall on one size: count a step more, so that the slope is not too low.
+        slope = (high - low + 1) * self.grid.step * count / (upper - lower)
         reachable = self.tolerance // self.grid.step * self.grid.step  # widths are whole steps
         replications = options.final_replications(slope, reachable)
         # Probing upwards is cheap (only the few that failed run again), downwards costs nearly all of them:
