@@ -217,7 +217,7 @@ def test_check_shows_what_the_scenario_says() -> None:
     assert result.out.startswith("quickstart is a valid scenario")
     for text in (
         "university/notebook",
-        "100/day",
+        "60/day",
         "warm-up from an empty center",
         "Erlang-C",
         "about",

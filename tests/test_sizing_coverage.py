@@ -191,7 +191,9 @@ def test_an_audit_without_a_size_to_look_at_supports_nothing() -> None:
         def evaluate(self, replications: np.ndarray, capacity: int) -> np.ndarray:
             return np.full(len(replications), capacity >= 7)
 
-    result = find_capacity(Steps(), CapacityGrid(1, 1, 7), options=SizingOptions(certify="strict", tolerance=1))
+    result = find_capacity(
+        Steps(), CapacityGrid(1, 1, 7), options=SizingOptions(certify="strict", tolerance=1)
+    )
     assert result.gpus_high == 7
     assert result.runs["audit"] == 0
     assert not result.smaller_insufficient_claim

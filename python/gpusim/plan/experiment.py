@@ -50,17 +50,20 @@ def run_spec(scenario: Scenario, seed: int) -> RunSpec:
             max_waiting=-1 if policy.max_waiting is None else policy.max_waiting,
             tenant_max_waiting=bounds,
         ),
-        windows=Windows(
-            scenario.ticks(scenario.study.warm_up),
-            scenario.ticks(scenario.count_end),
-            scenario.ticks(scenario.study.horizon),
-        ),
+        windows=windows(scenario),
         slos=SloTable(
             np.array([math.floor(s.limit / scenario.tick + 1e-9) for s in levels], dtype=np.int64),
-            np.array([round(s.share * 1_000_000) for s in levels], dtype=np.int64),
+            np.array([s.share_ppm for s in levels], dtype=np.int64),
             np.array([[k in s.classes for k in range(len(entries))] for s in levels], dtype=np.bool_),
         ),
     )
+
+
+def windows(scenario: Scenario) -> Windows:
+    """Warm-up, counted window and horizon in ticks; the cool-down is never shorter than asked."""
+    horizon, warm_up = scenario.ticks(scenario.study.horizon), scenario.ticks(scenario.study.warm_up)
+    cool_down = math.ceil(scenario.cool_down / scenario.tick - 1e-9)
+    return Windows(warm_up, max(warm_up, horizon - cool_down), horizon)
 
 
 def is_pathwise_monotone(scenario: Scenario) -> bool:

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from gpusim.engine.result import COUNTS, INTEGRALS, SLO_COUNTS, SUMS, BatchResult, bin_edges
+from gpusim.plan.experiment import windows
 from gpusim.scenario import Scenario
 from gpusim.stats.binomial import Interval, clopper_pearson
 from gpusim.stats.means import mean_interval, ratio_interval
@@ -111,13 +112,19 @@ class Attainment:
         return cls(gpus, n, met, met / n, interval.low, interval.high)
 
 
+def counted_ticks(scenario: Scenario) -> int:
+    """Length of the counted window [tick]."""
+    window = windows(scenario)
+    return window.count_end - window.warm_up
+
+
 def slo_outcomes(scenario: Scenario, result: BatchResult, confidence: float) -> tuple[SloOutcome, ...]:
     """Every level, from whole (not early) runs at one capacity."""
     outcomes = []
     for s, level in enumerate(scenario.resolved_slos()):
         met, violated = result.slo[:, s, MET], result.slo[:, s, VIOLATED]
         decided = met + violated
-        held = met * 1_000_000 >= round(level.share * 1_000_000) * decided
+        held = met * 1_000_000 >= level.share_ppm * decided
         interval = clopper_pearson(int(held.sum()), len(held), confidence)
         total = int(decided.sum())
         share = _share(met, decided, confidence) if total else None
@@ -160,7 +167,7 @@ def _class_outcome(
     counts = dict(zip(COUNTS, result.counts[:, rows].sum(axis=1).T, strict=True))
     sums = dict(zip(SUMS, result.sums[:, rows].sum(axis=1).T, strict=True))
     started = counts["started"]
-    window = scenario.ticks(scenario.count_end) - scenario.ticks(scenario.study.warm_up)
+    window = counted_ticks(scenario)
     wait = ratio_interval(sums["wait"] * scenario.tick, started, confidence)
     use = sums["gpu_ticks"] / max(window, 1)
     waits = result.histogram[:, rows].sum(axis=(0, 1))
@@ -190,6 +197,6 @@ def histogram_quantile(bins: npt.NDArray[np.int64], share: float) -> float:
 
 def occupancy(scenario: Scenario, result: BatchResult, gpus: int, confidence: float) -> Estimate:
     """Share of the GPUs that were allocated in the counted window, mean over replications."""
-    window = scenario.ticks(scenario.count_end) - scenario.ticks(scenario.study.warm_up)
+    window = counted_ticks(scenario)
     use = result.integrals[:, INTEGRALS.index("allocated")] / max(window * gpus, 1)
     return Estimate.of(float(use.mean()), mean_interval(use, confidence))

@@ -26,16 +26,17 @@ from gpusim.workload.ticks import MAX_GPUS
 
 _CEILING = 16
 """Without `max_gpus` the search ends at this multiple of the first guess."""
-_MEASURED = 400
+_MEASURED = 300
 """Replications measured at the answer, below it and at `center.have`; the search uses as many as it needs."""
-_COMPARED = 200
+_COMPARED = 150
 """Replications behind the attainment of each rule of thumb."""
 _SEARCH_SHARE = 0.75
 """Share of a time limit that the search may use; the rest measures the answer."""
 _PLANNING_MARGIN = 1.5
 """Final replications against the average need: nine of ten answers are then as narrow as asked."""
-_REPLICATIONS_MIN = 240
-"""Enough for the audit to support "every smaller size is too small" at 0.95 and 0.95."""
+_REPLICATIONS_MIN = 500
+"""Final replications at least: they cost little beside the measurements, make a pilot that was lucky harmless, and
+let the audit support "every smaller size is too small" (239 are needed at 0.95 and 0.95)."""
 
 
 def size(

@@ -28,15 +28,19 @@ from gpusim.units import (
 )
 
 LARGEST_GPUS = 10_000_000  # GPUs; far above any center, far below int32
+LONGEST_DURATION = 1e10  # s; three centuries
 RESERVED_NAMES = ("all", "job", "jobs")  # words of an SLO sentence
 
 
 def _read_duration(value: object) -> float:
-    return parse_duration(value)
+    seconds = parse_duration(value)
+    if seconds > LONGEST_DURATION:
+        raise Mistake("this duration is longer than three centuries", "write a shorter one", show(value))
+    return seconds
 
 
 def _read_positive_duration(value: object) -> float:
-    seconds = parse_duration(value)
+    seconds = _read_duration(value)
     if seconds <= 0:
         raise Mistake("this duration must be longer than 0", "write a duration above 0s", show(value))
     return seconds
