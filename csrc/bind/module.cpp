@@ -4,6 +4,7 @@
 #include "../core/model.h"
 #include "../core/sampler.h"
 #include "../core/tally.h"
+#include "build_info.h"
 #include "register_run.h"
 
 PYBIND11_MODULE(_native, m) {
@@ -11,5 +12,9 @@ PYBIND11_MODULE(_native, m) {
       "The compiled engine of gpusim. Use gpusim.engine; this module checks arrays and calls.";
   m.attr("TABLE_NODES") = gpusim::kTableNodes;
   m.attr("HISTOGRAM_BINS") = gpusim::kBins;
+  m.attr("COMPILER") = gpusim::build_info::compiler;
+  m.attr("FLAGS") = gpusim::build_info::flags;
+  m.attr("BUILD_TYPE") = gpusim::build_info::build_type;
+  m.attr("CUDA") = gpusim::build_info::cuda;
   gpusim::bind::register_run(m);
 }

@@ -158,7 +158,7 @@ py::dict generate(const py::dict& spec, int64_t replication, int64_t seed) {
           carve_scratch<OneLane>(r.e.model, r.e.sizes, aligned, &scratch);
           JobStream<OneLane> stream;
           stream.open(r.e.model, scratch.blocks, r.number);
-          while (stream.head != kNoKey && !*stop) jobs.push_back(stream.take());
+          while (stream.head != kNoKey && !read_flag(stop)) jobs.push_back(stream.take());
         },
         no_signal);
   }

@@ -102,7 +102,8 @@ struct World {
     m.early = early;
     if (!submit.empty())
       m.stored = StoredJobs{submit.data(), service.data(),   limit.data(),
-                            gpus.data(),   job_class.data(), offset.data()};
+                            gpus.data(),   job_class.data(), static_cast<i64>(submit.size()),
+                            offset.data()};
     m.generator = Generator{20260,
                             key.data(),
                             active.data(),

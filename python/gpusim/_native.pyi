@@ -3,6 +3,10 @@ from typing import Any
 
 TABLE_NODES: int
 HISTOGRAM_BINS: int
+COMPILER: str
+FLAGS: str
+BUILD_TYPE: str
+CUDA: str
 
 def run(
     spec: dict[str, Any],
