@@ -146,8 +146,11 @@ def slo_outcomes(scenario: Scenario, result: BatchResult, confidence: float) -> 
 
 
 def _share(met: Int64, decided: Int64, confidence: float) -> Estimate:
+    share, n = float(met.sum() / decided.sum()), len(met)
+    if share in (0.0, 1.0):  # nothing varies: at most so many periods may hold a job of the other kind
+        return Estimate.of(share, clopper_pearson(round(share * n), n, confidence))
     bounds = ratio_interval(met, decided, confidence)
-    return Estimate(float(met.sum() / decided.sum()), max(0.0, bounds.low), min(1.0, bounds.high))
+    return Estimate(share, max(0.0, bounds.low), min(1.0, bounds.high))
 
 
 def class_outcomes(scenario: Scenario, result: BatchResult, confidence: float) -> tuple[ClassOutcome, ...]:

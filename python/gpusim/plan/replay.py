@@ -140,6 +140,8 @@ def replay(
     ------
     UsageError
         If `gpus` or `backfill` is out of range.
+    RunError
+        If a log on an unlimited pool wants more GPUs at once than there can be.
     """
     _check(gpus, backfill)
     capacity = MAX_GPUS if gpus == "unlimited" else gpus
@@ -151,6 +153,9 @@ def replay(
     result = run_batch(spec, 0, capacity, records=True, backend=backend)
     assert result.records is not None
     assert int(result.status[0]) == STATUS_OK
+    if gpus == "unlimited" and bool((result.records.start != jobs.submit).any()):
+        what, remedy = "asks for more GPUs at once than the engine can count", "name a number of GPUs"
+        raise RunError([Problem(jobs.source, what, remedy, "plan/unlimited", f"at most {MAX_GPUS:,}")])
     return _summary(jobs, None if gpus == "unlimited" else gpus, str(backfill), kill_at_limit, result.records)
 
 
