@@ -15,7 +15,7 @@ import numpy.typing as npt
 from gpusim.engine.batch import run_batch
 from gpusim.engine.result import OUTCOMES, STATUS_OK, Records
 from gpusim.engine.spec import Policy, RunSpec, Windows
-from gpusim.errors import Problem, UsageError
+from gpusim.errors import Problem, RunError, UsageError
 from gpusim.plan.experiment import backfill_code
 from gpusim.plan.output import finite, write_text
 from gpusim.workload.jobs import Jobs
