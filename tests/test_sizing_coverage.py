@@ -125,14 +125,15 @@ WOBBLY: dict[str, Any] = {
 }  # EASY backfill, measured: 2.4 % of replications, P(Z) off by <= .0043
 
 
-# mean cost allowed: 1.5 x the bold entries of design/statistics.md table B1 (916, 1 871; width 1: 6 703)
+# mean cost allowed: 1.5 x what the design measured for widths of 4, 2 and 1 steps (its section 12); a step more in the
+# pilot's slope, for coarse grids, takes 4 % of it at width 2
 @pytest.mark.parametrize(("tolerance", "cost"), [(4, 916), (2, 1_871), (1, 6_703)])
 def test_exact_interval_covers_at_the_designed_cost(tolerance: int, cost: float) -> None:
     law = bell()
     results = macro(law, replace(MONOTONE, tolerance=tolerance))
     assert sum(wrong(result, law.answer()) for result in results) <= WRONG_ALLOWED
     assert all(result.certified and result.guarantee == GUARANTEE_EXACT for result in results)
-    assert np.mean([result.total_runs for result in results]) <= cost
+    assert np.mean([result.total_runs for result in results]) <= 1.5 * cost
     widths = [(result.gpus_high or 0) - (result.gpus_low or 0) for result in results]
     assert np.mean(widths) <= 1.15 * tolerance
     for result, width in zip(results, widths, strict=True):
