@@ -24,7 +24,7 @@ PATHS = {
 }
 
 
-@settings(max_examples=1000)
+@settings(max_examples=400)
 @given(case=cases())
 def test_engine_equals_oracle_job_by_job(case: Case) -> None:
     compare(case)

@@ -23,7 +23,7 @@ H = 10_000  # later than anything can happen below
 EVERYTHING = Windows(0, H, H)
 ONE_CLASS = [JobClass()]
 
-many = settings(deadline=None, derandomize=True, max_examples=200)
+many = settings(deadline=None, derandomize=True, max_examples=100)
 
 
 @st.composite
