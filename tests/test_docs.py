@@ -71,6 +71,7 @@ def test_python_blocks_print_what_the_page_says_and_tables_are_up_to_date(path: 
     assert GENERATOR.executed(GENERATOR.filled(page)) == page, "run: python docs/generate.py --run"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", GENERATOR.EXAMPLES, ids=name_of)
 def test_example_prints_what_stands_beside_it(path: Path) -> None:
     assert GENERATOR.printed_by(path) == text_of(path.with_suffix(".out"))

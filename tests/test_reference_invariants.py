@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -23,7 +24,9 @@ H = 10_000  # later than anything can happen below
 EVERYTHING = Windows(0, H, H)
 ONE_CLASS = [JobClass()]
 
-many = settings(deadline=None, derandomize=True, max_examples=100)
+pytestmark = pytest.mark.slow
+
+many = settings(deadline=None, derandomize=True, max_examples=200)
 
 
 @st.composite
