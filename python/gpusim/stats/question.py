@@ -46,7 +46,7 @@ class SizingOptions:
         claim on smaller sizes only from 239 replications on (for 0.95 and 0.95).
     planning_margin : float
         Final replications, as a multiple of what the pilot says the tolerance needs on average. At 1 the
-        interval comes out wider than asked in a fifth to a third of all cases; at 2 in about a tenth.
+        interval comes out wider than asked in a good part of all cases, at 2 in few.
     audit_share : float
         Share of the final replications that are audited, in [0, 1]; 0 leaves the audit out.
     first_replication : int
