@@ -10,6 +10,10 @@ answer = gpusim.size(scenario, seed=1)
 print(answer)
 print(f"decided by: {answer.binding_slo}")
 print(f"offered load: {answer.offered_load:.1f} GPUs")
+for slo in answer.slos:
+    print(
+        f"  {slo.sentence}: held in {slo.attainment.value:.0%} of periods, {slo.below.value:.0%} just below"
+    )
 for outcome in answer.rules:
     if outcome.attainment is not None:
         print(

@@ -59,7 +59,7 @@ def queue(
     classes = len(streams)
     return RunSpec(
         Generator(
-            sources=tuple(_source(f"class {i}", stream, max_shift) for i, stream in enumerate(streams)),
+            sources=tuple(_source(i, stream, max_shift) for i, stream in enumerate(streams)),
             seed=seed,
         ),
         ClassTable([s.tier for s in streams], [0] * classes, [-1] * classes, 1),
@@ -69,11 +69,13 @@ def queue(
     )
 
 
-def _source(name: str, stream: Poisson, max_shift: int) -> Source:
+def _source(job_class: int, stream: Poisson, max_shift: int) -> Source:
+    name = f"class {job_class}"
     alias = compile_alias(list(stream.gpus), list(stream.gpus.values()))
     exact = stream.longest == 1.0
     return Source(
         key=source_key("theory", name),
+        job_class=job_class,
         active=True,
         gap=_table(Exponential(1.0 / stream.rate), max_shift),
         service=_table(stream.service, 8),

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gpusim.errors import WorkloadError
-from gpusim.workload.alias import alias_probabilities, compile_alias
+from gpusim.workload.alias import alias_probabilities, compile_alias, compile_choices
 
 WORDS = 1 << 32
 
@@ -74,6 +74,15 @@ def test_table_format_and_determinism() -> None:
         np.testing.assert_array_equal(array, getattr(again, name))
     assert int(table.threshold.max()) <= WORDS
     assert table.gpus.tolist() == gpus
+
+
+def test_choices_of_any_size_share_the_rule_of_gpu_counts() -> None:
+    counts = compile_alias([1, 2, 3], [0.2, 0.3, 0.5])
+    values, threshold, alias = compile_choices([86_400, 1 << 42, 60], [0.2, 0.3, 0.5])
+    assert values.dtype == np.int64
+    assert values.tolist() == [86_400, 1 << 42, 60]
+    np.testing.assert_array_equal(threshold, counts.threshold)
+    np.testing.assert_array_equal(alias, counts.alias)
 
 
 @pytest.mark.parametrize(

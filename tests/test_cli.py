@@ -154,6 +154,88 @@ def test_a_device_is_written_to_and_not_replaced(tiny: Path) -> None:
     assert device.is_char_device()
 
 
+# ---- what else can vary, and what changes are worth ------------------------------------------------------------------
+
+
+def test_vary_demand_says_how_much_demand_fits(tiny: Path) -> None:
+    result = call("size", tiny, "--vary", "demand", "--set", "study.demand_step=5%")
+    assert result.code == 0
+    assert result.out.startswith("24 GPUs carry ")
+    assert "% of the stated demand (" in result.out
+    assert f"gpusim size {tiny} --vary demand --seed 1" in " ".join(result.out.split())
+    data = call("size", tiny, "--vary", "demand", "--set", "study.demand_step=5%", "--json").data
+    assert (data["kind"], data["vary"], data["gpus"]) == ("size", "demand", 24)
+    assert data["factor"] <= data["factor_high"]
+    # 24 GPUs are what the stated demand needs, so about the stated demand fits
+    assert 0.85 <= data["factor"] <= data["factor_high"] <= 1.15
+
+
+def test_vary_of_something_that_is_not_there_is_refused(tiny: Path) -> None:
+    result = call("size", tiny, "--vary", "demnd")
+    assert result.code == 2
+    assert "did you mean 'demand'?" in result.err
+
+
+def test_compare_prices_a_change_in_gpus(tiny: Path) -> None:
+    words = ("compare", tiny, "--set", "tenants.lab.classes.runs.arrivals.load=30", "--replications", 20)
+    result = call(*words)
+    assert result.code == 0
+    assert result.err == ""
+    assert "what changes most is as changed" in result.out
+    for title in ("In GPUs", "Which level decides", "What was changed"):
+        assert title in result.out
+    data = call(*words, "--json").data
+    assert data["kind"] == "compare"
+    assert [each["name"] for each in data["variants"]] == ["as changed"]
+    changed = data["variants"][0]
+    assert 5 <= changed["low"] <= changed["difference"] <= changed["high"] <= 16
+    assert changed["binding"][0]["sentence"] == "wait <= 30min for 90% of all jobs"
+    assert len(changed["critical"]) == 20
+    assert data["provenance"]["call"]["replications"] == 20
+
+
+def test_compare_knows_the_variants_of_the_file(tiny: Path) -> None:
+    tiny.write_text(TINY + "variants: {more: {about: Half more, set: {study.demand: 150%}}}\n")
+    data = call("compare", tiny, "--variants", "all", "--replications", 12, "--json").data
+    assert [each["name"] for each in data["variants"]] == ["more"]
+    assert data["variants"][0]["difference"] > 0
+    wrong = call("compare", tiny, "--variants", "mroe")
+    assert wrong.code == 2
+    assert "did you mean 'more'?" in wrong.err
+    nothing = call("compare", tiny)
+    assert nothing.code == 2
+    assert "known: more" in nothing.err
+
+
+def test_compare_at_a_time_limit_leaves_out_what_was_not_finished(tiny: Path) -> None:
+    words = ("compare", tiny, "--set", "study.demand=120%", "--time-limit", "1ms")
+    assert call(*words).code == 6
+
+
+def test_a_run_that_takes_longer_than_its_level_is_proven_infeasible_with_the_remedy(tiny: Path) -> None:
+    level = (
+        "slos[0]=turnaround <= 1h for 90% of all jobs"  # 63 % of exponential runs of mean 1 h are that short
+    )
+    result = call("size", tiny, "--set", level)
+    assert result.code == 1
+    assert result.out.startswith("No number of GPUs is enough to meet the service level")
+    data = call("size", tiny, "--set", level, "--json").data
+    assert data["feasible"] is False
+    assert data["ceiling"]["infeasible"] is True
+    assert data["ceiling"]["impossible"][0]["attainment"]["value"] == 0.0
+    assert data["spent"]["runs"] < 100
+    # met for 90 % of the jobs in 80 % of the periods: a little above the 90 % quantile of the run time, 2.3 h
+    assert 2.3 < data["ceiling"]["impossible"][0]["stretch"] < 3.2
+    assert "relax it to at least 2." in " ".join(result.out.split())
+
+
+def test_a_wait_shorter_than_the_scheduler_period_is_proven_infeasible(tiny: Path) -> None:
+    changes = ("--set", "policy.period=10min", "--set", "slos[0]=wait <= 1min for 90% of all jobs")
+    result = call("size", tiny, *changes)
+    assert result.code == 1
+    assert "(policy.period); relax it to at least" in " ".join(result.out.split())
+
+
 # ---- simulate -------------------------------------------------------------------------------------------------------
 
 
@@ -302,7 +384,7 @@ def test_version_and_help_are_fast_to_load() -> None:
     assert call_apart("--version") == (0, f"gpusim {gpusim.__version__}\n", "")
     result = call_apart("--help")
     assert result.code == 0
-    for verb in ("size", "simulate", "replay", "check", "new", "schema", "info"):
+    for verb in ("size", "simulate", "compare", "replay", "check", "new", "schema", "info"):
         assert verb in result.out
 
 

@@ -251,12 +251,18 @@ def outputs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
         "replay": (["replay", str(log), "--gpus", "8", "--json"], 0),
         "check": (["check", center, *quick], 0),
         "info": (["info", "--json"], 0),
+        "rerun": (["rerun", str(log.with_name("simulate.json")), "--json"], 0),
         "error": (["size", str(log.with_name("absent.yaml")), "--json"], 2),
     }
-    return {verb: json.loads(run(*words, code=code)) for verb, (words, code) in calls.items()}
+    outputs = {}
+    for verb, (words, code) in calls.items():
+        text = run(*words, code=code)
+        log.with_name(f"{verb}.json").write_text(text)
+        outputs[verb] = json.loads(text)
+    return outputs
 
 
-@pytest.mark.parametrize("verb", ["size", "simulate", "replay", "check", "info", "error"])
+@pytest.mark.parametrize("verb", ["size", "simulate", "replay", "check", "info", "rerun", "error"])
 def test_every_key_of_the_output_is_documented_and_every_documented_key_exists(
     verb: str, outputs: dict[str, Any]
 ) -> None:

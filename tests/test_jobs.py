@@ -40,7 +40,7 @@ def test_columns_have_the_types_the_engine_takes_and_are_read_only() -> None:
     types = {name: column.dtype.name for name, column in jobs.to_dict().items()}
     assert types == {
         "id": "int64", "submit": "int64", "service": "int64", "limit": "int64", "gpus": "int32",
-        "job_class": "uint16",
+        "job_class": "uint16", "after": "int64", "delay": "int64",
     }  # fmt: skip
     for column in jobs.to_dict().values():
         assert column.flags.c_contiguous
@@ -136,22 +136,117 @@ def test_a_whole_number_of_ticks_stays_whole(count: int, tick: float) -> None:
 
 
 def test_the_largest_values_are_accepted() -> None:
+    largest = {"submit": 2**43 - 1, "service": 2**30, "limit": 2**43 - 1, "gpus": 2**31 - 2}
+    largest |= {"id": 2**63 - 1, "job_class": 65535}
+    jobs = Jobs(**{name: [value] for name, value in largest.items()})
+    assert {name: int(jobs.to_dict()[name][0]) for name in largest} == largest
+    chain = Jobs(submit=[0, 0], service=[1, 1], gpus=[1, 1], after=[-1, 0], delay=[0, 2**43 - 1])
+    assert chain.delay.tolist() == [0, 2**43 - 1]
+
+
+# ---- chains
+
+
+def test_a_table_without_after_has_no_chains() -> None:
+    jobs = jobs_of()
+    assert not jobs.has_chains
+    assert jobs.after.tolist() == [-1, -1, -1]
+    assert jobs.delay.tolist() == [0, 0, 0]
+    assert not jobs_of(after=[-1, -1, -1]).has_chains
+
+
+def test_after_names_rows_of_the_input_and_follows_them_when_jobs_are_sorted() -> None:
+    #  input row      0  1  2  3        queue order: 2, 1, 3, 0
     jobs = Jobs(
-        submit=[2**43 - 1],
-        service=[2**30],
-        limit=[2**43 - 1],
-        gpus=[2**31 - 2],
-        id=[2**63 - 1],
-        job_class=[65535],
+        submit=[9, 5, 0, 5], service=[1, 2, 3, 4], gpus=[1] * 4, after=[3, 2, -1, 1], delay=[7, 0, 0, 5]
     )
-    assert [int(column[0]) for column in jobs.to_dict().values()] == [
-        2**63 - 1,
-        2**43 - 1,
-        2**30,
-        2**43 - 1,
-        2**31 - 2,
-        65535,
-    ]
+    assert jobs.id.tolist() == [2, 1, 3, 0]
+    assert jobs.after.tolist() == [-1, 0, 1, 2]
+    assert jobs.delay.tolist() == [0, 0, 5, 7]
+    assert jobs.has_chains
+
+
+@given(st.data())
+def test_every_job_keeps_its_predecessor_whatever_the_order_of_the_rows(data: st.DataObject) -> None:
+    submit = sorted(data.draw(st.lists(st.integers(0, 9), min_size=1, max_size=12)))
+    free = list(range(len(submit)))  # jobs that nobody follows yet, in queue order
+    before: list[int] = []
+    for row in range(len(submit)):
+        choice = data.draw(st.sampled_from([-1, *(other for other in free if other < row)]))
+        free = [other for other in free if other != choice]
+        before.append(choice)
+    order = data.draw(st.permutations(range(len(submit))))
+    place = {row: k for k, row in enumerate(order)}
+    jobs = Jobs(
+        submit=[submit[row] for row in order],
+        service=[1] * len(order),
+        gpus=[1] * len(order),
+        id=order,
+        after=[place.get(before[row], -1) for row in order],
+    )
+    assert jobs.id.tolist() == list(range(len(submit)))
+    assert jobs.after.tolist() == before
+
+
+def test_a_delay_is_rounded_half_up_and_may_be_zero() -> None:
+    jobs = jobs_of(after=[-1, 0, 1], delay=[0, 0.49, 1.5])
+    assert jobs.delay.tolist() == [0, 0, 2]
+    hours = jobs_of(after=[-1, 0, 1], delay=[datetime.timedelta(hours=h) for h in (0, 1, 2)], tick=60)
+    assert hours.delay.tolist() == [0, 60, 120]
+
+
+def test_a_delay_without_a_predecessor_has_no_effect() -> None:
+    assert jobs_of(after=[-1, 0, -1], delay=[60, 60, 60]).delay.tolist() == [0, 60, 0]
+
+
+def test_jobs_that_follow_others_differ_from_jobs_that_do_not() -> None:
+    assert jobs_of(after=[-1, 0, -1]) != jobs_of()
+    assert jobs_of(after=[-1, 0, -1], delay=[0, 1, 0]) != jobs_of(after=[-1, 0, -1])
+    assert pickle.loads(pickle.dumps(jobs_of(after=[-1, 0, -1]))).after.tolist() == [-1, 0, -1]
+
+
+#  job 0 (1 GPU)   0..10
+#  job 1 (2 GPUs)             13..33 (3 s after job 0)
+#  job 2 (4 GPUs)                   33..63
+def test_the_load_of_a_chain_is_spread_over_the_time_it_takes() -> None:
+    jobs = jobs_of(after=[-1, 0, 1], delay=[0, 3, 0])
+    assert jobs.starts_without_waiting().tolist() == [0, 13, 33]
+    assert jobs.offered_load == 170 / 63
+    early = jobs_of(submit=[0, 50, 50], after=[-1, 0, -1])
+    assert early.starts_without_waiting().tolist() == [0, 50, 50]
+
+
+@pytest.mark.parametrize(
+    ("after", "message"),
+    [
+        ([-1, 3, -1], "jobs[1].after: is no row of the table (3)"),
+        ([-2, -1, -1], "jobs[0].after: is no row of the table (-2)"),
+        ([-1, 1, -1], "jobs[1].after: follows itself (jobs[1])"),
+        ([1, -1, -1], "jobs[0].after: follows a job that does not queue before it (jobs[1])"),
+        ([-1, 2, -1], "jobs[1].after: follows a job that does not queue before it (jobs[2])"),
+        ([-1, 0, 0], "jobs[2].after: names a job that another one follows already (jobs[0], followed by"),
+        ([-1, 0.5, -1], "jobs[1].after: is not the number of a row (0.5)"),
+        ([-1, -1], "jobs: columns differ in length (submit 3, service 3, gpus 3, after 2)"),
+    ],
+)
+def test_a_chain_that_cannot_be_is_refused_with_its_row(after: list[Any], message: str) -> None:
+    with pytest.raises(WorkloadError) as caught:
+        jobs_of(after=after)
+    assert len(caught.value.problems) == 1
+    assert message in str(caught.value)
+
+
+def test_every_problem_of_a_chain_is_reported_at_once() -> None:
+    with pytest.raises(WorkloadError) as caught:
+        jobs_of(after=[7, 0, 0], delay=[0, -1, 2**44], gpus=[1, 0, 1])
+    assert [problem.code for problem in caught.value.problems] == [
+        "workload/after", "workload/no-gpus", "workload/negative-time", "workload/too-large", "workload/after-twice",
+    ]  # fmt: skip
+
+
+def test_a_delay_without_after_is_a_mistake() -> None:
+    with pytest.raises(WorkloadError, match=r"jobs\.delay: is given without after"):
+        jobs_of(delay=[1, 1, 1])
 
 
 # ---- the object

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 import pytest
 
 from gpusim.errors import ScenarioError
 from gpusim.scenario import Scenario, apply_overrides, load_scenario
+from gpusim.scenario.factors import multiplied, read_factor
 
 DATA: dict[str, Any] = {
     "schema": 1,
@@ -134,3 +136,99 @@ def test_all_wrong_overrides_are_reported_at_once() -> None:
     with pytest.raises(ScenarioError) as caught:
         apply_overrides(DATA, ["policy.backfil=none", "studdy.seed=1"])
     assert len(caught.value.problems) == 2
+
+
+# ---- x1.3 ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("old", "factor", "new"),
+    [
+        (708, "x1.3", 920.4),
+        (40, "x1.3", 52),
+        (0.5, "x 2", 1),
+        ("10_456", "x0.5", "5228"),
+        ("30min", "x0.5", "15min"),
+        ("1.5h", "\u00d72", "3h"),
+        ("1h30min", "x2", "3h"),
+        ("40/day", "x1.3", "52/day"),
+        ("2.5 per h", "x2", "5 per h"),
+        ("60%", "x1.1", "66%"),
+        ("0.1", "x3", "0.3"),
+        (
+            {"lognormal": {"median": "2h", "sigma": 1.6, "max": "72h"}},
+            "x0.5",
+            {"lognormal": {"median": "1h", "sigma": 1.6, "max": "36h"}},
+        ),
+        ({"deterministic": "21d"}, "x0.5", {"deterministic": "10.5d"}),
+        ({"weibull": {"shape": 0.5, "scale": "1h"}}, "x2", {"weibull": {"shape": 0.5, "scale": "2h"}}),
+        (
+            {"hyperexponential": {"phases": {"10min": 0.9, "20h": "10%"}}},
+            "x2",
+            {"hyperexponential": {"phases": {"20min": 0.9, "40h": "10%"}}},
+        ),
+        ({"quantiles": {"5%": "30s", "95%": "3h"}}, "x2", {"quantiles": {"5%": "60s", "95%": "6h"}}),
+        ({"uniform": [100, 200]}, "x1.5", {"uniform": [150, 300]}),
+        ({"lognormal": {"median": 120, "sigma": 0.2}}, "x1.5", {"lognormal": {"median": 180, "sigma": 0.2}}),
+    ],
+)
+def test_a_value_is_multiplied_in_the_unit_it_has(old: object, factor: str, new: object) -> None:
+    number = read_factor(factor)
+    assert number is not None
+    assert multiplied(old, number, "load") == new
+
+
+def test_an_override_multiplies_what_the_ones_before_it_left() -> None:
+    path = "tenants.university.classes.training"
+    training = changed(f"{path}.arrivals.load=x1.5", f"{path}.arrivals.load=x2").tenants[0].classes[0]
+    assert training.offered_load == 360
+    training = changed(f"{path}.run_time=x0.5").tenants[0].classes[0]
+    assert (training.run_time.lognormal.median, training.run_time.lognormal.sigma) == (3600, 1.6)
+    assert changed("study.horizon=x2").study.horizon == 56 * 86_400
+
+
+def test_a_default_can_be_multiplied() -> None:
+    assert changed("study.tolerance=x2").study.tolerance == 0.02
+    assert changed("study.granularity=x2").study.granularity == 16
+
+
+def test_a_name_that_looks_like_a_factor_is_a_name() -> None:
+    assert changed("name=x2", "tenants[0].classes[1].name=x3").class_names == (
+        "university/training",
+        "university/x3",
+    )
+
+
+@pytest.mark.parametrize(
+    ("change", "what", "remedy"),
+    [
+        ("center.have=x2", "there is no 'center.have' to multiply by 2", "center.have=..."),
+        ("tenants[0].classes[0].gpus=x2", "cannot be multiplied", "name the number itself"),
+        ("tenants[0].classes[0].arrivals=x2", "cannot be multiplied", "name the number itself"),
+        ("policy.backfill=x1.5", "not a whole number", "write 1 or 2"),
+        ("study.seed=x1.3", "not a whole number", "write 1 or 2"),
+        ("tenants[0].classes[0].run_time.lognormal.sigma=x10", "sigma must be above 0 and at most 5", "1.6"),
+    ],
+)
+def test_what_cannot_be_multiplied_is_told(change: str, what: str, remedy: str) -> None:
+    with pytest.raises(ScenarioError) as caught:
+        Scenario.from_dict(DATA).override([change])
+    (problem,) = caught.value.problems
+    assert problem.where == f"--set {change}"
+    assert what in problem.what
+    assert remedy in problem.remedy
+
+
+def test_a_stream_and_an_item_of_a_schedule_are_reached_by_position() -> None:
+    data = copy.deepcopy(DATA)
+    data["tenants"][0]["classes"][1]["arrivals"] = [
+        {"rate": "5/h"},
+        {"schedule": [{"daily": "09:00", "count": 40}]},
+    ]
+    path = "tenants.university.classes.notebook.arrivals"
+    done = apply_overrides(data, {f"{path}[0].rate": "x2", f"{path}[1].schedule[0].count": "x1.3"})
+    streams = Scenario.from_dict(done).tenants[0].classes[1].streams
+    assert streams[0].rate == 10 / 3600
+    assert streams[1].schedule[0].count == 52
+    notebook = apply_overrides(data, [f"{path}[0].load=3", f"{path}[0].rate=1/h"])["tenants"][0]["classes"][1]
+    assert notebook["arrivals"][0] == {"rate": "1/h"}

@@ -497,6 +497,8 @@ def test_only_jobs_submitted_in_the_window_are_counted_but_all_gpu_time_in_it_is
         "killed_limit": 0,
         "waiting": 0,
         "running": 0,
+        "held": 0,
+        "cancelled": 0,
     }
     assert out.sums[0] == {"wait": 4, "turnaround": 6 + 6, "gpu_ticks": 14}
     assert out.integrals == {"allocated": 14, "waiting_jobs": 5, "waiting_gpus": 10, "running_jobs": 7}

@@ -159,7 +159,8 @@ def test_no_decision_is_not_dressed_up(answer: Answer) -> None:
 
 
 def test_a_name_in_brackets_is_printed_and_not_interpreted(answer: Answer) -> None:
-    odd = dataclasses.replace(answer, assumptions=("[red]not a color[/red] :smile:",))
+    findings = dataclasses.replace(answer.findings, assumptions=("[red]not a color[/red] :smile:",))
+    odd = dataclasses.replace(answer, findings=findings)
     assert "[red]not a color[/red] :smile:" in to_text(size_page(odd))
 
 

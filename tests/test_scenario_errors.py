@@ -69,7 +69,7 @@ CASES = [
     Case("tenants:", "tenant:", 5, "unknown key 'tenant'", "did you mean 'tenants'?"),
     Case("lognormal", "lognorml", 12, "unknown key 'lognorml'", "did you mean 'lognormal'?"),
     Case("  warm_up: 7d\n", "  warm_up: 7d\n  have: 3\n", 33, "unknown key 'have'", "move it under 'center:'"),
-    Case("attainment: 95%", "colour: red", 33, "unknown key 'colour'", "allowed: horizon, warm_up"),
+    Case("attainment: 95%", "colour: red", 33, "unknown key 'colour'", "allowed: horizon, start, warm_up"),
     Case("have: 512", "have:512", 4, "unknown key 'have:512'", "have: 512"),
     Case("have: 512", "have: 6,400", 4, "unknown key '400'", "without it"),
     Case("name: base", "name: base\nname: other", 3, "'name' stands here twice", "line 2"),
@@ -137,7 +137,8 @@ CASES = [
     Case("load: 12", "load: 9_000_000", 17, "university/notebook submits more than 1,000,000,000 jobs in a replication", "shorter horizon"),
     # durations, rates and the clock
     Case("rate: 40/day", "rate: 40", 10, "a rate without a unit (40)", "write 40/day"),
-    Case("rate: 40/day", "rate: 40/month", 10, "('40/month')", "40/week"),
+    Case("rate: 40/day", "rate: 40/fortnight", 10, "('40/fortnight')", "units are"),
+    Case("rate: 40/day", "rate: 40/m", 10, "'m' could be a minute or a month ('40/m')", "write 40/min or 40/month"),
     Case("rate: 40/day", "rate: -4/day", 10, "a rate cannot be negative ('-4/day')", "0/day"),
     Case("load: 12", "load: -12", 17, "a load cannot be negative (-12)", "0 or more"),
     Case("{mean: 1h}", "{mean: 1}", 25, "a duration without a unit (1)", "1h"),
@@ -169,7 +170,7 @@ CASES = [
     Case("for 90% of", "for 90 of", 28, "a share above 1", "write 90%"),
     Case("wait <= 4h for", "wait <= 4 for", 28, "a duration without a unit", "4h"),
     Case("wait <= 60s for 95% of all jobs", "95% of notebook jobs in 60s", 29, "not understood", "wait <= 1min for 95% of notebook jobs"),
-    Case("wait <= 60s for 95% of all jobs", "turnaround <= 1h for 95% of all jobs", 29, "unknown metric 'turnaround'", "write wait <= 1h"),
+    Case("wait <= 60s for 95% of all jobs", "makespan <= 1h for 95% of all jobs", 29, "unknown metric 'makespan'", "write turnaround <= 1h"),
     Case("wait <= 60s for 95% of all jobs", "wait < 60s for 95% of all jobs", 29, "not understood", "wait <= 1min for 95% of all jobs"),
     Case("wait <= 60s for 95% of all", "wait <= 4h for 90% of university/training", 29, "the same SLO twice", "slos[0]"),
     # YAML
@@ -351,7 +352,14 @@ PATHS = [
     ("tenants", 0, "classes", 0, "run_time", "lognormal"), ("tenants", 0, "classes", 0, "limit"),
     ("tenants", 0, "classes", 0, "patience"), ("policy",), ("policy", "backfill"), ("slos",), ("slos", 0),
     ("study",), ("study", "horizon"), ("study", "cool_down"), ("study", "seed"), ("study", "demand_uncertainty"),
-    ("assumptions",), ("schema",),
+    ("assumptions",), ("schema",), ("assumed",), ("variants",), ("variants", "fifo"), ("variants", "fifo", "set"),
+    ("variants", "fifo", "set", "policy.backfill"), ("variants", "fifo", "set", "slos[0]"), ("center", "pools"),
+    ("center", "time_zone"), ("policy", "order"), ("policy", "period"), ("policy", "window"), ("study", "start"),
+    ("study", "vary"), ("study", "demand"), ("tenants", 0, "classes", 0, "arrivals", "profile"),
+    ("tenants", 0, "classes", 0, "arrivals", "schedule"), ("tenants", 0, "classes", 0, "arrivals", "batch"),
+    ("tenants", 0, "classes", 0, "arrivals", "rate"), ("tenants", 0, "classes", 0, "segment"),
+    ("tenants", 0, "classes", 0, "deadline"), ("tenants", 0, "classes", 0, "pools"),
+    ("tenants", 0, "classes", 0, "run_time", "quantiles"), ("tenants", 0, "classes", 0, "run_time", "weibull"),
 ]  # fmt: skip
 
 
@@ -362,6 +370,7 @@ def test_no_value_anywhere_makes_anything_but_our_own_errors(
 ) -> None:
     data = Scenario.from_yaml(BASE).to_dict()
     data.setdefault("center", {})
+    data["variants"] = {"fifo": {"set": {"policy.backfill": "none"}}}
     here = data
     for part in path[:-1]:
         here = here[part]  # type: ignore[index]

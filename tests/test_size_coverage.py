@@ -19,8 +19,7 @@ import pytest
 
 from gpusim.engine.batch import run_batch
 from gpusim.plan.experiment import is_pathwise_monotone, run_spec
-from gpusim.plan.runs import Runs
-from gpusim.plan.size import capacity_grid, search
+from gpusim.plan.size import capacity_grid, prepared_runs, search
 from gpusim.scenario import Scenario
 from gpusim.stats.binomial import at_least
 
@@ -87,7 +86,7 @@ def wrong_claims(law: Law, macro_replications: int) -> tuple[int, int]:
     scenario = law.scenario
     undersized = wrong = 0
     for seed in range(macro_replications):
-        runs = Runs(run_spec(scenario, 5_000 + seed), scenario.study.attainment)
+        runs = prepared_runs(scenario, 5_000 + seed, "auto", 1)
         found = search(scenario, runs, capacity_grid(scenario))
         assert found.certified
         assert found.gpus_high is not None

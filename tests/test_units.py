@@ -32,6 +32,7 @@ from gpusim.units import (
         ("36h", 129_600),
         ("7d", 604_800),
         ("4w", 2_419_200),
+        ("21.63d", 1_868_832),
         ("250ms", 0.25),
         ("1h30min", 5400),
         ("1d 12h", 129_600),
@@ -123,7 +124,8 @@ def test_rates_are_read_per_second() -> None:
     for wrong, remedy in [
         ("40", "40/day"),
         (40, "40/day"),
-        ("40/month", "week"),
+        ("40/m", "write 40/min or 40/month"),
+        ("40/fortnight", "units are"),
         ("-1/h", "0/day"),
         ("x/h", "40/day"),
     ]:
@@ -132,10 +134,27 @@ def test_rates_are_read_per_second() -> None:
         assert remedy in caught.value.remedy
 
 
+def test_a_month_of_a_rate_is_30_days_and_a_year_365() -> None:
+    assert parse_rate("2/month") == 2 / (30 * 86_400)
+    assert parse_rate("3/year") == parse_rate("3 per yr") == 3 / (365 * 86_400)
+    assert parse_rate("7/week") == 1 / 86_400
+    assert [format_rate(parse_rate(text)) for text in ("3/year", "2/month", "1/week")] == [
+        "3/year",
+        "2/month",
+        "1/week",
+    ]
+    assert format_rate(3 / (365 * 86_400), digits=2) == "3/year"
+
+
 def test_texts_are_the_ones_people_write() -> None:
     texts = [format_duration(seconds) for seconds in (129_600, 5400, 90, 604_800, 0, 0.25, 1234.5)]
     assert texts == ["36h", "90min", "90s", "7d", "0s", "250ms", "1234.5s"]
     assert format_duration(4961.3, digits=3) == "1.38h"
+    assert [format_duration(parse_duration(text)) for text in ("21.63d", "100.25h", "1234567s")] == [
+        "21.63d",
+        "6015min",
+        "1234567s",
+    ]
     assert format_rate(40 / 86_400) == "40/day"
     assert format_rate(1 / 7, digits=3) == "514/h"
     assert format_share(0.95) == "95%"

@@ -1,16 +1,17 @@
-// The scheduling pass: which waiting jobs start now (R10, R13-R15).
+// The scheduling pass: which waiting jobs start now, and where (R10, R12-R15, S7, S8).
 //
-// Jobs are visited in queue order. Those that fit start, until the first is blocked; what happens
-// behind it is the policy:
-//   none   nothing starts behind a blocked job
-//   skip   any job that fits the free GPUs starts
-//   K      the first K blocked jobs get a reservation, the earliest time at which the profile has
-//          room for their whole request; behind them a job starts only if it fits the profile with
-//          the reservations carved out
+// Jobs are visited in queue order. A job starts in the first allowed pool that has room; what
+// happens behind one that is blocked is the policy:
+//   none   nothing starts in its pools any more
+//   skip   any job that fits the free GPUs of an allowed pool starts
+//   K      the first K blocked jobs of each pool get a reservation there, at the earliest time at which
+//          the pool's profile has room for their whole request; behind them a job starts only if it fits
+//          the profile with the reservations carved out
 //   all    every blocked job gets a reservation (conservative)
-// K = 1 (EASY) needs no profile: with one reservation at the shadow time T, a job fits if it ends
-// by T or takes only GPUs that are spare at T. pass_easy must equal pass_reserving with K = 1; the
-// tests run both.
+// K = 1 (EASY) needs no profile: with one reservation in a pool, at the shadow time T, a job fits if
+// it ends by T or takes only GPUs that are spare at T. pass_easy must equal pass_reserving with K = 1;
+// the tests run both. While nothing but arrivals happens, EASY looks at the newcomers only: the
+// window of each job it passed over only gets shorter.
 // Starting a job needs one slot; when none is left the run stops with a status and is repeated.
 #pragma once
 #include "center.h"
@@ -24,119 +25,300 @@ struct Cursor {
   i32 position;
 };
 
-// Moves to the first waiting job at or after the cursor whose (gpus, limit) satisfies p; false at
-// the end of the queue.
+HD bool before(Cursor a, Cursor b) {
+  return a.tier < b.tier || (a.tier == b.tier && a.position < b.position);
+}
+
+// Moves to the first waiting job at or after the cursor whose (gpus, limit) satisfies p, and that
+// stands before `end`; false if there is none.
 template <class S, class P>
-HD bool seek(const Queue<S>& queue, Cursor* at, P p) {
+HD bool seek(Queue<S>& queue, Cursor* at, Cursor end, P p) {
   ROLLED
   for (; at->tier < queue.tiers; ++at->tier, at->position = 0) {
     at->position = queue.first_that(at->tier, greatest(at->position, queue.head[at->tier]), p);
+    if (!before(*at, end)) return false;
     if (at->position < queue.tail[at->tier]) return true;
   }
   return false;
 }
 
-// Starts every job from the cursor on that fits what is free; `fits` is asked with the job's gpus
-// and limit.
-template <class S, class P, class F>
-HD void start_all(Center<S>& center, Cursor at, P fits, F started) {
-  ROLLED
-  while (center.free > 0 && !center.interrupted() && seek(center.queue, &at, fits)) {
-    const i64 k = center.queue.at(at.tier, at.position);
-    const i32 gpus = center.queue.gpus[k];
-    const Tick limit = center.queue.limit[k];
-    center.start(at.tier, at.position);
-    started(gpus, limit);
-    ++at.position;
-  }
-}
+HD bool any_job(i32 g, Tick) { return g != kHole; }
 
-// One reservation, for the job at the cursor: EASY without a profile.
+// Where the jobs end that a pass looks at: behind the first max_tests (R15).
 template <class S>
-HD_CALL void pass_easy(Center<S>& center, Cursor blocked) {
-  const Running<S>& r = center.running;
-  const i32 wanted = center.queue.gpus[center.queue.at(blocked.tier, blocked.position)];
-  Cursor at{blocked.tier, blocked.position + 1};
-  const i32 free = center.free;
-  if (!seek(center.queue, &at, [free](i32 g, Tick) { return g <= free; })) return;
-  // Shadow time T: the estimated end at which enough GPUs have come back; the rest at T is spare.
-  i64 released = 0;
-  i32 i = S::prefix_sum_until(r.release_gpus, r.n, wanted - center.free, &released);
-  const Tick shadow = greatest(key_tick(r.release[i]), center.now + 1);
-  ROLLED
-  for (++i; i < r.n && key_tick(r.release[i]) <= shadow; ++i) released += r.release_gpus[i];
-  i64 spare = center.free + released - wanted;
-  const Tick window = shadow - center.now;
-  start_all(
-      center, at,
-      [&center, &spare, window](i32 g, Tick limit) {
-        return g <= center.free && (limit <= window || g <= spare);
-      },
-      [&spare, window](i32 g, Tick limit) { spare -= limit > window ? g : 0; });
-}
-
-// Up to `reservations` of them, from the job at the cursor on: the general rule.
-template <class S>
-HD_CALL void pass_reserving(Center<S>& center, Cursor at, i64 reservations) {
-  Profile<S>& profile = center.profile;
+HD Cursor last_look(const Center<S>& center) {
   const Queue<S>& queue = center.queue;
-  const i32 smallest = queue.smallest();  // with fewer GPUs free nothing can start
-  if (center.free < smallest) return;
-  profile.build(center.running, center.now, center.free);
+  i64 left = center.model->policy.max_tests;
+  if (left < 0) return Cursor{queue.tiers, 0};
   ROLLED
-  while (reservations > 0 && center.free >= smallest && !profile.full && !center.interrupted() &&
-         seek(queue, &at, [](i32 g, Tick) { return g != kHole; })) {
-    const i64 k = queue.at(at.tier, at.position);
-    const i32 gpus = queue.gpus[k];
-    const Tick limit = queue.limit[k];
-    const Tick time = profile.earliest(gpus, limit);
-    profile.carve(time, limit, gpus);
-    if (time == center.now)
-      center.start(at.tier, at.position);
-    else
-      --reservations;
-    ++at.position;
+  for (i32 t = 0; t < queue.tiers; ++t) {
+    if (queue.live[t] <= left) {
+      left -= queue.live[t];
+      continue;
+    }
+    i32 i = queue.head[t];
+    ROLLED
+    for (; left > 0 || queue.gpus[queue.at(t, i)] == kHole; ++i)
+      left -= queue.gpus[queue.at(t, i)] == kHole ? 0 : 1;
+    return Cursor{t, i};
   }
-  // All reservations are given: what still fits the profile now may start. A candidate that the
-  // free GPUs would hold but a reservation refuses is passed over.
+  return Cursor{queue.tiers, 0};
+}
+
+// First allowed pool whose free GPUs hold the job at the cursor; -1: none.
+template <class S>
+HD i32 pool_with_room(const Center<S>& center, Cursor at) {
+  const Job& job = center.queue.job_at(at.tier, at.position);
+  return center.allowed_pool(job.job_class, [&](i32 p) { return job.gpus <= center.free[p]; });
+}
+
+// Starts every job from the cursor on that some pool has room for; with `block`, those that none has
+// room for block their pools.
+template <class S>
+HD void pass_without_reservations(Center<S>& center, Cursor at, Cursor end, bool block) {
+  i32 open = center.pools;  // pools that are not blocked
+  i64* blocked = center.spare;
+  S::each(center.pools, [=](i32 p) { blocked[p] = 0; });
   ROLLED
-  while (center.free >= smallest && !profile.full && !center.interrupted()) {
-    const i32 free = center.free;
-    if (!seek(queue, &at, [free](i32 g, Tick) { return g <= free; })) break;
-    const i64 k = queue.at(at.tier, at.position);
-    const i32 gpus = queue.gpus[k];
-    const Tick limit = queue.limit[k];
-    if (profile.fits_now(gpus, limit)) {
-      profile.carve(center.now, limit, gpus);
-      center.start(at.tier, at.position);
+  while (open > 0 && !center.interrupted()) {
+    const i32 most = block ? kHole - 1 : center.most_free();
+    if (!seek(center.queue, &at, end, [most](i32 g, Tick) { return g <= most; })) return;
+    const Job& job = center.queue.job_at(at.tier, at.position);
+    const i32 gpus = job.gpus;
+    const i32 pool = center.allowed_pool(
+        job.job_class, [&](i32 p) { return !blocked[p] && gpus <= center.free[p]; });
+    if (pool >= 0) {
+      center.start(at.tier, at.position, pool);
+    } else if (block) {
+      center.allowed_pool(job.job_class, [&](i32 p) {
+        if (blocked[p] || gpus > center.capacity[p]) return false;
+        S::once([&] { blocked[p] = 1; });
+        --open;
+        return false;
+      });
     }
     ++at.position;
   }
-  if (profile.full) center.status = kProfileFull;
+}
+
+// Whether EASY lets a job start in pool p now.
+template <class S>
+HD bool easy_fits(const Center<S>& center, i32 p, i32 gpus, Tick limit) {
+  return gpus <= center.free[p] &&
+         (limit <= center.shadow[p] - center.now || gpus <= center.spare[p]);
+}
+
+template <class S>
+HD void easy_start(Center<S>& center, Cursor at, i32 p, i32 gpus, Tick limit) {
+  if (limit > center.shadow[p] - center.now) S::once([&] { center.spare[p] -= gpus; });
+  center.start(at.tier, at.position, p);
+}
+
+// Earliest tick at which a job of `gpus` has room in pool p while no reservation stands there; what
+// is left over then goes to `spare`.
+template <class S>
+HD Tick shadow_time(const Center<S>& center, i32 p, i32 gpus, i64* spare) {
+  const Release<S>& release = center.running.release[p];
+  i64 given = 0;
+  ReleasePlace at = release.reach(gpus - center.free[p], &given);
+  const Tick shadow = greatest(release.tick_at(at), center.now + 1);
+  ROLLED
+  for (at = release.next(at); !release.ended(at) && release.tick_at(at) <= shadow;
+       at = release.next(at))
+    given += release.gpus_at(at);
+  *spare = center.free[p] + given - gpus;
+  return shadow;
+}
+
+// One reservation a pool, from the first blocked job on.
+template <class S>
+HD_CALL void pass_easy(Center<S>& center, Cursor at, Cursor end) {
+  const Policy& policy = center.model->policy;
+  Tick* shadow = center.shadow;
+  S::each(center.pools, [=](i32 p) { shadow[p] = kNever; });
+  i32 without = center.pools;  // pools without a reservation
+  Cursor first = at;
+  ROLLED
+  while (without > 0 && center.most_free() > 0 && !center.interrupted()) {
+    if (!seek(center.queue, &at, end, any_job)) return;
+    const Job& job = center.queue.job_at(at.tier, at.position);
+    const i32 gpus = job.gpus;
+    const Tick limit = job.limit;
+    const i32 pool = center.allowed_pool(job.job_class,
+                                         [&](i32 p) { return easy_fits(center, p, gpus, limit); });
+    if (pool >= 0) {
+      easy_start(center, at, pool, gpus, limit);
+    } else {
+      i32 best = -1;
+      Tick earliest = kNever;
+      i64 left_over = 0;
+      center.allowed_pool(job.job_class, [&](i32 p) {
+        if (shadow[p] != kNever || gpus > center.capacity[p]) return false;
+        i64 spare = 0;
+        const Tick time = shadow_time(center, p, gpus, &spare);
+        if (time < earliest) {
+          best = p;
+          earliest = time;
+          left_over = spare;
+        }
+        return false;
+      });
+      if (best >= 0 && (policy.window < 0 || earliest - center.now <= policy.window)) {
+        S::once([&] {
+          shadow[best] = earliest;
+          center.spare[best] = left_over;
+        });
+        --without;
+        first = at;
+      }
+    }
+    ++at.position;
+  }
+  if (center.pools == 1) {  // what is looked up per candidate is the same for all
+    ROLLED
+    while (center.free[0] > 0 && !center.interrupted()) {
+      const i32 free = center.free[0];
+      const i64 spare = center.spare[0];
+      const Tick window = shadow[0] - center.now;
+      if (!seek(center.queue, &at, end,
+                [=](i32 g, Tick l) { return g <= free && (l <= window || g <= spare); }))
+        break;
+      const i64 k = center.queue.at(at.tier, at.position);
+      easy_start(center, at, 0, center.queue.gpus[k], center.queue.limit[k]);
+      ++at.position;
+    }
+    if (without == 0 && center.status == kOk && policy.order == kFifo && policy.period == 1 &&
+        policy.max_tests < 0 && policy.kill_at_limit)
+      center.calm = Calm{1, first.tier, shadow[0], center.spare[0]};
+    return;
+  }
+  ROLLED
+  while (!center.interrupted()) {
+    const i32 most = center.most_free();
+    if (most == 0 || !seek(center.queue, &at, end, [=](i32 g, Tick) { return g <= most; })) return;
+    const Job& job = center.queue.job_at(at.tier, at.position);
+    const i32 gpus = job.gpus;
+    const Tick limit = job.limit;
+    const i32 pool = center.allowed_pool(job.job_class,
+                                         [&](i32 p) { return easy_fits(center, p, gpus, limit); });
+    if (pool >= 0) easy_start(center, at, pool, gpus, limit);
+    ++at.position;
+  }
+}
+
+// Only newcomers have arrived since a pass of EASY that reserved: they alone can start. False: they
+// may come before the reserved job, so that a whole pass is needed.
+template <class S>
+HD bool pass_newcomers(Center<S>& center) {
+  Queue<S>& queue = center.queue;
+  const i32* rank = center.model->classes.tier_rank;
+  i32 tier = -1;
+  ROLLED
+  for (i32 i = 0; i < queue.newcomers; ++i) {
+    const i32 t = rank[queue.job[queue.newcomer[i]].job_class];
+    if (t < center.calm.tier || (tier >= 0 && t != tier)) return false;
+    tier = t;
+  }
+  ROLLED
+  for (i32 i = 0; i < queue.newcomers && !center.interrupted(); ++i) {
+    const i32 place = queue.newcomer[i];
+    if (!queue.here[place]) continue;
+    const i32 gpus = queue.job[place].gpus;
+    const bool beyond = queue.job[place].limit > center.calm.shadow - center.now;
+    if (gpus > center.free[0] || (beyond && gpus > center.calm.spare)) continue;
+    if (beyond) center.calm.spare -= gpus;
+    // newcomers of one tier are its last entries, in order
+    center.start(tier, queue.tail[tier] - (queue.newcomers - i), 0);
+  }
+  return true;
+}
+
+// The earliest time over the allowed pools that may still give a reservation, or now; and the pool.
+template <class S>
+HD Tick earliest_over_pools(const Center<S>& center, const Job& job, i64 most, i32* pool) {
+  Tick best = kNever;
+  *pool = -1;
+  center.allowed_pool(job.job_class, [&](i32 p) {
+    if (job.gpus > center.capacity[p]) return false;
+    const Profile<S>& profile = center.profile[p];
+    const bool only_now = profile.reservations >= most;
+    if (only_now && !(job.gpus <= center.free[p] && profile.fits_now(job.gpus, job.limit)))
+      return false;
+    const Tick time = only_now ? center.now : profile.earliest(job.gpus, job.limit);
+    if (time < best) {
+      best = time;
+      *pool = p;
+    }
+    return time == center.now;
+  });
+  return best;
+}
+
+// Up to `most` reservations in each pool, from the job at the cursor on: the general rule.
+template <class S>
+HD_CALL void pass_reserving(Center<S>& center, Cursor at, Cursor end, i64 most) {
+  Queue<S>& queue = center.queue;
+  const Tick window = center.model->policy.window;
+  const i32 smallest = queue.smallest();  // with fewer GPUs free nothing can start
+  i32 full = 0;                           // a profile has no room
+  i32 open = center.pools;                // pools that may give reservations
+  ROLLED
+  for (i32 p = 0; p < center.pools; ++p) {
+    center.profile[p].build(center.running.release[p], center.now, center.free[p]);
+    full |= center.profile[p].full;
+  }
+  ROLLED
+  while (!full && center.most_free() >= smallest && !center.interrupted()) {
+    const i32 free = open > 0 ? kHole - 1 : center.most_free();
+    if (!seek(queue, &at, end, [free](i32 g, Tick) { return g <= free; })) break;
+    const Job job = queue.job_at(at.tier, at.position);
+    i32 pool = -1;
+    const Tick time = earliest_over_pools(center, job, most, &pool);
+    const bool starts = time == center.now;
+    if (pool >= 0 && (starts || window < 0 || time - center.now <= window)) {
+      Profile<S>& profile = center.profile[pool];
+      profile.carve(time, job.limit, job.gpus);
+      full |= profile.full;
+      if (starts) {
+        center.start(at.tier, at.position, pool);
+      } else {
+        S::once([&] { ++profile.reservations; });
+        if (profile.reservations >= most) --open;
+      }
+    }
+    ++at.position;
+  }
+  if (full) center.status = kProfileFull;
 }
 
 template <class S>
 HD_CALL void pass(Center<S>& center) {
   const Policy& policy = center.model->policy;
+  if (center.calm.valid && pass_newcomers(center)) return;
+  center.calm.valid = 0;
+  const Cursor end = last_look(center);
+  Queue<S>& queue = center.queue;
   Cursor at{0, 0};
+  i32 pool = 0;
   ROLLED
-  for (;;) {  // jobs start in order until the first is blocked
-    if (center.interrupted() || !seek(center.queue, &at, [](i32 g, Tick) { return g != kHole; }))
-      return;
-    if (center.queue.gpus[center.queue.at(at.tier, at.position)] > center.free) break;
-    center.start(at.tier, at.position);
-    ++at.position;
+  while (pool >= 0) {  // jobs start in order until the first is blocked
+    ROLLED
+    while (at.tier < queue.tiers && queue.live[at.tier] == 0) ++at.tier;
+    if (at.tier == queue.tiers || center.interrupted()) return;
+    at.position = queue.head[at.tier];
+    if (!before(at, end)) return;
+    pool = pool_with_room(center, at);
+    if (pool >= 0) center.start(at.tier, at.position, pool);
   }
-  if (policy.backfill == kNone) return;
-  if (policy.backfill == kSkip) {
-    start_all(center, at, [&center](i32 g, Tick) { return g <= center.free; }, [](i32, Tick) {});
-  } else if (center.free > 0) {
-    // With nothing free, nothing can start, and reservations are forgotten (R15).
-    if (policy.backfill == 1 && !policy.always_profile)
-      pass_easy(center, at);
-    else
-      pass_reserving(center, at, policy.backfill == kAll ? center.queue.waiting : policy.backfill);
-  }
+  if (center.most_free() == 0) return;  // nothing can start, and reservations are forgotten (R15)
+  if (policy.backfill == kNone)
+    pass_without_reservations(center, at, end, true);
+  else if (policy.backfill == kSkip)
+    pass_without_reservations(center, at, end, false);
+  else if (policy.backfill == 1 && !policy.always_profile)
+    pass_easy(center, at, end);
+  else
+    pass_reserving(center, at, end, policy.backfill == kAll ? kNever : policy.backfill);
 }
 
 }  // namespace gpusim

@@ -1,9 +1,11 @@
-// The center during one run: clock, free GPUs, waiting and running jobs, tally; and the moves
+// The center during one run: clock, free GPUs, waiting, held and running jobs, tally; and the moves
 // between them.
 //
-// One flat pool: `free` is the only thing placement needs. Every state change of a job is one
-// function here; which job moves is decided by the pass (backfill.h) and by the loop (simulate.h).
+// Flat pools: the count of free GPUs is the only thing placement needs. Every state change of a job is
+// one function here; which job moves is decided by the pass (backfill.h) and by the loop (simulate.h).
 #pragma once
+#include "chains.h"
+#include "jobs.h"
 #include "model.h"
 #include "profile.h"
 #include "queue.h"
@@ -14,29 +16,47 @@
 
 namespace gpusim {
 
+// What one pass of EASY leaves behind for the next: while nothing but arrivals happens, the jobs it
+// passed over stay where they are.
+struct Calm {
+  i32 valid;    // 1: the reservation below stands, and every waiting job but newcomers was refused
+  i32 tier;     // of the reserved job
+  Tick shadow;  // tick from which it is reserved
+  i64 spare;    // GPUs that are left over then
+};
+
 template <class S>
 struct Center {
   const Model* model;
-  i32 capacity;  // GPUs of the pool
-  i32 free;      // GPUs not allocated
+  const i32* capacity;  // (P,) GPUs of each pool
+  i32* free;            // (P,) GPUs not allocated
+  i32 pools;            // P
+  i64 allocated;        // GPUs of all pools
   Tick now;
   Status status;
-  i64 waiting_gpus;     // GPUs asked for by waiting jobs
-  Tick next_expiry;     // no live patience ends before this tick
-  i32 has_patience;     // some class can give up
-  i32 has_bounds;       // some max_waiting is set
+  i64 waiting_gpus;  // GPUs asked for by waiting jobs
+  Tick next_expiry;  // no live patience ends before this tick
+  Tick next_pass;    // a pass is due, or kNever
+  i32 has_patience;  // some class can give up
+  i32 has_bounds;    // some max_waiting is set
+  Calm calm;
   i64* tenant_waiting;  // (T,) waiting jobs by tenant
+  Tick* shadow;         // (P,) reservations of the present pass of EASY: kNever = none
+  i64* spare;           // (P,)
   Queue<S> queue;
   Running<S> running;
-  Profile<S> profile;
+  Chains<S> chains;
+  Profile<S>* profile;  // (P,)
   Tally<S> tally;
 
   HD void clear() {
-    free = capacity;
+    pools = model->classes.pools;
+    allocated = 0;
     now = 0;
     status = kOk;
     waiting_gpus = 0;
-    next_expiry = kNever;
+    next_expiry = next_pass = kNever;
+    calm = Calm{0, 0, 0, 0};
     has_patience = has_bounds = 0;
     ROLLED
     for (i32 c = 0; c < model->classes.n; ++c) has_patience |= model->classes.patience[c] >= 0;
@@ -45,8 +65,10 @@ struct Center {
     for (i32 t = 0; t < model->classes.tenants; ++t)
       has_bounds |= model->policy.tenant_max_waiting[t] >= 0;
     S::each(model->classes.tenants, [&](i32 t) { tenant_waiting[t] = 0; });
+    S::each(pools, [&](i32 p) { free[p] = capacity[p]; });
     queue.clear();
     running.clear();
+    chains.clear();
     tally.clear();
   }
 
@@ -71,75 +93,174 @@ struct Center {
     return over;
   }
 
-  HD Tick next_event() const { return least(running.next_end(), next_expiry); }
+  HD i32 most_free() const {
+    i32 most = free[0];
+    ROLLED
+    for (i32 p = 1; p < pools; ++p) most = greatest(most, free[p]);
+    return most;
+  }
+
+  // First allowed pool of class c that satisfies f, in order of preference; -1: none.
+  template <class F>
+  HD i32 allowed_pool(i32 c, F f) const {
+    const Classes& classes = model->classes;
+    ROLLED
+    for (i32 k = classes.pool_offset[c]; k < classes.pool_offset[c + 1]; ++k)
+      if (f(classes.pool_list[k])) return classes.pool_list[k];
+    return -1;
+  }
+
+  HD Tick next_event() const {
+    return least(least(running.next_end(), next_expiry), least(chains.next_eligible(), next_pass));
+  }
 
   HD void advance_to(Tick t) {
-    tally.advance(now, t, capacity - free, running.n, queue.waiting, waiting_gpus);
+    tally.advance(now, t, allocated, running.n, queue.waiting, waiting_gpus);
     now = t;
   }
 
-  // A job arrives. Returns whether it became eligible; one larger than the pool is rejected at once
-  // (R9).
-  HD bool admit(const Job& job) {
-    const i64 index = tally.jobs;
-    const i32 c = job.job_class;
-    tally.submitted(index, job.submit, job.gpus, c);
-    if (job.gpus > capacity) {
-      tally.turned_away(index, job.submit, c, kRejectedCount, kRejected);
+  // A job is submitted. Returns whether something changed for the scheduler: it joined the queue. One
+  // larger than every allowed pool is rejected at once (R9); one of a chain may be held (S11).
+  HD_CALL bool admit(const Job& job) {
+    tally.submitted(job);
+    const bool follows = (job.part & kFollows) != 0;
+    if (job.chain >= 0 && !follows && !chains.open(job)) {
+      status = kChainsFull;
       return false;
     }
-    const Tick patience = model->classes.patience[c];
-    const Tick leaves = patience < 0 ? kNever : job.submit + patience;
-    if (!queue.push(model->classes.tier_rank[c], job, leaves, index)) {
+    if (allowed_pool(job.job_class, [&](i32 p) { return job.gpus <= capacity[p]; }) < 0) {
+      tally.turned_away(job, kRejectedCount, kRejected);
+      if (job.chain >= 0) break_chain(job.chain);
+      return false;
+    }
+    if (!follows) return join(job);
+    const Chain& chain = chains.chain[job.chain];
+    if (chain.dead) {
+      tally.turned_away(job, kCancelledCount, kCancelledJob);
+      return false;
+    }
+    const Tick ready = chain.ready;
+    if (ready == kNever) return hold(job, kNever);
+    S::once([&] { chains.chain[job.chain].ready = kNever; });
+    return become_eligible(job, greatest(job.submit, ready + job.delay));
+  }
+
+  // Jobs held until now join the queue. Returns whether there were any.
+  HD bool release_held() {
+    bool any = false;
+    ROLLED
+    while (!interrupted() && chains.next_eligible() == now) {
+      const i32 slot = key_slot(chains.calendar.top());
+      Job job = chains.held[slot];
+      chains.calendar.set(slot, kNoKey);
+      chains.drop(slot);
+      any |= join(job);
+    }
+    return any;
+  }
+
+  // The waiting job at (tier, position) starts now in a pool. Requires its GPUs to be free.
+  HD_CALL void start(i32 tier, i32 position, i32 pool) {
+    if (running.full()) {
+      status = kRunningFull;
+      return;
+    }
+    const Job job = queue.job_at(tier, position);
+    const bool killed = model->policy.kill_at_limit && job.service > job.limit;
+    S::once([&] { free[pool] -= job.gpus; });
+    allocated += job.gpus;
+    leave_queue(tier, position, job);
+    running.start_job(Run{job, now, pool, killed}, killed ? job.limit : job.service);
+    tally.started(job, now, pool);
+  }
+
+  // A waiting job leaves without having started; so does the rest of its chain (R39).
+  HD_CALL void turn_away(i32 tier, i32 position, Count why, Outcome outcome) {
+    const Job job = queue.job_at(tier, position);
+    leave_queue(tier, position, job);
+    calm.valid = 0;
+    tally.turned_away(job, why, outcome);
+    if (job.chain < 0) return;
+    break_chain(job.chain);
+    ROLLED
+    while (chains.chain[job.chain].first_held >= 0) {
+      const i32 slot = chains.pop(job.chain);
+      tally.turned_away(chains.held[slot], kCancelledCount, kCancelledJob);
+      chains.drop(slot);
+    }
+  }
+
+  HD_CALL void complete(i32 slot) {
+    const Run run = running.run[slot];
+    tally.ended(run, now);
+    S::once([&] { free[run.pool] += run.job.gpus; });
+    allocated -= run.job.gpus;
+    running.end_job(slot);
+    calm.valid = 0;
+    if (run.job.chain >= 0) go_on(run);
+  }
+
+ private:
+  HD_CALL bool join(Job job) {
+    job.eligible = now;
+    const Tick patience = model->classes.patience[job.job_class];
+    const Tick leaves = patience < 0 ? kNever : now + patience;
+    if (!queue.push(model->classes.tier_rank[job.job_class], job, leaves)) {
       status = kQueueFull;
       return false;
     }
     next_expiry = least(next_expiry, leaves);
     waiting_gpus += job.gpus;
-    count_tenant(c, 1);
+    count_tenant(job.job_class, 1);
+    tally.joined(job);
     return true;
   }
 
-  // The waiting job at (tier, position) starts now. Requires its GPUs to be free.
-  HD void start(i32 tier, i32 position) {
-    if (running.full()) {
-      status = kRunningFull;
-      return;
+  HD bool hold(const Job& job, Tick tick) {
+    if (chains.full())
+      status = kHeldFull;
+    else
+      chains.hold(job, tick);
+    return false;
+  }
+
+  HD bool become_eligible(const Job& job, Tick tick) {
+    return tick > now ? hold(job, tick) : join(job);
+  }
+
+  // A job of a chain has ended: its successor is next (R39).
+  HD void go_on(const Run& run) {
+    Chain& chain = chains.chain[run.job.chain];
+    if (!(run.job.part & kLeads)) {
+      const bool failed = run.killed && !model->classes.killed_ok[run.job.job_class];
+      const i32 open = chain.open;
+      S::once([&] { chain.open = 0; });
+      if (open) tally.chain_decided(chain, now, failed);
+    } else if (chain.first_held < 0) {
+      const Tick end = now;
+      S::once([&] { chain.ready = end; });
+    } else {
+      const i32 slot = chains.pop(run.job.chain);
+      const Job next = chains.held[slot];
+      chains.drop(slot);
+      become_eligible(next, now + next.delay);
     }
-    const i64 k = queue.at(tier, position);
-    const i32 g = queue.gpus[k], c = queue.job_class[k];
-    const Tick submit = queue.submit[k], service = queue.service[k], limit = queue.limit[k];
-    const i64 index = queue.index[k];
-    const bool killed = model->policy.kill_at_limit && service > limit;
-    free -= g;
-    leave_queue(tier, position, g, c);
-    running.start_job(now, submit, killed ? limit : service, limit, g, c, index, killed);
-    tally.started(index, submit, now, c);
   }
 
-  HD void turn_away(i32 tier, i32 position, Count why, Outcome outcome) {
-    const i64 k = queue.at(tier, position);
-    const i32 g = queue.gpus[k], c = queue.job_class[k];
-    const Tick submit = queue.submit[k];
-    const i64 index = queue.index[k];
-    leave_queue(tier, position, g, c);
-    tally.turned_away(index, submit, c, why, outcome);
+  HD void break_chain(i32 c) {
+    Chain& chain = chains.chain[c];
+    const i32 open = chain.open;
+    S::once([&] {
+      chain.dead = 1;
+      chain.open = 0;
+    });
+    if (open) tally.chain_decided(chain, now, true);
   }
 
-  HD void complete(i32 slot) {
-    const Running<S>& r = running;
-    const i32 g = r.gpus[slot];
-    tally.ended(r.index[slot], r.submit[slot], r.start[slot], now, g, r.job_class[slot],
-                r.killed[slot] != 0);
-    free += g;
-    running.end_job(slot);
-  }
-
- private:
-  HD void leave_queue(i32 tier, i32 position, i32 g, i32 c) {
+  HD void leave_queue(i32 tier, i32 position, const Job& job) {
     queue.remove(tier, position);
-    waiting_gpus -= g;
-    count_tenant(c, -1);
+    waiting_gpus -= job.gpus;
+    count_tenant(job.job_class, -1);
   }
   HD void count_tenant(i32 c, i32 change) {
     if (!has_bounds) return;

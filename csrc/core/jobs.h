@@ -1,39 +1,16 @@
 // The next job: stored or generated, behind one interface.
 //
-// Jobs leave the stream in job-index order: (submit, source, index inside the source). A stored
-// workload is one source, already sorted. Generated jobs come from one source per class, each a
-// renewal process with its own random stream; a source makes its jobs in blocks of kBlock, and the
-// stream merges the sources by the key (submit, source).
-// Cost of take(): one argmin over the sources, and 1/kBlock of a block.
+// Jobs leave the stream in job-index order: (submit, source, order inside the source). A stored
+// workload is one source, already sorted; generated jobs come from sources.h, merged by the key
+// (submit, source). Cost of take(): one minimum over the sources, and a job's share of a block.
 #pragma once
+#include "job.h"
 #include "model.h"
-#include "rng.h"
-#include "sampler.h"
+#include "sources.h"
 #include "strips.h"
 #include "types.h"
 
 namespace gpusim {
-
-constexpr i32 kBlock = 64;  // jobs a source makes at once
-
-struct Job {
-  Tick submit;
-  Tick service;
-  Tick limit;
-  i32 gpus;
-  i32 job_class;
-};
-
-struct SourceBlocks {  // working memory of generated jobs; shapes (C,) and (C, kBlock)
-  u64* head;           // (C,) key (submit, source) of the source's next job, or kNoKey
-  Tick* clock;         // (C,) arrival clock after the block, in the gap table's unit
-  i64* next;           // (C,) index inside the source of the block's first successor
-  i32* position;       // (C,) next job inside the block
-  Tick* submit;        // (C, kBlock)
-  Tick* service;
-  Tick* limit;
-  i32* gpus;
-};
 
 // Whether the caller asked to stop.
 template <class S>
@@ -41,167 +18,115 @@ HD bool stop_requested(const Model& m) {
   return m.stop && S::agree(read_flag(m.stop)) != 0;
 }
 
-// Scale of a replication's inter-arrival gaps in 1/65536: 65536 without demand uncertainty.
-HD i64 demand_scale(const Generator& g, i64 replication) {
-  if (!g.demand_nodes) return 65536;
-  return table_value(g.demand_nodes,
-                     philox(0, kDemandStream, static_cast<u32>(replication), 0, g.seed).w[0]);
-}
-
-HD Tick pick_limit(const Generator& g, i32 c, Tick service, u32 word) {
-  if (g.limit_mode[c] == kExact) return service;
-  if (g.limit_mode[c] == kFixed) return g.limit_a[c];
-  return factor_limit(service, g.limit_a[c], g.limit_b[c], word);
-}
-
-// Arrival clocks of jobs [first, first + kBlock) of source c, written to `clock` from the clock
-// before the block.
-template <class S>
-HD void arrival_clocks(const Generator& g, i64 replication, i32 c, i64 first, i64 scale,
-                       Tick before, Tick* clock) {
-  const i64* nodes = g.gap_nodes + static_cast<i64>(c) * 2 * kTableNodes;
-  S::each(kBlock, [&](i32 i) {
-    const Words r = philox(static_cast<u32>(first + i), kJobStream, static_cast<u32>(replication),
-                           g.key[c], g.seed);
-    clock[i] = (table_value(nodes, r.w[0]) * scale) >> 16;
-  });
-  S::prefix_sums(clock, kBlock, before);
-}
-
 template <class S>
 struct JobStream {
   const Model* model;
-  SourceBlocks blocks;
-  i64 replication;
-  i64 scale;     // demand scale of the replication
-  i64 position;  // stored: next job; generated: jobs taken
-  i64 end;       // stored: one past the workload's last job
+  Sources<S> sources;
+  i64 first;     // stored: the workload's first job
+  i64 position;  // jobs taken
+  i64 end;       // stored: jobs of the workload
+  i32 chains;    // generated: chains begun
   u64 head;      // key of the next job, or kNoKey
 
   HD bool stored() const { return model->stored.submit != nullptr; }
   HD Tick next_submit() const { return head == kNoKey ? kNever : key_tick(head); }
 
-  HD void open(const Model& m, const SourceBlocks& memory, i64 r) {
+  HD void open(const Model& m, const SourceBlocks& memory, const Cell& cell) {
     model = &m;
-    blocks = memory;
-    replication = r;
+    position = 0;
+    chains = 0;
     if (stored()) {
-      position = m.stored.offset[r];
-      end = m.stored.offset[r + 1];
+      first = m.stored.offset[cell.replication];
+      end = m.stored.offset[cell.replication + 1] - first;
       head = stored_head();
       return;
     }
-    position = end = 0;
-    scale = demand_scale(m.generator, r);
-    const i32 n = m.classes.n;
+    const Generator& g = m.generator;
+    const u32 r = static_cast<u32>(cell.replication);
+    sources.b = memory;
+    sources.d = Demand{&g,
+                       r,
+                       g.rows + static_cast<i64>(cell.draw) * g.sources,
+                       demand_scale(g, r),
+                       cell.demand_ppm,
+                       g.week_phase,
+                       m.windows.horizon};
     ROLLED
-    for (i32 c = 0; c < n; ++c) {
-      const i32 source = c;
-      S::once([&] {
-        blocks.clock[source] = 0;
-        blocks.next[source] = 0;
-        blocks.head[source] = kNoKey;
-      });
-      if (m.generator.active[c]) refill(c);
-    }
-    head = S::min(blocks.head, n, kNoKey);
+    for (i32 k = 0; k < g.sources; ++k) sources.open(k);
+    head = S::min(memory.head, g.sources, kNoKey);
   }
 
   HD Job take() {  // requires head != kNoKey
-    if (stored()) {
-      const StoredJobs& s = model->stored;
-      const Job job{s.submit[position], s.service[position], s.limit[position], s.gpus[position],
-                    static_cast<i32>(s.job_class[position])};
-      ++position;
-      head = stored_head();
-      return job;
-    }
-    const i32 c = key_slot(head);
-    const i32 at = blocks.position[c], k = c * kBlock + at;
-    const Job job{blocks.submit[k], blocks.service[k], blocks.limit[k], blocks.gpus[k], c};
+    if (stored()) return take_stored();
+    const SourceBlocks& b = sources.b;
+    const i32 k = key_slot(head), at = b.position[k], size = b.size[k];
+    const i32 row = sources.d.rows[k], i = k * kBlock + at;
+    Job job{b.submit[i],
+            b.submit[i],
+            b.service[i],
+            b.limit[i],
+            0,
+            position,
+            b.gpus[i],
+            sources.d.g->job_class[row],
+            -1,
+            0};
+    const Tick segment = sources.d.g->segment[row];
+    if (segment > 0) mark_segment(k, row, at, &job);
     ++position;
-    if (at + 1 < kBlock)
-      point(c, at + 1);
+    if (at + 1 < size)
+      sources.point(k, at + 1);
     else
-      refill(c);
-    head = S::min(blocks.head, model->classes.n, kNoKey);
+      sources.refill(k);
+    head = S::min(b.head, sources.d.g->sources, kNoKey);
     return job;
   }
 
  private:
   HD u64 stored_head() const {
-    return position < end && model->stored.submit[position] < model->windows.horizon
-               ? make_key(model->stored.submit[position], 0)
+    return position < end && model->stored.submit[first + position] < model->windows.horizon
+               ? make_key(model->stored.submit[first + position], 0)
                : kNoKey;
   }
 
-  HD void point(i32 c, i32 at) {  // makes job `at` of the block the source's next
-    const Tick submit = blocks.submit[c * kBlock + at];
-    const u64 key = submit < model->windows.horizon ? make_key(submit, c) : kNoKey;
-    S::once([&] {
-      blocks.position[c] = at;
-      blocks.head[c] = key;
-    });
+  HD Job take_stored() {
+    const StoredJobs& s = model->stored;
+    const i64 j = first + position;
+    Job job{s.submit[j],
+            s.submit[j],
+            s.service[j],
+            s.limit[j],
+            0,
+            position,
+            s.gpus[j],
+            static_cast<i32>(s.job_class[j]),
+            -1,
+            0};
+    if (s.chain) {
+      job.delay = s.delay[j];
+      job.chain = s.chain[j];
+      job.part = s.part[j];
+    }
+    ++position;
+    head = stored_head();
+    return job;
   }
 
-  HD_CALL void refill(i32 c) {
-    const Generator& g = model->generator;
-    const i64 first = blocks.next[c];
-    Tick* submit = blocks.submit + c * kBlock;
-    Tick* service = blocks.service + c * kBlock;
-    Tick* limit = blocks.limit + c * kBlock;
-    i32* gpus = blocks.gpus + c * kBlock;
-    const i64* service_nodes = g.service_nodes + static_cast<i64>(c) * 2 * kTableNodes;
-    const i32 atom = g.atom_offset[c], atoms = g.atom_offset[c + 1] - atom;
-    arrival_clocks<S>(g, replication, c, first, scale, blocks.clock[c], submit);
-    const Tick clock = submit[kBlock - 1];
-    S::once([&] {
-      blocks.clock[c] = clock;
-      blocks.next[c] = first + kBlock;
-    });
-    S::each(kBlock, [&](i32 i) {
-      const Words r = philox(static_cast<u32>(first + i), kJobStream, static_cast<u32>(replication),
-                             g.key[c], g.seed);
-      const Tick run = table_ticks(service_nodes, g.service_shift[c], r.w[1]);
-      submit[i] >>= g.gap_shift[c];
-      service[i] = run;
-      gpus[i] = alias_pick(g.atom_gpus + atom, g.atom_threshold + atom, g.atom_alias + atom, atoms,
-                           r.w[2]);
-      limit[i] = pick_limit(g, c, run, r.w[3]);
-    });
-    point(c, 0);
+  // The block holds jobs [part - size, part) of its chain, or its last ones if part is 0.
+  HD void mark_segment(i32 k, i32 row, i32 at, Job* job) {
+    const SourceBlocks& b = sources.b;
+    const i32 whole = b.whole[k], part = b.part[k];
+    const i32 nth = (part == 0 ? whole : part) - b.size[k] + at;
+    if (whole == 1) return;
+    if (nth == 0) {
+      const i32 number = chains++;
+      S::once([&] { b.chain[k] = number; });
+    } else {
+      job->delay = sources.d.g->delay[row];
+    }
+    job->chain = b.chain[k];
+    job->part = (nth > 0 ? kFollows : 0) | (nth + 1 < whole ? kLeads : 0);
   }
 };
-
-// Adds to counted[c] the jobs of class c submitted in [from, to): what an early run needs to know
-// what can still happen.
-template <class S>
-HD_CALL void count_arrivals(const Model& m, i64 replication, Tick from, Tick to, Tick* block,
-                            i64* counted) {
-  if (m.stored.submit) {
-    S::once([&] {
-      for (i64 j = m.stored.offset[replication]; j < m.stored.offset[replication + 1]; ++j)
-        if (m.stored.submit[j] >= from && m.stored.submit[j] < to) ++counted[m.stored.job_class[j]];
-    });
-    return;
-  }
-  const Generator& g = m.generator;
-  const i64 scale = demand_scale(g, replication);
-  ROLLED
-  for (i32 c = 0; c < m.classes.n; ++c) {
-    if (!g.active[c]) continue;
-    const Tick low = from << g.gap_shift[c], high = to << g.gap_shift[c];
-    Tick clock = 0;
-    i64 n = 0;
-    ROLLED
-    for (i64 first = 0; clock < high && !stop_requested<S>(m); first += kBlock) {
-      arrival_clocks<S>(g, replication, c, first, scale, clock, block);
-      clock = block[kBlock - 1];
-      n += S::prefix_until(0, kBlock, [&](i32 i) { return block[i] >= high; }) -
-           S::prefix_until(0, kBlock, [&](i32 i) { return block[i] >= low; });
-    }
-    S::once([&] { counted[c] += n; });
-  }
-}
 
 }  // namespace gpusim

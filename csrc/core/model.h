@@ -2,19 +2,25 @@
 // structs of pointers and sizes; every array is owned by the caller, C-contiguous, and read-only
 // unless it stands in RunResult.
 //
-// Shapes: C classes, T tenants, S service levels, J jobs. Units: ticks and GPUs.
+// Shapes: P pools, C classes, T tenants, S service levels, L pairs (class, level), J jobs, K sources,
+// R rows of source tables, D draws. Units: ticks and GPUs.
 #pragma once
 #include "types.h"
 
 namespace gpusim {
 
+enum Order : i32 {  // inside a tier (R10)
+  kFifo = 0,        // eligible time, then job index
+  kSjf = 1,         // limit first: shortest job first
+};
+
 enum Backfill : i32 {
-  kNone = 0,   // the first blocked job ends the scan
+  kNone = 0,   // a blocked job blocks its pools
   kSkip = -1,  // blocked jobs are ignored
   kAll = -2,   // every blocked job gets a reservation (conservative), recomputed at each pass
-};  // K >= 1: the first K blocked jobs get one; 1 is EASY (R14)
+};  // K >= 1: the first K blocked jobs of each pool get one; 1 is EASY (R14)
 
-enum LimitMode : i32 { kExact = 0, kFixed = 1, kFactor = 2 };
+enum LimitMode : i32 { kExact = 0, kFixed = 1, kFactor = 2, kPick = 3 };
 
 enum Count : i32 {  // columns of RunResult::counts, over counted jobs
   kSubmittedCount,
@@ -26,25 +32,48 @@ enum Count : i32 {  // columns of RunResult::counts, over counted jobs
   kKilledLimitCount,
   kWaitingCount,
   kRunningCount,
+  kHeldCount,
+  kCancelledCount,
   kCounts
 };
 enum Sum : i32 { kWaitSum, kTurnaroundSum, kGpuTicksSum, kSums };
-enum SloCount : i32 { kMet, kViolated, kCensored, kSloCounts };
+enum SloCount : i32 {
+  kOpen = -1,
+  kMet,
+  kViolated,
+  kCensored,
+  kSloCounts
+};  // kOpen: no verdict yet
 enum Integral : i32 { kAllocated, kWaitingJobs, kWaitingGpus, kRunningJobs, kIntegrals };
 enum Extreme : i32 { kMaxWaiting, kMaxRunning, kEndTick, kExtremes };
 
+enum Metric : i32 {  // what a level judges (S12)
+  kWaitMetric = 0,
+  kTurnaroundMetric = 1,  // of a chain as a whole
+  kSlowdownMetric = 2,    // limit in thousandths
+  kTurnedAwayMetric = 3,
+};
+
 struct Classes {
-  i32 n;                 // C
-  i32 tiers;             // distinct priority tiers
-  i32 tenants;           // T
-  const i32* tier_rank;  // (C,) 0 = considered first
-  const i32* tenant;     // (C,)
-  const Tick* patience;  // (C,) ticks waited before leaving; -1 never
+  i32 n;                   // C
+  i32 tiers;               // distinct priority tiers
+  i32 tenants;             // T
+  i32 pools;               // P
+  const i32* tier_rank;    // (C,) 0 = considered first
+  const i32* tenant;       // (C,)
+  const Tick* patience;    // (C,) ticks waited before leaving; -1 never
+  const u8* killed_ok;     // (C,) 1: a job killed at its limit counts as done
+  const i32* pool_offset;  // (C + 1,) where each class begins in pool_list
+  const i32* pool_list;    // allowed pools of class 0 in order of preference, of class 1, ..
 };
 
 struct Policy {
+  i32 order;                      // Order
   i32 backfill;                   // Backfill, or K >= 1
   i32 kill_at_limit;              // a run lasts min(service, limit) (R7), else its service
+  Tick window;                    // reservations further ahead are not given (R15); -1 no bound
+  i64 max_tests;                  // waiting jobs that a pass looks at (R15); -1 all
+  Tick period;                    // passes come at multiples of it only; 1: at every change
   i64 max_waiting;                // waiting jobs of the center; -1 no bound (R4)
   const i64* tenant_max_waiting;  // (T,) the same per tenant
   i32 always_profile;  // 1: EASY through the general profile (the proof of the fast path)
@@ -53,16 +82,28 @@ struct Policy {
 struct Windows {
   Tick warm_up;  // jobs submitted in [warm_up, count_end) are counted
   Tick count_end;
-  Tick horizon;  // ticks [0, horizon) are simulated
+  Tick horizon;     // ticks [0, horizon) are simulated
+  Tick day;         // ticks a day
+  Tick week_phase;  // ticks since Monday 00:00 at tick 0
 };
 
 struct Slos {
   i32 n;                    // S
-  const Tick* limit;        // (S,) a wait within limit meets the level
+  const i32* metric;        // (S,) Metric
   const i64* share_ppm;     // (S,) share of jobs that must, in millionths
-  const i32* class_offset;  // (C + 1,) where each class begins in class_slo
-  const i32* class_slo;     // levels of class 0, of class 1, ..
+  const Tick* bound;        // (S,) slowdown: run times below it count as it
+  const i32* gpus_low;      // (S,) gang sizes in [gpus_low, gpus_high] are judged
+  const i32* gpus_high;     // (S,)
+  const Tick* hours_from;   // (S,) submitted in these hours of the day; equal: at any hour
+  const Tick* hours_to;     // (S,)
+  const i32* days;          // (S,) and on these weekdays: bit 0 is Monday
+  const i32* class_offset;  // (C + 1,) where each class begins in the pairs
+  const i32* class_slo;     // (L,) levels of class 0, of class 1, ..
+  const i64* class_limit;   // (L,) the level's limit for the class
 };
+
+// How a job stands in a chain (R39).
+enum Part : i32 { kFollows = 1, kLeads = 2 };  // has a predecessor; has a successor
 
 struct StoredJobs {      // sorted by (submit, id) inside each workload
   const Tick* submit;    // (J,)
@@ -70,26 +111,59 @@ struct StoredJobs {      // sorted by (submit, id) inside each workload
   const Tick* limit;     // (J,) >= 1
   const i32* gpus;       // (J,) >= 1
   const u16* job_class;  // (J,) < C
+  const Tick* delay;     // (J,) after the predecessor's end; null without chains, like the next two
+  const i32* chain;      // (J,) number of its chain in the workload, from 0 in order; -1 none
+  const u8* part;        // (J,) Part
   i64 n;                 // J
   const i64* offset;     // (workloads + 1,)
 };
 
-struct Generator {  // one source per class; formats in ARCHITECTURE.md 3
+struct Generator {  // formats in ARCHITECTURE.md 3; (R,) per row of the source tables
   u64 seed;
-  const u32* key;             // (C,) random-stream key of the source
-  const u8* active;           // (C,) 0: the source has no jobs
-  const i64* gap_nodes;       // (C, 2, kTableNodes)
-  const i32* gap_shift;       // (C,)
-  const i64* service_nodes;   // (C, 2, kTableNodes)
-  const i32* service_shift;   // (C,)
-  const i32* atom_offset;     // (C + 1,) where each class begins in the atoms
-  const i32* atom_gpus;       // GPU counts of class 0, of class 1, ..
-  const u64* atom_threshold;  // in [0, 2^32]
-  const i32* atom_alias;      // atom of the same class, from 0
-  const i32* limit_mode;      // (C,) LimitMode
-  const i64* limit_a;         // (C,)
-  const i64* limit_b;         // (C,)
-  const i64* demand_nodes;    // (2, kTableNodes) scale of all gaps in 1/65536, or null
+  i32 sources;  // K
+  i32 draws;    // D
+  i32 tables;   // R
+  i32 profiles;
+  const i32* rows;              // (D, K) the row of each source
+  const u32* key;               // (R,) random-stream key of the source
+  const i32* job_class;         // (R,)
+  const u8* active;             // (R,) 0: the source has no jobs
+  const i64* gap_nodes;         // (R, 2, kTableNodes)
+  const i32* gap_shift;         // (R,)
+  const Tick* from;             // (R,) its jobs are submitted in [from, until)
+  const Tick* until;            // (R,)
+  const i32* profile;           // (R,) week profile, or -1
+  const i64* profile_start;     // (R,) operational time at `from`
+  const i32* event_offset;      // (R + 1,) scheduled arrivals; none: a renewal process
+  const i64* events;            // (.., 3) tick, within, count
+  const i32* batch_offset;      // (R + 1,) batch sizes; none: single jobs
+  const i32* batch_sizes;       // alias table
+  const u64* batch_threshold;   //
+  const i32* batch_alias;       //
+  const Tick* spread;           // (R,) ticks over which a batch is submitted
+  const i64* common;            // (R,) weight of a batch's common word, in 1/65536
+  const i64* service_nodes;     // (R, 2, kTableNodes)
+  const i32* service_shift;     // (R,)
+  const i64* service_cap;       // (R,) largest value, in the table's unit
+  const i64* service_cap_from;  // (R,) words from here on give the cap
+  const i32* atom_offset;       // (R + 1,) GPU counts
+  const i32* atom_gpus;         // alias table
+  const u64* atom_threshold;    //
+  const i32* atom_alias;        //
+  const i32* limit_mode;        // (R,) LimitMode
+  const i64* limit_a;           // (R,)
+  const i64* limit_b;           // (R,)
+  const i32* choice_offset;     // (R + 1,) limits to pick from, or to round up to
+  const i64* choices;           // ascending for rounding; alias table for picking
+  const u64* choice_threshold;  //
+  const i32* choice_alias;      //
+  const Tick* segment;          // (R,) longest job of a chain; 0: no chains
+  const Tick* delay;            // (R,) between the jobs of a chain
+  const i32* profile_offset;    // (profiles + 1,)
+  const i64* profile_cum;       // cumulative relative rate of each week profile
+  Tick week;                    // ticks; 0 without profiles
+  Tick week_phase;              // ticks since Monday 00:00 at tick 0
+  const i64* demand_nodes;      // (2, kTableNodes) scale of all gaps in 1/65536, or null
 };
 
 struct Model {
@@ -105,15 +179,19 @@ struct Model {
 
 struct Cell {       // one run
   i64 replication;  // stored jobs: the workload
-  i32 gpus;         // candidate capacity
+  i32 draw;         // of the source tables
+  i64 demand_ppm;   // generated jobs: demand in millionths of the nominal one
+  const i32* gpus;  // (P,) candidate capacity
 };
 
 struct Records {  // per job in submission order, or all null
   Tick* submit;
-  Tick* start;  // -1 not started
-  Tick* end;    // -1 not ended before the horizon
+  Tick* eligible;  // -1 never
+  Tick* start;     // -1 not started
+  Tick* end;       // -1 not ended before the horizon
   i32* gpus;
   i32* job_class;
+  i32* pool;    // -1 not started
   u8* outcome;  // Outcome
 };
 
@@ -121,6 +199,7 @@ struct RunResult {      // one row of each output array; zeroed by the run itsel
   i64* counts;          // (C, kCounts)
   i64* sums;            // (C, kSums)
   i64* slo;             // (S, kSloCounts)
+  i64* pool_gpu_ticks;  // (P,)
   i64* integrals;       // (kIntegrals,)
   i64* extremes;        // (kExtremes,)
   i64* jobs;            // (1,) submitted, counted or not

@@ -1,13 +1,13 @@
-// The profile: GPUs free at every future tick, as far as requests tell (R8, R14, R15).
+// The profile of a pool: GPUs free at every future tick, as far as requests tell (R8, R14, R15).
 //
 // A step function: free[i] GPUs on [time[i], time[i + 1]), the last step for ever; time[0] is now.
-// It is built from the release strip in one pass, and each reservation (or job started in this
+// It is built from the release list in one pass, and each reservation (or job started in this
 // pass) is carved out of it. An overdue job is expected to end at now + 1, so it never counts as
-// free now.
+// free now. One per pool, in shared memory: its scalars are written inside once() like its arrays.
 // Cost: earliest(), fits_now() and carve() are O(steps). A profile that does not fit its memory says so; the
 // run is repeated.
 #pragma once
-#include "running.h"
+#include "release.h"
 #include "strips.h"
 #include "types.h"
 
@@ -17,20 +17,24 @@ template <class S>
 struct Profile {
   i32 slots;
   i32 steps;
-  bool full;   // a breakpoint did not fit: the run must be repeated with more slots
-  Tick* time;  // (slots,) ascending
-  i32* free;   // (slots,)
+  i32 full;          // 1: a breakpoint did not fit: the run must be repeated with more slots
+  i64 reservations;  // given in this pass
+  Tick* time;        // (slots,) ascending
+  i32* free;         // (slots,)
 
-  HD void build(const Running<S>& running, Tick now, i32 free_now) {
-    full = running.n + 2 > slots;
-    steps = 0;
-    if (full) return;
+  HD void build(const Release<S>& release, Tick now, i32 free_now) {
+    const i32 too_many = release.n + 2 > slots ? 1 : 0;
+    S::once([&] {
+      full = too_many;
+      steps = 0;
+      reservations = 0;
+    });
+    if (too_many) return;
     push(now, free_now);
     ROLLED
-    for (i32 i = 0; i < running.n; ++i) {
-      const Tick end = greatest(key_tick(running.release[i]), now + 1);
-      const i32 g = running.release_gpus[i];
-      const i32 top = steps - 1;
+    for (ReleasePlace p{0, 0}; !release.ended(p); p = release.next(p)) {
+      const Tick end = greatest(release.tick_at(p), now + 1);
+      const i32 g = release.gpus_at(p), top = steps - 1;
       if (time[top] == end)
         S::once([&] { free[top] += g; });
       else
@@ -38,7 +42,7 @@ struct Profile {
     }
   }
 
-  // Earliest tick from which `gpus` stay free for `duration`.
+  // Earliest tick from which `gpus` stay free for `duration`. Requires gpus to be no more than the pool has.
   HD Tick earliest(i32 gpus, Tick duration) const {
     const Tick* t = time;
     const i32* f = free;
@@ -73,10 +77,9 @@ struct Profile {
 
  private:
   HD void push(Tick t, i32 f) {
-    const i32 top = steps++;
     S::once([&] {
-      time[top] = t;
-      free[top] = f;
+      time[steps] = t;
+      free[steps++] = f;
     });
   }
   HD i32 breakpoint(Tick t) {  // the step that begins at t, made if there is none
@@ -84,13 +87,13 @@ struct Profile {
     const i32 i = S::prefix_until(0, steps, [=](i32 k) { return all[k] >= t; });
     if (i < steps && time[i] == t) return i;
     if (steps == slots) {
-      full = true;
+      S::once([&] { full = 1; });
       return 0;
     }
     const i32 before = free[i - 1];
     S::shift_insert(time, steps, i, t);
     S::shift_insert(free, steps, i, before);
-    ++steps;
+    S::once([&] { ++steps; });
     return i;
   }
 };

@@ -10,8 +10,10 @@
 namespace gpusim {
 
 enum Stream : u32 {
-  kJobStream = 0,     // counter index = job in source; words: gap, service, gpus, limit
-  kDemandStream = 1,  // index 0, source key 0; word 0: the replication's demand scale
+  kJobStream = 0,       // index: the job's word index; words: gap or offset, service, gpus, limit
+  kDemandStream = 1,    // index 0, source key 0; word 0: the replication's demand scale
+  kArrivalStream = 2,   // index: the arrival, a batch or a chain; words: gap, size, gpus, service
+  kElicitedStream = 3,  // uncertain numbers; drawn in Python (workload/draws.py)
 };
 
 struct Words {

@@ -31,24 +31,41 @@ HD i64 table_value(const i64* nodes, u32 u) {
   return nodes[k] - (((nodes[k] - nodes[k + 1]) * frac) >> 16);
 }
 
-// Whole ticks, at least one, rounded half up.
-HD Tick table_ticks(const i64* nodes, i32 shift, u32 u) {
+// Run time in whole ticks, at least one, rounded half up. Words from cap_from on give the cap, and no
+// value exceeds it: the table is that of the law without its cap.
+HD Tick table_ticks(const i64* nodes, i32 shift, i64 cap, i64 cap_from, u32 u) {
   const i64 half = shift ? 1LL << (shift - 1) : 0;
-  return greatest<Tick>(1, (table_value(nodes, u) + half) >> shift);
+  const i64 value = static_cast<i64>(u) >= cap_from ? cap : least(table_value(nodes, u), cap);
+  return greatest<Tick>(1, (value + half) >> shift);
 }
 
 // Walker's alias method: atom i = floor(word * atoms / 2^32), then the fraction decides between i
 // and its alias.
-HD i32 alias_pick(const i32* gpus, const u64* threshold, const i32* alias, i32 atoms, u32 word) {
+template <class T>
+HD T alias_pick(const T* value, const u64* threshold, const i32* alias, i32 atoms, u32 word) {
   const u64 x = static_cast<u64>(word) * static_cast<u64>(atoms);
   const i32 i = static_cast<i32>(x >> 32);
-  return (x & 0xffffffffu) < threshold[i] ? gpus[i] : gpus[alias[i]];
+  return (x & 0xffffffffu) < threshold[i] ? value[i] : value[alias[i]];
 }
 
 // limit = ceil(service * factor), factor uniform in [a, b) in units of 2^-16
 HD Tick factor_limit(Tick service, i64 a, i64 b, u32 word) {
   const i64 factor = a + (((b - a) * static_cast<i64>(word)) >> 32);
   return greatest<Tick>(1, (service * factor + 65535) >> 16);
+}
+
+// A word that shares the weight p / 65536 with `common`: s = p * common + q * own has a trapezoid
+// distribution, and its distribution function makes it uniform again. Two words mixed with one common
+// word have sums of correlation p^2 / (p^2 + q^2).
+HD u32 mixed_word(u32 common, u32 own, i64 p) {
+  if (p == 0) return own;
+  const u64 weight = static_cast<u64>(p), rest = 65536 - weight;
+  const u64 v = (weight * common + rest * own) >> 16;
+  const u64 low = least(weight, rest), high = greatest(weight, rest);
+  if (v < low << 16) return static_cast<u32>((v * v) / (2 * low * high));
+  if (v < high << 16) return static_cast<u32>(((v - (low << 15)) << 16) / high);
+  const u64 w = (1ULL << 32) - v, u = (1ULL << 32) - (w * w) / (2 * low * high);
+  return static_cast<u32>(least(u, 0xffffffffULL));
 }
 
 }  // namespace gpusim

@@ -11,8 +11,10 @@ namespace gpusim {
 
 struct Sizes {
   i32 running;  // slots of running jobs: a power of two, 32 .. 2^20
-  i32 queue;    // slots of waiting jobs per tier
+  i32 queue;    // slots of waiting jobs per tier: a multiple of kChunk
   i32 profile;  // steps of the profile of free GPUs
+  i32 held;     // slots of held jobs: a power of two from 32 on
+  i32 chains;   // slots of chains
 };
 
 // Hands out aligned pieces of a block; with a null block it only measures.
@@ -32,66 +34,113 @@ template <class S>
 struct Scratch {
   Center<S> center;
   SourceBlocks blocks;
-  bool budgeted;   // early runs: tally.budget is set
-  i64* counted;    // (C,) counted arrivals of the replication
-  i64* submitted;  // (S,) counted jobs submitted so far
-  i64* late;       // (S,) violations, and waiting jobs that are late already
-  Tick* block;     // (kBlock,)
+  SourceBlocks preview;  // early runs: a second stream of the same jobs
+  bool budgeted;         // early runs: tally.budget is set
+  i64 next_look;         // early runs: number of the tick with events at which to look
+  i64* late;             // (S,) violations, and waiting jobs that are late already
 };
 
+HD_BOTH void carve_blocks(Carver* carver, i64 sources, SourceBlocks* b) {
+  b->head = carver->take<u64>(sources);
+  b->clock = carver->take<Tick>(sources);
+  b->reached = carver->take<Tick>(sources);
+  b->arrival = carver->take<i64>(sources);
+  b->made = carver->take<i64>(sources);
+  b->member = carver->take<i32>(sources);
+  b->part = carver->take<i32>(sources);
+  b->whole = carver->take<i32>(sources);
+  b->size = carver->take<i32>(sources);
+  b->position = carver->take<i32>(sources);
+  b->chain = carver->take<i32>(sources);
+  b->submit = carver->take<Tick>(sources * kBlock);
+  b->service = carver->take<Tick>(sources * kBlock);
+  b->limit = carver->take<Tick>(sources * kBlock);
+  b->gpus = carver->take<i32>(sources * kBlock);
+  b->offset = carver->take<Tick>(sources ? kBlock : 0);
+}
+
+template <class S>
+HD_BOTH void carve_queue(Carver* carver, const Model& m, const Sizes& sizes, Queue<S>* q) {
+  const i64 tiers = m.classes.tiers, all = tiers * sizes.queue;
+  q->tiers = m.classes.tiers;
+  q->slots = sizes.queue;
+  q->order = m.policy.order;
+  q->head = carver->take<i32>(tiers);
+  q->tail = carver->take<i32>(tiers);
+  q->live = carver->take<i32>(tiers);
+  q->gpus = carver->take<i32>(all);
+  q->limit = carver->take<Tick>(all);
+  q->expiry = carver->take<Tick>(all);
+  q->place = carver->take<i32>(all);
+  q->least_gpus = carver->take<i32>(all / kChunk);
+  q->least_limit = carver->take<Tick>(all / kChunk);
+  q->job = carver->take<Job>(all);
+  q->here = carver->take<u8>(all);
+  q->free_place = carver->take<i32>(all);
+  q->newcomer = carver->take<i32>(all);
+}
+
+template <class S>
+HD_BOTH void carve_running(Carver* carver, const Model& m, const Sizes& sizes, Running<S>* r) {
+  const bool reserves = m.policy.backfill >= 1 || m.policy.backfill == kAll;
+  const i64 n = sizes.running, chunks = release_chunks(n);
+  r->calendar.slots = r->slots = sizes.running;
+  r->calendar.keys = carver->take<u64>(calendar_keys(n));
+  r->pools = m.classes.pools;
+  r->reserves = reserves ? 1 : 0;
+  r->free_slot = carver->take<i32>(n);
+  r->run = carver->take<Run>(n);
+  r->release = carver->take<Release<S>>(m.classes.pools);
+  for (i32 p = 0; reserves && p < m.classes.pools; ++p) {
+    Release<S> list{};
+    list.all_chunks = static_cast<i32>(chunks);
+    list.last = carver->take<u64>(chunks);
+    list.sum = carver->take<i64>(chunks);
+    list.size = carver->take<i32>(chunks);
+    list.id = carver->take<i32>(chunks);
+    list.free_id = carver->take<i32>(chunks);
+    list.key = carver->take<u64>(chunks * kShelf);
+    list.gpus = carver->take<i32>(chunks * kShelf);
+    if (carver->base) r->release[p] = list;
+  }
+}
+
+// Scratch of one run at `memory` (null: only measure); returns its size. With S = 32 lanes on a device
+// one lane must carve the parts in memory: launch code does (cuda/kernel.cuh).
 template <class S>
 HD_BOTH i64 carve_scratch(const Model& m, const Sizes& sizes, char* memory, Scratch<S>* out) {
   Carver carver{memory, 0};
-  const i64 classes = m.classes.n, tiers = m.classes.tiers, tenants = m.classes.tenants;
-  const i64 slos = m.slos.n;
-  const i64 r = sizes.running, q = tiers * static_cast<i64>(sizes.queue), p = sizes.profile;
-  const bool reserves = m.policy.backfill >= 1 || m.policy.backfill == kAll;
+  const i64 pools = m.classes.pools, slos = m.slos.n;
   Center<S>& c = out->center;
-  c.queue.tiers = m.classes.tiers;
-  c.queue.slots = sizes.queue;
-  c.queue.head = carver.take<i32>(tiers);
-  c.queue.tail = carver.take<i32>(tiers);
-  c.queue.live = carver.take<i32>(tiers);
-  c.queue.fresh = carver.take<i32>(tiers);
-  c.queue.visited = carver.take<i32>(tiers);
-  c.queue.gpus = carver.take<i32>(q);
-  c.queue.limit = carver.take<Tick>(q);
-  c.queue.submit = carver.take<Tick>(q);
-  c.queue.service = carver.take<Tick>(q);
-  c.queue.expiry = carver.take<Tick>(q);
-  c.queue.job_class = carver.take<i32>(q);
-  c.queue.index = carver.take<i64>(q);
-  c.running.slots = c.running.calendar.slots = sizes.running;
-  c.running.reserves = reserves;
-  c.running.calendar.keys = carver.take<u64>(calendar_keys(r));
-  c.running.free_slot = carver.take<i32>(r);
-  c.running.gpus = carver.take<i32>(r);
-  c.running.job_class = carver.take<i32>(r);
-  c.running.submit = carver.take<Tick>(r);
-  c.running.start = carver.take<Tick>(r);
-  c.running.estimate = carver.take<Tick>(r);
-  c.running.killed = carver.take<u8>(r);
-  c.running.index = carver.take<i64>(r);
-  c.running.release = carver.take<u64>(reserves ? r : 0);
-  c.running.release_gpus = carver.take<i32>(reserves ? r : 0);
-  c.profile.slots = sizes.profile;
-  c.profile.time = carver.take<Tick>(p);
-  c.profile.free = carver.take<i32>(p);
-  c.tenant_waiting = carver.take<i64>(tenants);
+  carve_queue(&carver, m, sizes, &c.queue);
+  carve_running(&carver, m, sizes, &c.running);
+  c.chains.slots = sizes.chains;
+  c.chains.held_slots = c.chains.calendar.slots = sizes.held;
+  c.chains.chain = carver.take<Chain>(sizes.chains);
+  c.chains.held = carver.take<Job>(sizes.held);
+  c.chains.next = carver.take<i32>(sizes.held);
+  c.chains.free_slot = carver.take<i32>(sizes.held);
+  c.chains.taken = carver.take<u8>(sizes.held);
+  c.chains.calendar.keys = carver.take<u64>(calendar_keys(sizes.held));
+  c.free = carver.take<i32>(pools);
+  c.shadow = carver.take<Tick>(pools);
+  c.spare = carver.take<i64>(pools);
+  c.profile = carver.take<Profile<S>>(pools);
+  for (i64 p = 0; c.running.reserves && p < pools; ++p) {
+    Profile<S> profile{};
+    profile.slots = sizes.profile;
+    profile.time = carver.take<Tick>(sizes.profile);
+    profile.free = carver.take<i32>(sizes.profile);
+    if (memory) c.profile[p] = profile;
+  }
+  c.tenant_waiting = carver.take<i64>(m.classes.tenants);
   c.tally.budget = carver.take<i64>(slos);
-  const i64 sources = m.stored.submit ? 0 : classes;
-  out->blocks.head = carver.take<u64>(sources);
-  out->blocks.clock = carver.take<Tick>(sources);
-  out->blocks.next = carver.take<i64>(sources);
-  out->blocks.position = carver.take<i32>(sources);
-  out->blocks.submit = carver.take<Tick>(sources * kBlock);
-  out->blocks.service = carver.take<Tick>(sources * kBlock);
-  out->blocks.limit = carver.take<Tick>(sources * kBlock);
-  out->blocks.gpus = carver.take<i32>(sources * kBlock);
-  out->counted = carver.take<i64>(classes);
-  out->submitted = carver.take<i64>(slos);
+  c.tally.opened = carver.take<i64>(slos);
+  c.tally.metrics = carver.take<u8>(m.classes.n);
+  const i64 sources = m.stored.submit ? 0 : m.generator.sources;
+  carve_blocks(&carver, sources, &out->blocks);
+  carve_blocks(&carver, m.early ? sources : 0, &out->preview);
   out->late = carver.take<i64>(slos);
-  out->block = carver.take<Tick>(kBlock);
   return (carver.used + 63) & ~static_cast<i64>(63);
 }
 

@@ -1,12 +1,13 @@
 // THE LOOP: one run of the center, from an empty center at tick 0 to the horizon (R1-R3, R5).
 //
-// next event -> advance the clock -> drain everything of that tick (completions, then arrivals)
-// -> settle: passes, until nobody leaves any more -> tally.
+// next event -> advance the clock -> drain everything of that tick (completions, then jobs that become
+// eligible, then arrivals) -> settle: passes, until nobody leaves any more -> tally.
 //
-// A tick in which nothing changed (a rejected arrival, a stale patience) gets no pass. Ties are
-// total and documented: events of one tick are all applied before the pass, arrivals in job-index
-// order. Cost a job: one calendar update at start and at end, one queue append and removal, and its
-// share of the passes.
+// A tick in which nothing changed (a rejected arrival, a stale patience) gets no pass; with a scheduler
+// period passes come at its multiples only (S9). Ties are total and documented: events of one tick
+// are all applied before the pass, and what joins the queue in one tick joins in job-index order. Cost
+// a job: one calendar update at start and at end, one queue append and removal, and its share of the
+// passes.
 // Determinism: the result is a function of (model, cell) alone, on any backend.
 #pragma once
 #include "backfill.h"
@@ -36,7 +37,6 @@ HD bool drain_completions(Center<S>& center) {
 template <class S>
 HD bool drain_arrivals(Center<S>& center, JobStream<S>& jobs) {
   bool any = false;
-  if (center.has_bounds) center.queue.forget_newcomers();
   ROLLED
   while (!center.interrupted() && jobs.next_submit() == center.now)
     any |= center.admit(jobs.take());
@@ -64,73 +64,72 @@ HD bool leave_impatient(Center<S>& center) {
 }
 
 // Newcomers over max_waiting are refused, last job index first (R4, S3). Returns whether anybody was.
-// Inside a tier the last index is the last entry, so each visit looks at one entry a tier.
 template <class S>
 HD bool refuse_newcomers(Center<S>& center) {
   if (!center.over_bounds()) return false;
   Queue<S>& queue = center.queue;
-  S::each(queue.tiers, [&](i32 t) { queue.visited[t] = 0; });
   bool any = false;
   ROLLED
-  while (center.over_bounds()) {
-    i32 tier = -1;
-    i64 last = -1;
-    ROLLED
-    for (i32 t = 0; t < queue.tiers; ++t) {
-      const i32 seen = queue.visited[t];
-      if (seen == queue.fresh[t]) continue;
-      const i64 index = queue.index[queue.at(t, queue.tail[t] - 1 - seen)];
-      if (index > last) {
-        last = index;
-        tier = t;
-      }
-    }
-    if (tier < 0) break;
-    const i32 position = queue.tail[tier] - 1 - queue.visited[tier];
-    S::once([&] { ++queue.visited[tier]; });
-    const i64 k = queue.at(tier, position);
-    if (queue.gpus[k] != kHole &&
-        center.over_bounds_of(center.model->classes.tenant[queue.job_class[k]])) {
-      center.turn_away(tier, position, kRejectedFullCount, kRejectedFull);
-      any = true;
-    }
+  for (i32 i = queue.newcomers - 1; i >= 0; --i) {
+    const i32 place = queue.newcomer[i];
+    if (!queue.here[place]) continue;
+    const i32 c = queue.job[place].job_class;
+    if (!center.over_bounds_of(center.model->classes.tenant[c])) continue;
+    const i32 tier = center.model->classes.tier_rank[c];
+    center.turn_away(tier, queue.position_of(tier, place), kRejectedFullCount, kRejectedFull);
+    any = true;
   }
   return any;
 }
 
-// Passes until nothing changes (R3).
+// First tick from now on at which passes come.
+template <class S>
+HD Tick pass_tick(const Center<S>& center) {
+  const Tick period = center.model->policy.period;
+  return period == 1 ? center.now : (center.now + period - 1) / period * period;
+}
+
+// A pass if one is due, then those who must leave do; again until nothing changes (R3, S9).
 template <class S>
 HD void settle(Center<S>& center) {
+  const bool passing = center.next_pass == center.now;
+  center.next_pass = passing ? kNever : center.next_pass;
   ROLLED
   for (;;) {
-    if (center.queue.waiting > 0) pass(center);
+    if (passing && center.queue.waiting > 0) pass(center);
     if (center.status != kOk) return;
     const bool left = leave_impatient(center);
     const bool refused = refuse_newcomers(center);
     if (!left && !refused) break;
+    if (!passing) center.next_pass = pass_tick(center);
   }
   center.tally.settled(center.queue.waiting, center.running.n);
 }
 
-// What waits or runs at the end of the run.
+// What waits, is held or runs at the end of the run.
 template <class S>
 HD void close_books(Center<S>& center) {
   const Queue<S>& queue = center.queue;
   const Running<S>& running = center.running;
+  const Chains<S>& chains = center.chains;
   ROLLED
   for (i32 t = 0; t < queue.tiers; ++t) {
     ROLLED
-    for (i32 i = queue.head[t]; i < queue.tail[t]; ++i) {
-      const i64 k = queue.at(t, i);
-      if (queue.gpus[k] == kHole) continue;
-      center.tally.still_waiting(queue.submit[k], center.now, queue.job_class[k]);
-    }
+    for (i32 i = queue.head[t]; i < queue.tail[t]; ++i)
+      if (queue.gpus[queue.at(t, i)] != kHole)
+        center.tally.still_waiting(queue.job_at(t, i), center.now);
   }
   ROLLED
   for (i32 slot = 0; slot < running.slots; ++slot)
     if (running.calendar.leaf(slot) != kNoKey)
-      center.tally.still_running(running.submit[slot], running.start[slot], center.now,
-                                 running.gpus[slot], running.job_class[slot]);
+      center.tally.still_running(running.run[slot], center.now);
+  if (chains.n == 0) return;
+  ROLLED
+  for (i32 slot = 0; slot < chains.held_slots; ++slot)
+    if (chains.taken[slot]) center.tally.still_held(chains.held[slot]);
+  ROLLED
+  for (i32 c = 0; c < chains.n; ++c)
+    if (chains.chain[c].open) center.tally.chain_still_open(chains.chain[c], center.now);
 }
 
 // One run. Scratch has been carved for the same model; every field of `result` is overwritten.
@@ -144,7 +143,7 @@ HD Status simulate(const Model& model, const Cell& cell, Scratch<S>& scratch,
   center.clear();
   if (model.early) open_budgets(scratch);
   JobStream<S> jobs;
-  jobs.open(model, scratch.blocks, cell.replication);
+  jobs.open(model, scratch.blocks, cell);
 
   const Tick horizon = model.windows.horizon;
   bool certain = false;
@@ -154,17 +153,21 @@ HD Status simulate(const Model& model, const Cell& cell, Scratch<S>& scratch,
     if (next >= horizon) break;
     if (center.interrupted()) return center.status;
     center.advance_to(next);
+    center.queue.forget_newcomers();
     const bool arrivals = jobs.next_submit() == next;
     bool changed = drain_completions(center);
+    changed |= center.release_held();
     if (center.next_expiry == next) {
       center.next_expiry = center.queue.next_expiry();
       changed |= center.next_expiry == next;
     }
     changed |= drain_arrivals(center, jobs);
+    if (changed) center.next_pass = least(center.next_pass, pass_tick(center));
+    changed |= center.next_pass == next;
     if (changed) settle(center);
     if (changed || arrivals) center.tally.end_tick = next;
     if (center.status != kOk) return center.status;
-    certain = model.early && decided(model, cell, scratch, events % kLookEvery == 0);
+    certain = model.early && decided(model, cell, scratch, events);
     if (certain) break;
   }
   if (!certain) {

@@ -6,6 +6,7 @@
 //   min(a, n, none)            smallest element, or `none` when n == 0
 //   argmin(a, n)               its lowest index (n > 0)
 //   prefix_until(from, n, p)   first i in [from, n) with p(i), else n
+//   lower_bound(a, n, x)       first i with a[i] >= x in an ascending strip, else n
 //   prefix_sum_until(w, n, x)  first k with w[0] + .. + w[k] >= x, else n; and the sum up to w[k]
 //   prefix_sums(a, n, start)   a[i] becomes start + a[0] + .. + a[i]
 //   shift_insert(a, n, at, v)  opens a place at `at` in a strip of n with room for more; stores v
@@ -61,6 +62,16 @@ struct OneLane {
     for (; i < n; ++i)
       if (p(i)) return i;
     return n;
+  }
+  template <class T>
+  static HD i32 lower_bound(const T* a, i32 n, T x) {
+    const T* base = a;
+    while (n > 1) {  // branch-free halving
+      const i32 half = n >> 1;
+      base = base[half - 1] < x ? base + half : base;
+      n -= half;
+    }
+    return static_cast<i32>(base - a) + (n > 0 && *base < x ? 1 : 0);
   }
   static HD i32 prefix_sum_until(const i32* w, i32 n, i64 x, i64* sum) {
     i64 s = 0;
@@ -132,6 +143,10 @@ struct WarpStrips {
       if (hits) return base + lowest_bit(hits);
     }
     return n;
+  }
+  template <class T>
+  static HD i32 lower_bound(const T* a, i32 n, T x) {
+    return prefix_until(0, n, [=](i32 i) { return a[i] >= x; });
   }
   static HD i32 prefix_sum_until(const i32* w, i32 n, i64 x, i64* sum) {
     i64 before = 0;

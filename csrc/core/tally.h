@@ -6,7 +6,11 @@
 // (relative width below 1/128). Bin of w >= 128 with e = floor(log2 w):
 //   (e - 6) * 128 + ((w >> (e - 7)) & 127); the last bin takes the rest.
 #pragma once
+#include "chains.h"
+#include "job.h"
+#include "levels.h"
 #include "model.h"
+#include "running.h"
 #include "status.h"
 #include "strips.h"
 #include "types.h"
@@ -28,7 +32,9 @@ struct Tally {
   const Model* model;
   RunResult out;
   i64* budget;    // (S,) violations a level can bear before its verdict is certain (early runs)
-  i64 undecided;  // counted jobs that wait
+  i64* opened;    // (S,) jobs or chains that each level has begun to judge (early runs)
+  u8* metrics;    // (C,) bit m: some level judges metric m of this class
+  i64 undecided;  // judgements that are still open: pairs of a counted job or chain and a level
   i64 jobs;       // submitted
   i64 max_waiting;
   i64 max_running;
@@ -46,7 +52,17 @@ struct Tally {
     S::each(c * kCounts, [o](i32 i) { o.counts[i] = 0; });
     S::each(c * kSums, [o](i32 i) { o.sums[i] = 0; });
     S::each(s * kSloCounts, [o](i32 i) { o.slo[i] = 0; });
+    S::each(model->classes.pools, [o](i32 i) { o.pool_gpu_ticks[i] = 0; });
     if (o.histogram) S::each(c * kBins, [o](i32 i) { o.histogram[i] = 0; });
+    i64* none_yet = opened;
+    S::each(s, [none_yet](i32 i) { none_yet[i] = 0; });
+    const Slos& slos = model->slos;
+    S::each(c, [&](i32 i) {
+      i32 bits = 0;
+      for (i32 k = slos.class_offset[i]; k < slos.class_offset[i + 1]; ++k)
+        bits |= 1 << slos.metric[slos.class_slo[k]];
+      metrics[i] = static_cast<u8>(bits);
+    });
     undecided = jobs = max_waiting = max_running = 0;
     end_tick = 0;
     broken = -1;
@@ -63,73 +79,115 @@ struct Tally {
     integral[kRunningJobs] += dt * running;
   }
 
-  HD void submitted(i64 job, Tick submit, i32 gpus, i32 c) {
+  HD void submitted(const Job& job) {
     ++jobs;
-    if (counted(submit)) {
-      add(c, kSubmittedCount);
-      ++undecided;
+    if (counted(job.submit)) {
+      add(job.job_class, kSubmittedCount);
+      if (model->early)
+        each_level(job.job_class, job.submit, job.gpus, [&](i32 s, i32 metric, i64) {
+          if (!opens(metric, job.part)) return;
+          ++undecided;
+          S::once([&] { ++opened[s]; });
+        });
     }
     if (out.records.submit)
       S::once([&] {
         const Records& r = out.records;
-        r.submit[job] = submit;
-        r.start[job] = r.end[job] = -1;
-        r.gpus[job] = gpus;
-        r.job_class[job] = c;
-        r.outcome[job] = kWaiting;
+        r.submit[job.index] = job.submit;
+        r.eligible[job.index] = r.start[job.index] = r.end[job.index] = -1;
+        r.pool[job.index] = -1;
+        r.gpus[job.index] = job.gpus;
+        r.job_class[job.index] = job.job_class;
+        r.outcome[job.index] = kHeld;
       });
   }
 
-  // A job that will never start: rejected, refused or impatient. Every level of its class is
-  // violated (R38).
-  HD void turned_away(i64 job, Tick submit, i32 c, Count why, Outcome outcome) {
-    if (counted(submit)) {
-      add(c, why);
-      --undecided;
-      decide(c, [](Tick) { return kViolated; });
-    }
-    record_outcome(job, outcome);
+  HD void joined(const Job& job) {
+    if (out.records.submit)
+      S::once([&] {
+        out.records.eligible[job.index] = job.eligible;
+        out.records.outcome[job.index] = kWaiting;
+      });
   }
 
-  HD void started(i64 job, Tick submit, Tick now, i32 c) {
-    if (counted(submit)) {
-      const Tick wait = now - submit;
+  // A job that will never start: rejected, refused, impatient or cancelled (R38).
+  HD void turned_away(const Job& job, Count why, Outcome outcome) {
+    if (counted(job.submit)) {
+      add(job.job_class, why);
+      judge(job, [&](i32, i32 metric, i64) {
+        return metric != kTurnaroundMetric || job.chain < 0 ? kViolated : kOpen;
+      });
+    }
+    record_outcome(job.index, outcome);
+  }
+
+  HD void started(const Job& job, Tick now, i32 pool) {
+    if (counted(job.submit)) {
+      const Tick wait = now - job.eligible;
+      const i32 c = job.job_class;
       add(c, kStartedCount);
       S::once([&] { out.sums[c * kSums + kWaitSum] += wait; });
       if (out.histogram)
         S::once([&] { ++out.histogram[static_cast<i64>(c) * kBins + wait_bin(wait)]; });
-      --undecided;
-      decide(c, [wait](Tick limit) { return wait <= limit ? kMet : kViolated; });
+      if (metrics[c] & (1 << kWaitMetric | 1 << kTurnedAwayMetric))
+        judge(job, [wait](i32, i32 metric, i64 limit) {
+          if (metric == kTurnedAwayMetric) return kMet;
+          if (metric != kWaitMetric) return kOpen;
+          return wait <= limit ? kMet : kViolated;
+        });
     }
-    if (out.records.submit)
-      S::once([&] {
-        out.records.start[job] = now;
-        out.records.outcome[job] = kRunning;
-      });
+    start_record(job, now, pool);
   }
 
-  HD void ended(i64 job, Tick submit, Tick start, Tick now, i32 gpus, i32 c, bool killed) {
-    used(start, now, gpus, c);
-    if (counted(submit)) {
-      add(c, killed ? kKilledLimitCount : kFinishedCount);
-      S::once([&] { out.sums[c * kSums + kTurnaroundSum] += now - submit; });
+  HD void ended(const Run& run, Tick now) {
+    const Job& job = run.job;
+    used(run, now);
+    if (counted(job.submit)) {
+      const i32 c = job.job_class;
+      const bool killed = run.killed && !model->classes.killed_ok[c];
+      add(c, run.killed ? kKilledLimitCount : kFinishedCount);
+      S::once([&] { out.sums[c * kSums + kTurnaroundSum] += now - job.eligible; });
+      if (metrics[c] & (1 << kSlowdownMetric | 1 << kTurnaroundMetric))
+        judge(job, [&](i32 s, i32 metric, i64 limit) {
+          if (metric == kSlowdownMetric) return slowdown(job, now, s, limit, killed);
+          if (metric != kTurnaroundMetric || job.chain >= 0) return kOpen;
+          return killed || now - job.submit > limit ? kViolated : kMet;
+        });
     }
-    if (out.records.submit) S::once([&] { out.records.end[job] = now; });
-    record_outcome(job, killed ? kKilledLimit : kFinished);
+    if (out.records.submit) S::once([&] { out.records.end[job.index] = now; });
+    record_outcome(job.index, run.killed ? kKilledLimit : kFinished);
   }
 
-  HD void still_running(Tick submit, Tick start, Tick horizon, i32 gpus, i32 c) {
-    used(start, horizon, gpus, c);
-    if (counted(submit)) add(c, kRunningCount);
+  // The last job of a chain has ended, or the chain is broken (at a tick that no limit reaches).
+  HD void chain_decided(const Chain& chain, Tick now, bool failed) {
+    if (!counted(chain.submit)) return;
+    judge_chain(chain,
+                [&](i64 limit) { return failed || now - chain.submit > limit ? kViolated : kMet; });
   }
 
-  // Waiting at the end of the run: late if it has waited longer than the limit already, else
+  // What is open at the end of the run is late if it has lasted longer than its limit already, else
   // unknown (R38).
-  HD void still_waiting(Tick submit, Tick horizon, i32 c) {
-    if (!counted(submit)) return;
-    add(c, kWaitingCount);
-    const Tick waited = horizon - submit;
-    decide(c, [waited](Tick limit) { return waited > limit ? kViolated : kCensored; });
+  HD void still_running(const Run& run, Tick horizon) {
+    used(run, horizon);
+    if (!counted(run.job.submit)) return;
+    add(run.job.job_class, kRunningCount);
+    still_open(run.job, horizon, false);
+  }
+  HD void still_waiting(const Job& job, Tick horizon) {
+    if (!counted(job.submit)) return;
+    add(job.job_class, kWaitingCount);
+    still_open(job, horizon, true);
+  }
+  HD void still_held(const Job& job) {
+    if (!counted(job.submit)) return;
+    add(job.job_class, kHeldCount);
+    judge(job,
+          [](i32, i32 metric, i64) { return metric == kTurnaroundMetric ? kOpen : kCensored; });
+  }
+  HD void chain_still_open(const Chain& chain, Tick horizon) {
+    if (!counted(chain.submit)) return;
+    judge_chain(chain,
+                [&](i64 limit) { return horizon - chain.submit > limit ? kViolated : kCensored; });
   }
 
   HD void settled(i64 waiting, i64 running) {
@@ -159,6 +217,17 @@ struct Tally {
     });
   }
 
+  // f(level, metric, limit) for every level that counts jobs of this class, submit tick and size.
+  template <class F>
+  HD void each_level(i32 c, Tick submit, i32 gpus, F f) {
+    const Slos& slos = model->slos;
+    ROLLED
+    for (i32 k = slos.class_offset[c]; k < slos.class_offset[c + 1]; ++k) {
+      const i32 s = slos.class_slo[k];
+      if (in_scope(*model, s, submit, gpus)) f(s, slos.metric[s], slos.class_limit[k]);
+    }
+  }
+
  private:
   HD Tick overlap(Tick from, Tick to) const {
     return least(to, model->windows.count_end) - greatest(from, model->windows.warm_up);
@@ -166,24 +235,69 @@ struct Tally {
   HD void add(i32 c, i32 column) {
     S::once([&] { ++out.counts[c * kCounts + column]; });
   }
-  HD void used(Tick start, Tick end, i32 gpus, i32 c) {
-    const Tick dt = overlap(start, end);
-    if (dt > 0) S::once([&] { out.sums[c * kSums + kGpuTicksSum] += dt * gpus; });
+  HD void used(const Run& run, Tick end) {
+    const Tick dt = overlap(run.start, end);
+    if (dt <= 0) return;
+    const i64 work = dt * run.job.gpus;
+    S::once([&] {
+      out.sums[run.job.job_class * kSums + kGpuTicksSum] += work;
+      out.pool_gpu_ticks[run.pool] += work;
+    });
+  }
+  HD void start_record(const Job& job, Tick now, i32 pool) {
+    if (out.records.submit)
+      S::once([&] {
+        out.records.start[job.index] = now;
+        out.records.pool[job.index] = pool;
+        out.records.outcome[job.index] = kRunning;
+      });
   }
   HD void record_outcome(i64 job, Outcome outcome) {
     if (out.records.submit) S::once([&] { out.records.outcome[job] = static_cast<u8>(outcome); });
   }
+
+  HD SloCount slowdown(const Job& job, Tick now, i32 s, i64 limit, bool killed) const {
+    const bool late = too_slow(now - job.eligible, job.service, model->slos.bound[s], limit);
+    return killed || late ? kViolated : kMet;
+  }
+
+  HD void still_open(const Job& job, Tick horizon, bool waits) {
+    judge(job, [&](i32 s, i32 metric, i64 limit) {
+      bool late = false;
+      if (metric == kWaitMetric) {
+        if (!waits) return kOpen;
+        late = horizon - job.eligible > limit;
+      } else if (metric == kTurnedAwayMetric) {
+        if (!waits) return kOpen;
+      } else if (metric == kSlowdownMetric) {
+        late = slowdown(job, horizon, s, limit, false) == kViolated;
+      } else {
+        if (job.chain >= 0) return kOpen;
+        late = horizon - job.submit > limit;
+      }
+      return late ? kViolated : kCensored;
+    });
+  }
+
+  // verdict(level, metric, limit) -> SloCount, or kOpen
   template <class F>
-  HD void decide(i32 c, F verdict) {
-    const Slos& slos = model->slos;
-    ROLLED
-    for (i32 k = slos.class_offset[c]; k < slos.class_offset[c + 1]; ++k) {
-      const i32 s = slos.class_slo[k];
-      const SloCount column = verdict(slos.limit[s]);
-      S::once([&] { ++out.slo[s * kSloCounts + column]; });
-      if (!model->early || column != kViolated || broken >= 0) continue;
-      if (out.slo[s * kSloCounts + kViolated] > budget[s]) broken = s;
-    }
+  HD void judge(const Job& job, F verdict) {
+    each_level(job.job_class, job.submit, job.gpus, [&](i32 s, i32 metric, i64 limit) {
+      const SloCount column = verdict(s, metric, limit);
+      if (column != kOpen) count(s, column);
+    });
+  }
+  template <class F>
+  HD void judge_chain(const Chain& chain, F verdict) {
+    each_level(chain.job_class, chain.submit, chain.gpus, [&](i32 s, i32 metric, i64 limit) {
+      if (metric == kTurnaroundMetric) count(s, verdict(limit));
+    });
+  }
+  HD void count(i32 s, SloCount column) {
+    --undecided;
+    S::once([&] { ++out.slo[s * kSloCounts + column]; });
+    if (!model->early || column != kViolated || broken >= 0) return;
+    if (out.slo[s * kSloCounts + kViolated] > budget[s]) broken = s;
   }
 };
 

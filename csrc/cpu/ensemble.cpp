@@ -18,6 +18,8 @@ namespace {
 constexpr i32 kMostRunning = 1 << kSlotBits;  // keys hold this many slots
 constexpr i32 kMostQueue = 1 << 27;
 constexpr i32 kMostProfile = 1 << 28;
+constexpr i32 kMostHeld = 1 << kSlotBits;
+constexpr i32 kMostChains = 1 << 27;
 
 // Doubles the structure that was full; false when it has reached its bound.
 bool grow(Sizes* sizes, Status full) {
@@ -31,9 +33,21 @@ bool grow(Sizes* sizes, Status full) {
     case kProfileFull:
       sizes->profile *= 2;
       return sizes->profile <= kMostProfile;
+    case kHeldFull:
+      sizes->held *= 2;
+      return sizes->held <= kMostHeld;
+    case kChainsFull:
+      sizes->chains *= 2;
+      return sizes->chains <= kMostChains;
     default:
       return false;
   }
+}
+
+Sizes larger(const Sizes& a, const Sizes& b) {
+  return Sizes{greatest(a.running, b.running), greatest(a.queue, b.queue),
+               greatest(a.profile, b.profile), greatest(a.held, b.held),
+               greatest(a.chains, b.chains)};
 }
 
 template <class S>
@@ -49,6 +63,7 @@ class Worker {  // the working memory of one thread
       allocate();
     }
   }
+  const Sizes& sizes() const { return sizes_; }
 
  private:
   void allocate() {
@@ -72,6 +87,7 @@ RunResult row(const Ensemble& e, i64 i) {
   r.counts = o.counts + i * c * kCounts;
   r.sums = o.sums + i * c * kSums;
   r.slo = o.slo + i * s * kSloCounts;
+  r.pool_gpu_ticks = o.pool_gpu_ticks + i * e.model.classes.pools;
   r.integrals = o.integrals + i * kIntegrals;
   r.extremes = o.extremes + i * kExtremes;
   r.jobs = o.jobs + i;
@@ -90,6 +106,7 @@ struct Desk {
   std::mutex mutex;
   std::condition_variable finished;
   std::exception_ptr error;
+  Sizes room;
 
   bool stopped() const { return read_flag(&stop) != 0; }
   void stop_all() { __atomic_store_n(&stop, 1, __ATOMIC_RELAXED); }
@@ -101,11 +118,13 @@ void work(const Ensemble& e, const Model& model, Desk& desk) {
     Worker<S> worker(model, e.sizes);
     for (i64 i; !desk.stopped() && (i = desk.next.fetch_add(1)) < e.n;) {
       i64 reruns = 0;
-      const Status status = worker.run(Cell{e.replication[i], e.gpus[i]}, row(e, i), &reruns);
+      const Status status = worker.run(cell_of(e, i), row(e, i), &reruns);
       e.out.status[i] = status;
       desk.reruns += reruns;
       if (status == kOk) ++desk.done;
     }
+    std::lock_guard<std::mutex> lock(desk.mutex);
+    desk.room = larger(desk.room, worker.sizes());
   } catch (...) {
     std::lock_guard<std::mutex> lock(desk.mutex);
     if (!desk.error) desk.error = std::current_exception();
@@ -117,9 +136,14 @@ void work(const Ensemble& e, const Model& model, Desk& desk) {
 
 }  // namespace
 
+Cell cell_of(const Ensemble& e, i64 i) {
+  return Cell{e.replication[i], e.draw[i], e.demand_ppm[i], e.gpus + i * e.model.classes.pools};
+}
+
 EnsembleReport run_ensemble(const Ensemble& e, const std::function<bool(i64, i64)>& poll) {
   for (i64 i = 0; i < e.n; ++i) e.out.status[i] = kNotRun;
   Desk desk;
+  desk.room = e.sizes;
   Model model = e.model;
   model.stop = &desk.stop;
   const i64 threads = least<i64>(greatest(e.threads, 1), greatest<i64>(e.n, 1));
@@ -157,7 +181,7 @@ EnsembleReport run_ensemble(const Ensemble& e, const std::function<bool(i64, i64
   for (std::thread& t : pool) t.join();
   if (poll_error) std::rethrow_exception(poll_error);
   if (desk.error) std::rethrow_exception(desk.error);
-  return EnsembleReport{desk.done, desk.reruns};
+  return EnsembleReport{desk.done, desk.reruns, desk.room};
 }
 
 }  // namespace gpusim

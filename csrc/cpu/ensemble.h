@@ -19,6 +19,7 @@ struct Outputs {        // first rows; strides follow from the model. Optional o
   i64* counts;          // (n, C, kCounts)
   i64* sums;            // (n, C, kSums)
   i64* slo;             // (n, S, kSloCounts)
+  i64* pool_gpu_ticks;  // (n, P)
   i64* integrals;       // (n, kIntegrals)
   i64* extremes;        // (n, kExtremes)
   i64* jobs;            // (n,)
@@ -32,7 +33,9 @@ struct Ensemble {
   Model model;
   i64 n;                   // cells
   const i64* replication;  // (n,)
-  const i32* gpus;         // (n,)
+  const i32* draw;         // (n,)
+  const i64* demand_ppm;   // (n,)
+  const i32* gpus;         // (n, P)
   Outputs out;
   Sizes sizes;  // initial room; grows where a run needs more
   i32 lanes;    // 1: host strips; 32: the device's strips, emulated
@@ -42,7 +45,11 @@ struct Ensemble {
 struct EnsembleReport {
   i64 done;    // cells completed
   i64 reruns;  // runs repeated with more room
+  Sizes room;  // with which no run would have been repeated
 };
+
+// Cell i of an ensemble.
+Cell cell_of(const Ensemble& ensemble, i64 i);
 
 // `poll(done, n)` returns whether to go on.
 EnsembleReport run_ensemble(const Ensemble& ensemble, const std::function<bool(i64, i64)>& poll);

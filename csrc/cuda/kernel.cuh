@@ -12,15 +12,17 @@
 namespace gpusim {
 
 constexpr i32 kBlockThreads = 128;  // 4 warps
-// Blocks that must fit a multiprocessor: 96 registers a thread. ptxas alone takes 56, and spills.
-constexpr i32 kLeastBlocks = 5;
+// Blocks that must fit a multiprocessor: 128 registers a thread. With 5 (96) some spill.
+constexpr i32 kLeastBlocks = 4;
 
 struct KernelArguments {
   Model model;
   Sizes sizes;
   i64 n;                   // cells
   const i64* replication;  // (n,)
-  const i32* gpus;         // (n,)
+  const i32* draw;         // (n,)
+  const i64* demand_ppm;   // (n,)
+  const i32* gpus;         // (n, P)
   char* scratch;           // (warps, scratch_stride) bytes
   i64 scratch_stride;
   u64* next;       // the next cell to hand out, starts at 0
@@ -35,6 +37,7 @@ HD RunResult row_of(const KernelArguments& a, i64 i) {
   r.counts += i * c * kCounts;
   r.sums += i * c * kSums;
   r.slo += i * s * kSloCounts;
+  r.pool_gpu_ticks += i * a.model.classes.pools;
   r.integrals += i * kIntegrals;
   r.extremes += i * kExtremes;
   r.jobs += i;
@@ -60,8 +63,9 @@ extern "C" __global__ void __launch_bounds__(gpusim::kBlockThreads, gpusim::kLea
     cell = __shfl_sync(0xffffffffu, cell, 0);
     if (cell >= static_cast<u64>(a.n)) return;
     const i64 i = static_cast<i64>(cell);
-    const Status status =
-        simulate<S>(a.model, Cell{a.replication[i], a.gpus[i]}, scratch, row_of(a, i));
+    const Cell one{a.replication[i], a.draw[i], a.demand_ppm[i],
+                   a.gpus + i * a.model.classes.pools};
+    const Status status = simulate<S>(a.model, one, scratch, row_of(a, i));
     DeviceLanes::once([&] { a.status[i] = status; });
   }
 }

@@ -17,8 +17,8 @@
 namespace gpusim::test {
 
 struct Batch {  // replications 0 .. 3 of a world at several capacities
-  std::vector<i64> replication;
-  std::vector<i32> gpus;
+  std::vector<i64> replication, demand_ppm;
+  std::vector<i32> gpus, draw;
   Model model;
   Rows rows;
   i64 reruns = 0;
@@ -26,7 +26,9 @@ struct Batch {  // replications 0 .. 3 of a world at several capacities
   Batch(const World& world, i64 n) : model(world.model()), rows(model, n) {
     for (i64 i = 0; i < n; ++i) {
       replication.push_back(i % 4);
-      gpus.push_back(static_cast<i32>(6 + i / 4));
+      draw.push_back(0);
+      demand_ppm.push_back(1000000 + i * 10000);
+      for (i32 p = 0; p < world.pools; ++p) gpus.push_back(static_cast<i32>(6 + i / 4 + 9 * p));
     }
   }
 
@@ -37,10 +39,14 @@ struct Batch {  // replications 0 .. 3 of a world at several capacities
     e.n = rows.n;
     e.replication = replication.data();
     e.gpus = gpus.data();
-    e.out = Outputs{
-        rows.status.data(),         rows.counts.data(),    rows.sums.data(), rows.slo.data(),
-        rows.integrals.data(),      rows.extremes.data(),  rows.jobs.data(), rows.passed.data(),
-        rows.first_violated.data(), rows.histogram.data(), Records{}};
+    e.draw = draw.data();
+    e.demand_ppm = demand_ppm.data();
+    e.out = Outputs{rows.status.data(),         rows.counts.data(),
+                    rows.sums.data(),           rows.slo.data(),
+                    rows.pool_gpu_ticks.data(), rows.integrals.data(),
+                    rows.extremes.data(),       rows.jobs.data(),
+                    rows.passed.data(),         rows.first_violated.data(),
+                    rows.histogram.data(),      Records{}};
     e.sizes = sizes;
     e.lanes = lanes;
     e.threads = threads;
@@ -48,13 +54,15 @@ struct Batch {  // replications 0 .. 3 of a world at several capacities
   }
 };
 
-constexpr Sizes kRoomy{256, 256, 512}, kTiny{32, 4, 4};
+constexpr Sizes kRoomy{256, 256, 512, 256, 1024}, kTiny{32, 64, 4, 32, 1};
 
 static bool go_on(i64, i64) { return true; }
 
 static World short_world() {
-  World world = busy_world(40000);
+  World world = busy_world(40000, 2);
   world.policy.backfill = 2;
+  world.policy.max_waiting = -1;
+  world.tenant_bound = {-1, -1};
   return world;
 }
 

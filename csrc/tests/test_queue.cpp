@@ -1,4 +1,4 @@
-// The queue against plain lists: holes, closing up, order, bounds.
+// The queue against plain lists: both orders, holes, closing up, summaries, newcomers, bounds.
 #include "../core/queue.h"
 
 #include <algorithm>
@@ -11,111 +11,175 @@ namespace gpusim::test {
 struct Entry {
   Job job;
   Tick expiry;
-  i64 index;
 };
 
-typedef std::vector<std::vector<Entry>> Lists;  // live jobs by tier, in order
+typedef std::vector<Entry> List;  // live jobs of one tier, in order
 
-template <class S>
-static i32 place(const Queue<S>& queue, i32 tier,
-                 i64 nth) {  // of the nth live entry, found as a pass would
-  i32 i = queue.head[tier] - 1;
-  do i = queue.first_that(tier, i + 1, [](i32 g, Tick) { return g != kHole; });
-  while (nth-- > 0);
-  return i;
+static bool before(i32 order, const Entry& a, const Entry& b) {
+  if (order == kSjf && a.job.limit != b.job.limit) return a.job.limit < b.job.limit;
+  if (a.job.eligible != b.job.eligible) return a.job.eligible < b.job.eligible;
+  return a.job.index < b.job.index;
 }
 
+static bool live_entry(i32 g, Tick) { return g != kHole; }
+
 template <class S>
-static bool same(const Queue<S>& queue, const Lists& expected) {
+static bool same(Queue<S>& queue, const std::vector<List>& expected) {
   i64 waiting = 0;
   i32 smallest = kHole;
   Tick expiry = kNever;
   for (i32 t = 0; t < queue.tiers; ++t) {
+    const List& list = expected[static_cast<size_t>(t)];
     i32 i = queue.head[t];
-    const std::vector<Entry>& list = expected[static_cast<size_t>(t)];
     if (list.empty() && !CHECK_EQUAL(queue.head[t], queue.tail[t])) return false;
     for (const Entry& e : list) {
-      i = queue.first_that(t, i, [](i32 g, Tick) { return g != kHole; });
+      i = queue.first_that(t, i, live_entry);
       if (!CHECK(i < queue.tail[t])) return false;
       if (&e == &list.front() && !CHECK_EQUAL(queue.head[t], i)) return false;
-      const i64 k = queue.at(t, i++);
-      if (!CHECK(queue.index[k] == e.index && queue.gpus[k] == e.job.gpus &&
-                 queue.limit[k] == e.job.limit && queue.submit[k] == e.job.submit &&
-                 queue.service[k] == e.job.service && queue.job_class[k] == e.job.job_class &&
-                 queue.expiry[k] == e.expiry))
+      const i64 k = queue.at(t, i);
+      const i32 p = queue.place[k];
+      const Job& job = queue.job_at(t, i);
+      if (!CHECK(job.index == e.job.index && job.service == e.job.service && queue.here[p] == 1 &&
+                 queue.gpus[k] == e.job.gpus && queue.limit[k] == e.job.limit &&
+                 queue.expiry[k] == e.expiry && queue.position_of(t, p) == i))
         return false;
+      ++i;
       smallest = least(smallest, e.job.gpus);
       expiry = least(expiry, e.expiry);
     }
-    i = queue.first_that(t, i, [](i32 g, Tick) { return g != kHole; });
-    if (!CHECK_EQUAL(i, queue.tail[t])) return false;
+    if (!CHECK_EQUAL(queue.first_that(t, i, live_entry), queue.tail[t])) return false;
     if (!CHECK_EQUAL(static_cast<size_t>(queue.live[t]), list.size())) return false;
     waiting += queue.live[t];
   }
-  return CHECK_EQUAL(queue.waiting, waiting) && CHECK_EQUAL(queue.smallest(), smallest) &&
+  return CHECK_EQUAL(queue.waiting, waiting) && CHECK(queue.smallest() <= smallest) &&
          CHECK_EQUAL(queue.next_expiry(), expiry);
 }
 
+// A search by size and limit, which skips chunks, against one that looks at every entry.
 template <class S>
-static void compare(i32 slots, u64 seed) {
+static bool searches_agree(Queue<S>& queue, i32 tier, Random* random) {
+  for (i32 k = 0; k < 6; ++k) {
+    const i32 g = random->small(0, 64);
+    const Tick l = random->between(0, 99);
+    const bool either = random->small(0, 1);
+    const auto p = [=](i32 gpus, Tick limit) {
+      return gpus != kHole && (either ? gpus <= g || limit <= l : gpus <= g && limit <= l);
+    };
+    const i32 from = random->small(queue.head[tier], queue.tail[tier]);
+    i32 expected = from;
+    for (; expected < queue.tail[tier]; ++expected) {
+      const i64 at = queue.at(tier, expected);
+      if (p(queue.gpus[at], queue.limit[at])) break;
+    }
+    if (!CHECK_EQUAL(queue.first_that(tier, from, p), expected)) return false;
+  }
+  return true;
+}
+
+template <class S>
+static void compare(i32 order, i32 slots, u64 seed) {
   World world = busy_world(1000);
+  world.policy.order = order;
   const Model model = world.model();
-  Memory<S> memory(model, Sizes{32, slots, 4});
+  Memory<S> memory(model, Sizes{32, slots, 4, 32, 1});
   Queue<S>& queue = memory.scratch.center.queue;
   queue.clear();
-  Lists expected(static_cast<size_t>(queue.tiers));
+  std::vector<List> expected(static_cast<size_t>(queue.tiers));
   Random random(seed);
-  i32 refused = 0;
-  for (i64 step = 0; step < 1500; ++step) {
-    const i32 tier = random.small(0, queue.tiers - 1);
-    std::vector<Entry>& list = expected[static_cast<size_t>(tier)];
-    const i64 lives = static_cast<i64>(list.size());
-    if (random.small(0, 9) < (step / 300 % 2 ? 3 : 9)) {
-      const Entry e{
-          Job{step, random.between(1, 99), random.between(1, 99), random.small(1, 64), tier},
-          random.small(0, 1) ? step + random.between(0, 50) : kNever, step};
+  i64 index = 0;
+  i32 refused = 0, most = 0;
+  for (Tick now = 0; now < 900; ++now) {
+    const bool filling = now / 180 % 2 == 0;
+    queue.forget_newcomers();
+    std::vector<i64> arrivals,
+        joined;  // those that become eligible may have been submitted long ago
+    for (i32 n = random.small(0, filling ? 6 : 2); n > 0; --n) arrivals.push_back(index++);
+    std::shuffle(arrivals.begin(), arrivals.end(), random.engine);
+    for (i64 i : arrivals) {
+      const i32 tier = random.small(0, queue.tiers - 1);
+      List& list = expected[static_cast<size_t>(tier)];
+      Job job{};
+      job.submit = job.eligible = now;
+      job.service = random.between(1, 99);
+      job.limit = random.between(1, 99);
+      job.index = i;
+      job.gpus = random.small(1, 64);
+      const Entry e{job, random.small(0, 1) ? now + random.between(0, 50) : kNever};
       const bool full = queue.tail[tier] == slots && queue.live[tier] > slots - slots / 4;
-      if (!CHECK_EQUAL(queue.push(tier, e.job, e.expiry, e.index), !full)) return;
-      if (full)
+      if (!CHECK_EQUAL(queue.push(tier, e.job, e.expiry), !full)) return;
+      if (full) {
         ++refused;
-      else
-        list.push_back(e);
-    } else if (lives > 0) {
-      const i64 nth = random.small(0, 2) ? random.between(0, lives - 1) : 0;
-      queue.remove(tier, place(queue, tier, nth));
+        continue;
+      }
+      joined.push_back(i);
+      list.insert(
+          std::upper_bound(list.begin(), list.end(), e,
+                           [=](const Entry& a, const Entry& b) { return before(order, a, b); }),
+          e);
+      most = greatest(most, queue.tail[tier]);
+    }
+    std::sort(joined.begin(), joined.end());
+    if (!CHECK_EQUAL(static_cast<size_t>(queue.newcomers), joined.size())) return;
+    for (size_t i = 0; i < joined.size(); ++i)
+      if (!CHECK_EQUAL(queue.job[queue.newcomer[i]].index, joined[i])) return;
+    for (i32 n = random.small(0, filling ? 3 : 7); n > 0; --n) {
+      const i32 tier = random.small(0, queue.tiers - 1);
+      List& list = expected[static_cast<size_t>(tier)];
+      if (list.empty()) continue;
+      const i64 nth = random.small(0, 2) ? random.between(0, static_cast<i64>(list.size()) - 1) : 0;
+      i32 at = queue.head[tier];
+      for (i64 k = 0; k < nth; ++k) at = queue.first_that(tier, at + 1, live_entry);
+      const i32 p = queue.place[queue.at(tier, at)];
+      queue.remove(tier, at);
+      if (!CHECK_EQUAL(static_cast<i32>(queue.here[p]), 0)) return;
       list.erase(list.begin() + nth);
     }
     if (!same(queue, expected)) return;
-    const i32 late = queue.first_expired(tier, queue.head[tier], step);
-    const bool any =
-        std::any_of(list.begin(), list.end(), [&](const Entry& e) { return e.expiry <= step; });
-    if (!CHECK_EQUAL(late < queue.tail[tier], any)) return;
+    for (i32 tier = 0; tier < queue.tiers; ++tier) {
+      if (!searches_agree(queue, tier, &random)) return;
+      const List& list = expected[static_cast<size_t>(tier)];
+      const i32 late = queue.first_expired(tier, queue.head[tier], now);
+      const bool any =
+          std::any_of(list.begin(), list.end(), [&](const Entry& e) { return e.expiry <= now; });
+      if (!CHECK_EQUAL(late < queue.tail[tier], any)) return;
+    }
   }
-  CHECK(slots > 100 || refused > 0);
+  CHECK(slots > 128 || refused > 0);
+  CHECK(most > slots / 2);
 }
 
 TEST(queue_keeps_order_through_holes_and_closing_up) {
-  for (i32 slots : {4, 33, 64, 300}) {
-    compare<OneLane>(slots, static_cast<u64>(slots));
-    compare<Lanes>(slots, static_cast<u64>(slots));
-  }
+  for (i32 order : {static_cast<i32>(kFifo), static_cast<i32>(kSjf)})
+    for (i32 slots : {64, 128, 320}) {
+      compare<OneLane>(order, slots, static_cast<u64>(slots));
+      compare<Lanes>(order, slots, static_cast<u64>(slots));
+    }
 }
 
-TEST(newcomers_are_the_last_entries) {
+TEST(a_queue_of_many_chunks_finds_the_only_job_that_fits) {
   World world;
   world.store({{0, 1, 1, 1}});
   const Model model = world.model();
-  Memory<OneLane> memory(model, Sizes{32, 8, 4});
-  Queue<OneLane>& queue = memory.scratch.center.queue;
+  Memory<Lanes> memory(model, Sizes{32, 640, 4, 32, 0});
+  Queue<Lanes>& queue = memory.scratch.center.queue;
   queue.clear();
-  for (i64 i = 0; i < 8; ++i) queue.push(0, Job{0, 1, 1, 1, 0}, kNever, i);
-  for (i32 i : {0, 1, 4}) queue.remove(0, i);
-  queue.forget_newcomers();
-  for (i64 i = 8; i < 10; ++i) CHECK(queue.push(0, Job{0, 1, 1, 1, 0}, kNever, i));  // closes up
-  CHECK_EQUAL(queue.tail[0], 7);
-  CHECK_EQUAL(queue.fresh[0], 2);
-  CHECK_EQUAL(queue.index[5], 8);
-  CHECK_EQUAL(queue.index[6], 9);
+  for (i32 i = 0; i < 640; ++i) {
+    Job job{};
+    job.eligible = i;
+    job.index = i;
+    job.gpus = i % 64 == 5 ? 1 : 8;  // one small job in each chunk
+    job.limit = 10;
+    queue.forget_newcomers();
+    CHECK(queue.push(0, job, kNever));
+  }
+  const auto small = [](i32 g, Tick) { return g <= 1; };
+  for (i32 i = 5; i < 640 - 64; i += 64) queue.remove(0, i);  // summaries still promise the others
+  CHECK_EQUAL(queue.smallest(), 1);
+  CHECK_EQUAL(queue.first_that(0, 0, small), 640 - 64 + 5);
+  for (i32 c = 0; c < 9; ++c) CHECK_EQUAL(queue.least_gpus[c], 8);  // the search has put them right
+  queue.remove(0, 640 - 64 + 5);
+  CHECK_EQUAL(queue.first_that(0, 0, small), 640);
+  CHECK_EQUAL(queue.smallest(), 8);
 }
 
 }  // namespace gpusim::test

@@ -48,14 +48,35 @@ TEST(tables_rise_with_probability) {
   }
 }
 
+constexpr i64 kNoCap = (1LL << 44) - 1, kNoCapFrom = 1LL << 32;
+
 TEST(ticks_are_rounded_half_up_and_at_least_one) {
   const std::vector<i64> zero(2 * kTableNodes, 0), five(2 * kTableNodes, 5),
       six(2 * kTableNodes, 6);
-  CHECK_EQUAL(table_ticks(zero.data(), 0, 77), 1);
-  CHECK_EQUAL(table_ticks(zero.data(), 20, 77), 1);
-  CHECK_EQUAL(table_ticks(five.data(), 0, 77), 5);
-  CHECK_EQUAL(table_ticks(five.data(), 2, 77), 1);  // 1.25
-  CHECK_EQUAL(table_ticks(six.data(), 2, 77), 2);   // 1.5
+  const auto ticks = [](const std::vector<i64>& t, i32 shift) {
+    return table_ticks(t.data(), shift, kNoCap, kNoCapFrom, 77);
+  };
+  CHECK_EQUAL(ticks(zero, 0), 1);
+  CHECK_EQUAL(ticks(zero, 20), 1);
+  CHECK_EQUAL(ticks(five, 0), 5);
+  CHECK_EQUAL(ticks(five, 2), 1);  // 1.25
+  CHECK_EQUAL(ticks(six, 2), 2);   // 1.5
+}
+
+TEST(words_from_cap_from_on_give_the_cap_and_no_value_exceeds_it) {
+  std::vector<i64> t;
+  add_uniform_table(&t, 0, 1LL << 32);
+  const auto ticks = [&](i64 cap, i64 from, u32 u) {
+    return table_ticks(t.data(), 4, cap, from, u);
+  };
+  const u32 from = 0xc0000000u;
+  CHECK_EQUAL(ticks(80, from, from), 5);
+  CHECK_EQUAL(ticks(80, from, from - 1), 5);             // the table's value is above the cap
+  CHECK_EQUAL(ticks(1LL << 40, from, from), 1LL << 36);  // the cap is above the table's value
+  CHECK(ticks(1LL << 40, from, from - 1) < 1LL << 28);   // and only the words from there on have it
+  CHECK_EQUAL(ticks(80, 0, 0), 5);                       // every word
+  CHECK_EQUAL(ticks(1LL << 40, 0xffffffffLL, 0xffffffffu), 1LL << 36);  // the last word alone
+  CHECK_EQUAL(ticks(1LL << 40, kNoCapFrom, 0xffffffffu), 1LL << 28);    // none
 }
 
 TEST(alias_counts_are_the_atoms_shares) {
@@ -88,6 +109,38 @@ TEST(factor_limits_are_rounded_up_inside_their_bounds) {
               3000);  // factor 3 - 2^-16, rounded up
   CHECK_EQUAL(factor_limit(1LL << 28, 1, (1LL << 31) - 1, 0xffffffffu),
               ((1LL << 28) * ((1LL << 31) - 2)) >> 16);
+}
+
+constexpr i64 kWeights[] = {1, 100, 20000, 32767, 32768, 32769, 45000, 65000, 65535};
+
+TEST(mixed_words_rise_with_either_word_and_fill_the_range) {
+  CHECK_EQUAL(mixed_word(123, 456, 0), 456u);
+  for (i64 p : kWeights) {
+    CHECK_EQUAL(mixed_word(0, 0, p), 0u);
+    CHECK(mixed_word(0xffffffffu, 0xffffffffu, p) > 0xffff0000u);
+    u32 before_own = 0, before_common = 0;
+    for (u64 w = 0; w < (1ULL << 32); w += 20000003) {
+      const u32 by_own = mixed_word(0x7654321u * 17, static_cast<u32>(w), p);
+      const u32 by_common = mixed_word(static_cast<u32>(w), 0x89abcdefu, p);
+      if (!CHECK(by_own >= before_own && by_common >= before_common)) return;
+      before_own = by_own;
+      before_common = by_common;
+    }
+  }
+}
+
+TEST(mixed_words_are_uniform) {
+  // on a grid of n x n words the number below x is n n x, but for the grid's edge
+  const i64 n = 1000, step = (1LL << 32) / n;
+  for (i64 p : kWeights) {
+    std::vector<i64> below(16, 0);
+    for (i64 a = 0; a < n; ++a)
+      for (i64 b = 0; b < n; ++b) {
+        const u32 common = static_cast<u32>(a * step + step / 2);
+        ++below[mixed_word(common, static_cast<u32>(b * step + step / 2), p) >> 28];
+      }
+    for (i64 count : below) CHECK(std::abs(count - n * n / 16) < 3 * n);
+  }
 }
 
 }  // namespace gpusim::test

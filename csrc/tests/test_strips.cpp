@@ -38,6 +38,11 @@ static void compare_searches(i32 n, Random* random) {
       const i32 found = S::prefix_until(from, n, [=](i32 i) { return p[i] == wanted; });
       CHECK_EQUAL(found, index(std::find(a.begin() + from, a.end(), wanted) - a.begin()));
     }
+  std::vector<i32> sorted = a;
+  std::sort(sorted.begin(), sorted.end());
+  for (i32 x = -1; x <= 42; ++x)
+    CHECK_EQUAL(S::lower_bound(sorted.data(), n, x),
+                index(std::lower_bound(sorted.begin(), sorted.end(), x) - sorted.begin()));
   std::vector<i64> sums(a.size());
   std::partial_sum(a.begin(), a.end(), sums.begin(), [](i64 s, i64 x) { return s + x; });
   const i64 total = n ? sums.back() : 0;

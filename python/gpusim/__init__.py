@@ -25,6 +25,9 @@ if TYPE_CHECKING:
         WorkloadError,
     )
     from gpusim.plan.answer import Answer
+    from gpusim.plan.compare import compare
+    from gpusim.plan.comparison import Comparison
+    from gpusim.plan.demand import DemandAnswer
     from gpusim.plan.replay import Replay, replay
     from gpusim.plan.simulate import Simulation, simulate
     from gpusim.plan.size import size
@@ -35,6 +38,8 @@ if TYPE_CHECKING:
 _PUBLIC = {
     "Answer": "gpusim.plan.answer",
     "BackendUnavailable": "gpusim.errors",
+    "Comparison": "gpusim.plan.comparison",
+    "DemandAnswer": "gpusim.plan.demand",
     "GpusimError": "gpusim.errors",
     "Jobs": "gpusim.workload.jobs",
     "Replay": "gpusim.plan.replay",
@@ -44,6 +49,7 @@ _PUBLIC = {
     "Simulation": "gpusim.plan.simulate",
     "UsageError": "gpusim.errors",
     "WorkloadError": "gpusim.errors",
+    "compare": "gpusim.plan.compare",
     "example": "gpusim.scenario",
     "examples": "gpusim.scenario",
     "load_scenario": "gpusim.scenario",
@@ -56,6 +62,8 @@ _PUBLIC = {
 __all__ = [
     "Answer",
     "BackendUnavailable",
+    "Comparison",
+    "DemandAnswer",
     "GpusimError",
     "Jobs",
     "Replay",
@@ -66,6 +74,7 @@ __all__ = [
     "UsageError",
     "WorkloadError",
     "__version__",
+    "compare",
     "example",
     "examples",
     "load_scenario",

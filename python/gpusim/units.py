@@ -6,8 +6,8 @@ takes what a YAML reader hands over (text or a bare number) and raises `UnitErro
 `format_*` gives text that the matching `parse_*` reads back to the same value, unless `digits` asks for
 rounding.
 
-A month or a year is refused, since neither has a fixed length; so is a bare `m`, which could be minute or
-month.
+A duration in months or years is refused, since neither has a fixed length; so is a bare `m`, which could be
+minute or month. In a rate a month is 30 days and a year 365 days: `3/year` is an average, not a calendar.
 """
 
 from __future__ import annotations
@@ -53,6 +53,19 @@ _NO_FIXED_LENGTH = {
     "year": "a year has no fixed length; write 365d",
     "years": "a year has no fixed length; write 365d",
 }
+RATE_UNITS: tuple[tuple[str, float], ...] = (
+    ("year", 365 * 86_400.0),
+    ("month", 30 * 86_400.0),
+    ("week", 604_800.0),
+    ("day", 86_400.0),
+    ("h", 3600.0),
+    ("min", 60.0),
+    ("s", 1.0),
+)
+"""What a rate may be per, longest first, with the length in s. A month is 30 days and a year 365 days here."""
+
+_RATE_NAMES = {"mo": "month", "months": "month", "y": "year", "yr": "year", "years": "year"}
+_LONG_COUNT = 10_000  # a count of units of five digits or more is hard to read: 1868832s
 _DURATION_FORM = "write a number and a unit: 90s, 15min, 36h, 7d or 4w"
 _NUMBER_FORM = "write a plain number such as 1.6 or 10_456"
 _PIECE = re.compile(r"\s*(\d[\d_]*(?:\.\d+)?|\.\d+)\s*([^\W\d_]+)\s*")
@@ -255,7 +268,7 @@ def parse_share(value: object) -> float:
 
 
 def parse_rate(value: object) -> float:
-    """Read a rate in 1/s: `40/day`, `2.5/h`, `3 per min`.
+    """Read a rate in 1/s: `40/day`, `2.5/h`, `3 per min`, `3/year` (365 d), `2/month` (30 d).
 
     Raises
     ------
@@ -279,11 +292,18 @@ def parse_rate(value: object) -> float:
         raise UnitError("not a rate", form, value) from error
     if number < 0:
         raise UnitError("a rate cannot be negative", "write 0/day or more", value)
-    name = parts[2].lower()
-    if name in _NO_FIXED_LENGTH:
-        what = f"'{name}' is no unit of a fixed length"
-        raise UnitError(what, f"write a rate per day or week, for example {number:g}/week", value)
-    return number / _unit(name, value).seconds
+    return number / _rate_unit(parts[2], value)
+
+
+def _rate_unit(name: str, value: object) -> float:
+    """Length [s] of what a rate is per."""
+    plain = _RATE_NAMES.get(name.lower(), name.lower())
+    if plain == "m":
+        what = "'m' could be a minute or a month"
+        number = str(value).partition("/")[0].strip()
+        raise UnitError(what, f"write {number}/min or {number}/month", value)
+    long = dict(RATE_UNITS).get(plain)
+    return _unit(name, value).seconds if long is None else long
 
 
 def format_duration(seconds: float, digits: int | None = None) -> str:
@@ -311,20 +331,46 @@ def format_duration(seconds: float, digits: int | None = None) -> str:
     for unit in _PRINTED:
         count = round(seconds / unit.seconds)
         if count and count * unit.seconds == seconds and (unit.seconds >= 1 or seconds < 1):
-            return f"{count}{unit.symbol}"
+            return (
+                f"{count}{unit.symbol}"
+                if count < _LONG_COUNT
+                else _in_hundredths(seconds, f"{count}{unit.symbol}")
+            )
     return f"{_plain(seconds)}s"
+
+
+def _in_hundredths(seconds: float, text: str) -> str:
+    """`21.63d` where that says exactly the same as `31147.2min` or 1868832s, else `text`."""
+    for unit in _PRINTED:
+        decimal = f"{_rounded_to_hundredths(seconds / unit.seconds)}{unit.symbol}"
+        if len(decimal) < len(text) and seconds >= unit.seconds and parse_duration(decimal) == seconds:
+            return decimal
+    return text
+
+
+def _rounded_to_hundredths(number: float) -> str:
+    return f"{number:.2f}".rstrip("0").rstrip(".")
 
 
 def format_rate(per_second: float, digits: int | None = None) -> str:
     """Write a rate: `40/day`; exact unless `digits` is given."""
-    named = (("day", 86_400.0), ("h", 3600.0), ("min", 60.0), ("s", 1.0))
     if digits is not None:
-        fits = ((name, length) for name, length in named if 1 <= per_second * length < 1000)
-        name, length = next(fits, named[0] if per_second * named[0][1] < 1 else named[-1])
+        name, length = _readable_rate_unit(per_second)
         return f"{_rounded(per_second * length, digits)}/{name}"
-    texts = (f"{_plain(round(per_second * length, 6))}/{name}" for name, length in named)
+    texts = (f"{_plain(round(per_second * length, 6))}/{name}" for name, length in reversed(RATE_UNITS))
     exact = [text for text in texts if parse_rate(text) == per_second]
-    return min(exact, key=len) if exact else f"{_plain(per_second)}/s"
+    return min(exact, key=lambda text: (len(text), text)) if exact else f"{_plain(per_second)}/s"
+
+
+def _readable_rate_unit(per_second: float) -> tuple[str, float]:
+    """Unit in which a rate is a number from 1 to 1000: per day if it can be, a longer one if it must be."""
+    short = [unit for unit in RATE_UNITS if unit[1] <= 86_400]
+    if per_second * 86_400 >= 1:
+        return next((unit for unit in short if per_second * unit[1] < 1000), short[-1])
+    longer = [unit for unit in reversed(RATE_UNITS) if unit[1] > 86_400]
+    return (
+        next((unit for unit in longer if per_second * unit[1] >= 1), longer[-1]) if per_second else short[0]
+    )
 
 
 def format_share(share: float, digits: int | None = None) -> str:

@@ -8,10 +8,12 @@ import typer
 
 from gpusim._version import __version__
 from gpusim.cli.check import check
+from gpusim.cli.compare import compare
 from gpusim.cli.failures import guarded
 from gpusim.cli.info import info
 from gpusim.cli.new import new
 from gpusim.cli.replay import replay
+from gpusim.cli.rerun import rerun
 from gpusim.cli.schema import schema
 from gpusim.cli.simulate import simulate
 from gpusim.cli.size import size
@@ -46,7 +48,7 @@ def gpusim(
     """
 
 
-for verb in (size, simulate, replay, check, new, schema, info):
+for verb in (size, simulate, compare, replay, rerun, check, new, schema, info):
     app.command(verb.__name__)(guarded(verb))
 
 

@@ -1,14 +1,17 @@
-"""`gpusim check`: every mistake of a scenario, or what it says."""
+"""`gpusim check`: every mistake of a scenario, or what it says and how long `size` would take."""
 
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from gpusim.cli.options import Json, ScenarioArgument, SetOption, read_scenario, repeat_command
+from gpusim.cli.forecast import forecast
+from gpusim.cli.options import Json, ScenarioArgument, SetOption, ThreadsOption, read_scenario, repeat_command
 from gpusim.cli.output import print_page, print_text
 
 if TYPE_CHECKING:
+    from gpusim.plan.estimate import Estimate
     from gpusim.plan.rules import RuleOfThumb
     from gpusim.scenario import Scenario
 
@@ -16,22 +19,28 @@ CHECK_SCHEMA = 1
 """Version of the JSON form."""
 
 
-def check(scenario: ScenarioArgument, as_json: Json = False, changes: SetOption = None) -> None:
-    """Check a scenario and show what it says, without running it."""
+def check(
+    scenario: ScenarioArgument,
+    as_json: Json = False,
+    changes: SetOption = None,
+    threads: ThreadsOption = None,
+) -> None:
+    """Check a scenario, show what it says, and estimate how long size would take."""
     loaded = read_scenario(scenario, changes)
 
     from gpusim.plan.rules import rules_of_thumb
     from gpusim.report import check_page
 
     rules = rules_of_thumb(loaded)
+    estimate, why_not = forecast(loaded, threads=threads)
     if as_json:
-        print_text(json.dumps(_to_dict(loaded, rules), indent=2, allow_nan=False))
+        print_text(json.dumps(_to_dict(loaded, rules, estimate), indent=2, allow_nan=False))
     else:
         following = None if scenario == "-" else repeat_command("size", scenario, {}, changes)
-        print_page(check_page(loaded, rules, following))
+        print_page(check_page(loaded, rules, following, estimate=estimate, no_estimate=why_not))
 
 
-def _to_dict(scenario: Scenario, rules: tuple[RuleOfThumb, ...]) -> dict[str, Any]:
+def _to_dict(scenario: Scenario, rules: tuple[RuleOfThumb, ...], estimate: Estimate | None) -> dict[str, Any]:
     return {
         "schema": CHECK_SCHEMA,
         "kind": "check",
@@ -68,8 +77,13 @@ def _to_dict(scenario: Scenario, rules: tuple[RuleOfThumb, ...]) -> dict[str, An
             for slo in scenario.resolved_slos()
         ],
         "rules_of_thumb": [{"name": rule.name, "gpus": rule.gpus} for rule in rules],
+        "estimate": None if estimate is None else _finite(asdict(estimate)),
         "notices": [
             {"code": n.code, "where": n.where, "what": n.what, "found": n.found, "remedy": n.remedy}
             for n in scenario.notices()
         ],
     }
+
+
+def _finite(values: dict[str, Any]) -> dict[str, Any]:
+    return {key: None if value == float("inf") else value for key, value in values.items()}

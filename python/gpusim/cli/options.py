@@ -50,6 +50,14 @@ SetOption = Annotated[
         "--set", metavar="KEY=VALUE", help="Change one value, e.g. policy.backfill=none. May be repeated."
     ),
 ]
+VaryOption = Annotated[
+    str | None,
+    typer.Option(
+        "--vary",
+        metavar="WHAT",
+        help="What to search over: gpus, demand (how much of it fits), or a pool. Default: study.vary.",
+    ),
+]
 TimeLimit = Annotated[
     str | None,
     typer.Option(
@@ -93,6 +101,19 @@ def read_gpus(text: str) -> int:
     return _read("--gpus", text, parse_count)
 
 
+def read_pools(text: str) -> int | dict[str, int]:
+    """A number of GPUs, or one for each of several pools: ``b200=8160,h200=2296``."""
+    if "=" not in text:
+        return read_gpus(text)
+    pools: dict[str, int] = {}
+    for part in text.split(","):
+        name, _, number = part.partition("=")
+        if not name.strip() or not number.strip():
+            raise _mistake("--gpus", "is no list of pools", "write for example b200=8160,h200=2296", text)
+        pools[name.strip()] = read_gpus(number.strip())
+    return pools
+
+
 def read_tick(text: str) -> float:
     """Seconds of ``--tick``."""
     seconds = _read("--tick", text, parse_duration)
@@ -109,6 +130,8 @@ def repeat_command(
     for name, value in options.items():
         if value is True:
             words.append(name)
+        elif isinstance(value, (list, tuple)):
+            words += [word for each in value for word in (name, str(each))]
         elif value is not None and value is not False:
             words += [name, str(value)]
     for change in changes or ():

@@ -10,7 +10,17 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from gpusim.plan.runs import Progress
 
-_STAGES = {"search": "searching", "measure": "measuring the answer", "simulate": "simulating"}
+_STAGES = {
+    "search": "searching",
+    "scout": "finding the region",
+    "pilot": "measuring the spread",
+    "final": "searching",
+    "fill-in": "checking the answer",
+    "hold-out": "checking the answer",
+    "audit": "looking above it",
+    "measure": "explaining the answer",
+    "simulate": "simulating",
+}
 
 
 @contextlib.contextmanager
@@ -43,13 +53,20 @@ def progress(quiet: bool) -> Iterator[Callable[[Progress], object] | None]:
 
 def detail(state: Progress) -> str:
     """The bracket so far and the runs so far."""
-    low, high = state.bracket
-    if low is not None and high is not None:
-        bracket = f"between {low:,} and {high:,} GPUs" if low < high else f"near {low:,} GPUs"
-    elif low is not None:
-        bracket = f"above {low:,} GPUs"
-    elif high is not None:
-        bracket = f"at most {high:,} GPUs"
+    too_little, enough = state.bracket
+    demand = state.vary == "demand"
+
+    def size(value: int) -> str:
+        return f"{value / 1e6:.0%}" if demand else f"{value:,}"
+
+    unit = "of the demand" if demand else "GPUs"
+    if too_little is not None and enough is not None:
+        low, high = sorted((too_little, enough))
+        bracket = f"between {size(low)} and {size(high)} {unit}" if low < high else f"near {size(low)} {unit}"
+    elif too_little is not None:
+        bracket = f"{'below' if demand else 'above'} {size(too_little)} {unit}"
+    elif enough is not None:
+        bracket = f"at {'least' if demand else 'most'} {size(enough)} {unit}"
     else:
-        bracket = f"at {state.gpus:,} GPUs"
+        bracket = f"at {size(state.value)} {unit}"
     return f"{bracket}, {state.runs:,} runs"

@@ -14,8 +14,21 @@ from gpusim.errors import Problem, UsageError
 from gpusim.suggest import did_you_mean
 from gpusim.units import show
 
-Log = Annotated[str, typer.Argument(metavar="FILE", help="A log in Standard Workload Format, plain or gzip.")]
+Log = Annotated[
+    str,
+    typer.Argument(
+        metavar="FILE", help="A log, plain or gzip: Standard Workload Format, or csv of the Philly form."
+    ),
+]
 Gpus = Annotated[str, typer.Option("--gpus", metavar="N|unlimited", help="Size of the center.")]
+Tenants = Annotated[
+    list[str] | None,
+    typer.Option("--tenant", metavar="NAME", help="Only the jobs of this virtual cluster. May be repeated."),
+]
+By = Annotated[
+    str | None,
+    typer.Option("--by", metavar="tenant|vc", help="Also show one row for each virtual cluster of the log."),
+]
 Backfill = Annotated[
     str,
     typer.Option(
@@ -44,13 +57,16 @@ def replay(
     gpus: Gpus,
     backfill: Backfill = "1",
     kill_at_limit: KillAtLimit = False,
+    tenants: Tenants = None,
+    by: By = None,
     records: Records = None,
     as_json: Json = False,
     tick: Tick = "1s",
     backend: BackendOption = "auto",
 ) -> None:
     """Schedule the jobs of a log on a given number of GPUs."""
-    pool: int | Literal["unlimited"] = "unlimited" if gpus.lower() == "unlimited" else read_gpus(gpus)
+    pool = _read_pool(gpus)
+    rows = _read_by(by)
     policy = _read_backfill(backfill)
     seconds = read_tick(tick)
     check_writable(records, "--records", file)
@@ -60,6 +76,11 @@ def replay(
     from gpusim.workload.trace import read_trace
 
     table = read_trace(file, tick=seconds)
+    if tenants:
+        table = table.of_tenants(*tenants)
+    if rows and not table.tenants:
+        what, remedy = "this log tells no virtual clusters apart", "leave --by out"
+        raise UsageError(Problem("--by", what, remedy, "usage/by", file))
     result = schedule(table, gpus=pool, backfill=policy, kill_at_limit=kill_at_limit, backend=backend)
     if records is not None:
         write_file(result.write_records, records)
@@ -67,6 +88,8 @@ def replay(
         "--gpus": gpus,
         "--backfill": backfill,
         "--kill-at-limit": kill_at_limit,
+        "--tenant": tenants,
+        "--by": by,
         "--tick": tick if tick != "1s" else None,
         "--backend": backend if backend != "auto" else None,
         "--records": records,
@@ -76,7 +99,19 @@ def replay(
         data = result.to_dict() | {"provenance": {"version": __version__, "command": command}}
         print_text(json.dumps(data, indent=2, allow_nan=False))
     else:
-        print_page(replay_page(result, command=command))
+        print_page(replay_page(result, command=command, by_tenant=rows))
+
+
+def _read_pool(text: str) -> int | Literal["unlimited"]:
+    """`unlimited` (or `infinite`), or a number of GPUs."""
+    return "unlimited" if text.strip().lower() in ("unlimited", "infinite", "inf") else read_gpus(text)
+
+
+def _read_by(text: str | None) -> bool:
+    """Whether rows by tenant are wanted; `vc` is the word of the Philly log."""
+    if text is None or text.strip().lower() in ("tenant", "vc"):
+        return text is not None
+    raise UsageError(Problem("--by", "is not known", "write tenant or vc", "usage/by", show(text)))
 
 
 def _read_backfill(text: str) -> int | Policy:

@@ -17,7 +17,7 @@ from gpusim.cli.options import (
     SetOption,
     ThreadsOption,
     TimeLimit,
-    read_gpus,
+    read_pools,
     read_scenario,
     read_time_limit,
     repeat_command,
@@ -27,7 +27,12 @@ from gpusim.cli.progress import progress
 from gpusim.cli.size import MET, NOT_MET, WIDER
 
 Gpus = Annotated[
-    str | None, typer.Option("--gpus", metavar="N", help="Size of the center. Default: center.have.")
+    str | None,
+    typer.Option(
+        "--gpus",
+        metavar="N|POOL=N,..",
+        help="Size of the center, or of each of its pools. Default: what the center has.",
+    ),
 ]
 Replications = Annotated[
     int, typer.Option("--replications", min=1, max=10_000_000, help="Independent periods.")
@@ -49,7 +54,7 @@ def simulate(
 ) -> None:
     """Measure waits, service levels and use with a given number of GPUs."""
     limit = read_time_limit(time_limit)
-    wanted = None if gpus is None else read_gpus(gpus)
+    wanted = None if gpus is None else read_pools(gpus)
     check_writable(output, "--output", scenario)
     loaded = read_scenario(scenario, changes)
 
@@ -58,7 +63,7 @@ def simulate(
     from gpusim.report import simulation_page
 
     options = {
-        "--gpus": wanted,
+        "--gpus": _as_option(wanted),
         "--replications": replications,
         "--seed": loaded.study.seed if seed is None else seed,
         "--time-limit": time_limit,
@@ -88,3 +93,9 @@ def simulate(
     code = NOT_MET if not result.slos_met else WIDER if cut_short else MET
     if code:
         raise typer.Exit(code)
+
+
+def _as_option(gpus: int | dict[str, int] | None) -> str | None:
+    if isinstance(gpus, dict):
+        return ",".join(f"{name}={number}" for name, number in gpus.items())
+    return None if gpus is None else str(gpus)

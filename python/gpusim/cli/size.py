@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 import typer
 
+from gpusim.cli.forecast import announce
 from gpusim.cli.options import (
     BackendOption,
     Json,
@@ -16,6 +17,7 @@ from gpusim.cli.options import (
     SetOption,
     ThreadsOption,
     TimeLimit,
+    VaryOption,
     read_scenario,
     read_time_limit,
     repeat_command,
@@ -37,6 +39,7 @@ def size(
     as_json: Json = False,
     output: Output = None,
     changes: SetOption = None,
+    vary: VaryOption = None,
     seed: SeedOption = None,
     time_limit: TimeLimit = None,
     certify: Certify = "normal",
@@ -44,7 +47,7 @@ def size(
     backend: BackendOption = "auto",
     quiet: Quiet = False,
 ) -> None:
-    """Find how many GPUs meet every service level, with certified bounds."""
+    """Find how many GPUs meet every service level, or how much demand those there are carry, with certified bounds."""
     limit = read_time_limit(time_limit)
     check_writable(output, "--output", scenario)
     loaded = read_scenario(scenario, changes)
@@ -53,14 +56,18 @@ def size(
     from gpusim.report import size_page
 
     options = {
+        "--vary": vary,
         "--seed": loaded.study.seed if seed is None else seed,
         "--certify": certify if certify != "normal" else None,
         "--time-limit": time_limit,
         "--backend": backend if backend != "auto" else None,
     }
+    if limit is None:
+        announce(loaded, quiet=quiet, seed=seed, vary=vary, certify=certify, threads=threads, backend=backend)
     with progress(quiet) as show:
         answer = find_size(
             loaded,
+            vary=vary,
             seed=seed,
             certify=certify,
             time_limit=limit,

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 
 from gpusim import _native
 from gpusim.engine import backend as _backend
 from gpusim.engine import cpu, memory
-from gpusim.engine.checked import column, integer, refuse
+from gpusim.engine.checked import column, integer, refuse, table
 from gpusim.engine.cpu import MAX_THREADS, Progress
+from gpusim.engine.limits import MILLION
 from gpusim.engine.result import (
     COUNTS,
     EXTREMES,
@@ -28,10 +31,14 @@ from gpusim.workload.ticks import MAX_GPUS
 
 MOST_RECORDS = 200_000_000
 """Job records kept at most: about 7 GB."""
-RECORD_BYTES = 3 * 8 + 2 * 4 + 1
-"""One record: three times, two int32 and a byte."""
+RECORD_BYTES = 4 * 8 + 3 * 4 + 1
+"""One record: four times, three int32 and a byte."""
 GENERATED_BYTES = 256
 """Memory for one job while `generate_jobs` makes its table, which holds several copies [byte]."""
+_FIRST_ROOM = {"queue_slots": 2048, "profile_slots": 2048, "held_slots": 64, "chain_slots": 64}
+_ROOM = ("running_slots", *_FIRST_ROOM)
+MAX_DEMAND = 1 << 32
+"""Largest `demand_ppm`; an event of more than 64 jobs at this demand is refused earlier."""
 MAX_REPLICATIONS = 1 << 32
 """Replications of generated jobs: their number is one word of the random counter."""
 
@@ -41,6 +48,8 @@ def run_batch(
     replication: npt.ArrayLike,
     gpus: npt.ArrayLike,
     *,
+    demand_ppm: npt.ArrayLike = MILLION,
+    draw: npt.ArrayLike = 0,
     early: bool = False,
     histogram: bool = False,
     records: bool = False,
@@ -49,8 +58,10 @@ def run_batch(
     progress: Progress | None = None,
     lanes: int = 1,
     running_slots: int | None = None,
-    queue_slots: int = 1024,
-    profile_slots: int = 2048,
+    queue_slots: int | None = None,
+    profile_slots: int | None = None,
+    held_slots: int | None = None,
+    chain_slots: int | None = None,
 ) -> BatchResult:
     """Simulate every cell; the same integers for any backend, thread count, order and batch.
 
@@ -59,7 +70,12 @@ def run_batch(
     spec : RunSpec
         What all cells share.
     replication, gpus : array of int, shape (n,), or int
-        Each cell's replication (random streams, or which stored workload) and capacity [GPU], 0 or more.
+        Each cell's replication (random streams, or which stored workload) and capacity [GPU], 0 or more; with P
+        pools `gpus` has shape (n, P) or (P,).
+    demand_ppm : array of int, shape (n,), or int
+        Demand in millionths of the nominal one; generated jobs only, else 1,000,000.
+    draw : array of int, shape (n,), or int
+        Each cell's row of `Generator.rows`.
     early : bool, default False
         Stop a run as soon as its verdict is certain; only `status`, `passed` and `first_violated` are then
         meaningful. The first two equal those of the whole run; `first_violated` is *a* violated level, -1 if
@@ -73,8 +89,8 @@ def run_batch(
         Called about every 50 ms from the calling thread; returning False stops the batch.
     lanes : {1, 32}
         32 emulates the device's strips on the host: slow, the same integers.
-    running_slots, queue_slots, profile_slots : int
-        Initial working memory; grows where a run needs more.
+    running_slots, queue_slots, profile_slots, held_slots, chain_slots : int
+        Initial working memory; grows where a run needs more. Default: what earlier batches of this spec needed.
 
     Returns
     -------
@@ -89,20 +105,31 @@ def run_batch(
     BackendUnavailable
         If the named backend cannot run here.
     """
-    replications, capacities = _cells(spec, replication, gpus)
-    name = _backend.choose(backend)
+    cells = _cells(spec, replication, gpus, demand_ppm, draw)
+    replications, capacities = cells["replication"], cells["gpus"]
+    engine = _backend.choose(backend)
     threads = cpu.usable_cores() if threads is None else integer("threads", threads, 1, MAX_THREADS)
     if integer("lanes", lanes, 1, 32) not in (1, 32):
         raise refuse("lanes", "are of no engine", "use 1, or 32 for the device's strips", str(lanes))
-    if running_slots is None:
-        running_slots = _slots_for(int(capacities.max(initial=0)))
+    first = {
+        **_FIRST_ROOM,
+        "running_slots": _slots_for(int(capacities.sum(axis=1, dtype=np.int64).max(initial=0))),
+    }
+    for name, slots in spec.room.items():
+        first[name] = max(first[name], slots)
+    wanted = (running_slots, queue_slots, profile_slots, held_slots, chain_slots)
+    running_slots, queue_slots, profile_slots, held_slots, chain_slots = (
+        first[name] if slots is None else slots for name, slots in zip(_ROOM, wanted, strict=True)
+    )
     room = {
         "lanes": lanes,
         "running_slots": _power_of_two("running_slots", running_slots),
-        "queue_slots": integer("queue_slots", queue_slots, 4, 1 << 27),
-        "profile_slots": integer("profile_slots", profile_slots, 4, 1 << 28),
+        "queue_slots": integer("queue_slots", queue_slots, 4, 1 << 26) + 63 & ~63,
+        "profile_slots": integer("profile_slots", profile_slots, 4, 1 << 27),
+        "held_slots": _power_of_two("held_slots", held_slots),
+        "chain_slots": integer("chain_slots", chain_slots, 1, 1 << 27),
     }
-    kept = _records_of(spec, replications) if records else -1
+    kept = _records_of(spec, cells) if records else -1
     _check_memory(spec, len(replications), histogram, kept)
     stopped = False
 
@@ -114,8 +141,7 @@ def run_batch(
 
     arrays = cpu.run(
         spec,
-        replications,
-        capacities,
+        cells,
         early=early,
         histogram=histogram,
         records=kept,
@@ -123,11 +149,12 @@ def run_batch(
         progress=report,
         room=room,
     )
-    result = BatchResult.from_arrays(arrays, name)
+    spec.room.update(arrays.pop("room"))
+    result = BatchResult.from_arrays(arrays, engine)
     failed = np.flatnonzero(result.status != STATUS_OK)
     if len(failed) and not stopped:
         i = int(failed[0])
-        where = f"replication {replications[i]}, {capacities[i]} GPUs"
+        where = f"replication {replications[i]}, {' + '.join(map(str, capacities[i].tolist()))} GPUs"
         what = f"the run could not be completed: {STATUS_TEXT.get(int(result.status[i]), 'unknown status')}"
         raise RunError(
             [Problem(where, what, "shorten the horizon or bound the queue (max_waiting)", "engine/run")]
@@ -135,42 +162,73 @@ def run_batch(
     return result
 
 
-def generate_jobs(spec: RunSpec, replication: int) -> Jobs:
+def generate_jobs(spec: RunSpec, replication: int, *, demand_ppm: int = MILLION, draw: int = 0) -> Jobs:
     """The jobs of one replication as a stored table, in job-index order (ids are job indices).
 
     Running the table gives the same integers as running the generator.
     """
-    replications, _ = _cells(spec, replication, 0)
-    if len(replications) != 1:
+    cells = _cells(spec, replication, np.zeros((1, spec.classes.n_pools), np.int32), demand_ppm, draw)
+    if len(cells["replication"]) != 1:
         raise refuse("replication", "is not one number", "generate one replication at a time")
-    memory.require(_records_of(spec, replications) * GENERATED_BYTES, "shorten the horizon")
-    columns = cpu.generate(spec, int(replications[0]))
+    memory.require(_records_of(spec, cells) * GENERATED_BYTES, "shorten the horizon")
+    columns = cpu.generate(spec, *_only(cells))
     return Jobs(id=np.arange(len(columns["submit"])), **columns)
 
 
 def _cells(
-    spec: RunSpec, replication: npt.ArrayLike, gpus: npt.ArrayLike
-) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int32]]:
-    last = (MAX_REPLICATIONS if isinstance(spec.jobs, Generator) else len(spec.tables)) - 1
-    replications = column("replication", replication, np.int64, 0, last)
-    capacities = column("gpus", gpus, np.int32, 0, MAX_GPUS)
+    spec: RunSpec,
+    replication: npt.ArrayLike,
+    gpus: npt.ArrayLike,
+    demand_ppm: npt.ArrayLike,
+    draw: npt.ArrayLike,
+) -> dict[str, npt.NDArray[Any]]:
+    """The columns of the cells, all of one length, checked."""
+    generated = isinstance(spec.jobs, Generator)
+    last = (MAX_REPLICATIONS if generated else len(spec.tables)) - 1
+    draws = len(spec.jobs.rows) if isinstance(spec.jobs, Generator) and spec.jobs.rows is not None else 1
+    demand = (1, MAX_DEMAND) if generated else (MILLION, MILLION)
+    columns = {
+        "replication": column("replication", replication, np.int64, 0, last),
+        "draw": column("draw", draw, np.int32, 0, draws - 1),
+        "demand_ppm": column("demand_ppm", demand_ppm, np.int64, *demand),
+    }
+    capacities = _capacities(gpus, spec.classes.n_pools)
     try:
-        both = np.broadcast_arrays(replications, capacities)
+        rows = np.broadcast(*columns.values(), capacities[:, 0]).shape
     except ValueError:
-        found = f"{len(replications)} and {len(capacities)}"
+        found = f"{len(columns['replication'])} and {len(capacities)}"
         remedy = "give one replication and one capacity per cell, or one for all"
         raise refuse("cells", "differ in length", remedy, found) from None
-    return np.ascontiguousarray(both[0]), np.ascontiguousarray(both[1])
+    cells = {name: np.ascontiguousarray(np.broadcast_to(value, rows)) for name, value in columns.items()}
+    cells["gpus"] = np.ascontiguousarray(np.broadcast_to(capacities, (*rows, spec.classes.n_pools)))
+    return cells
 
 
-def _records_of(spec: RunSpec, replications: npt.NDArray[np.int64]) -> int:
+def _capacities(gpus: npt.ArrayLike, pools: int) -> npt.NDArray[np.int32]:
+    """Capacities as (n, P)."""
+    if pools == 1 and np.ndim(gpus) < 2:
+        return column("gpus", gpus, np.int32, 0, MAX_GPUS)[:, None]
+    given = np.asarray(gpus)
+    if given.ndim == 1:
+        given = given[None, :]
+    if given.ndim != 2 or given.shape[1] != pools:
+        remedy = f"give one number for each of the {pools} pools"
+        raise refuse("gpus", "has the wrong shape", remedy, f"shape {np.shape(gpus)}")
+    return table("gpus", given, np.int32, 0, MAX_GPUS)
+
+
+def _only(cells: dict[str, npt.NDArray[Any]]) -> tuple[int, int, int]:
+    """Replication, draw and demand of the only cell."""
+    return int(cells["replication"][0]), int(cells["draw"][0]), int(cells["demand_ppm"][0])
+
+
+def _records_of(spec: RunSpec, cells: dict[str, npt.NDArray[Any]]) -> int:
     """How many job records the only cell has."""
-    if len(replications) != 1:
-        raise refuse(
-            "records", "are kept for one cell", "run one cell at a time", f"{len(replications)} cells"
-        )
-    chosen = int(replications[0])
-    kept = len(spec.tables[chosen]) if spec.tables else cpu.count_jobs(spec, chosen)
+    n = len(cells["replication"])
+    if n != 1:
+        raise refuse("records", "are kept for one cell", "run one cell at a time", f"{n} cells")
+    chosen = _only(cells)
+    kept = len(spec.tables[chosen[0]]) if spec.tables else cpu.count_jobs(spec, *chosen)
     if kept > MOST_RECORDS:
         what, remedy = "too many job records to keep", "shorten the horizon or do without records"
         raise RunError([Problem("records", what, remedy, "engine/records", f"{kept:,}")])
@@ -181,6 +239,7 @@ def _check_memory(spec: RunSpec, cells: int, histogram: bool, records: int) -> N
     """Refuse a batch whose results cannot fit."""
     classes, levels = len(spec.classes), len(spec.levels)
     rows = classes * (len(COUNTS) + len(SUMS)) + levels * len(SLO_COUNTS) + len(INTEGRALS) + len(EXTREMES)
+    rows += spec.classes.n_pools
     bins = classes * _native.HISTOGRAM_BINS if histogram else 0
     tables, kept = cells * (8 * (rows + bins) + 32), max(records, 0) * RECORD_BYTES
     remedy = "run fewer replications at a time" + (", or without histograms" if histogram else "")

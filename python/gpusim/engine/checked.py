@@ -98,3 +98,29 @@ def flags(where: str, values: Any) -> npt.NDArray[np.bool_]:
     own = np.array(given, dtype=np.bool_, order="C")
     own.setflags(write=False)
     return own
+
+
+def table(
+    where: str, values: Any, dtype: type[np.signedinteger[Any]], low: int, high: int
+) -> npt.NDArray[Any]:
+    """Return an own, read-only, C-contiguous copy of a table of whole numbers, (S, C)."""
+    try:
+        given = np.asarray(values)
+    except ValueError:  # rows of different length
+        raise refuse(where, "has rows of different length", "give one column per class") from None
+    if given.ndim != 2:
+        raise refuse(where, "is not a table", "give one row per level", f"shape {given.shape}")
+    own = column(where, given.ravel(), dtype, low, high).reshape(given.shape)
+    own.setflags(write=False)
+    return own
+
+
+def flag_column(where: str, values: Any) -> npt.NDArray[np.bool_]:
+    """Return an own, read-only copy of a column of flags."""
+    given = np.asarray(values)
+    if given.ndim != 1 or (given.size and given.dtype != np.bool_):
+        remedy = "give one True or False per row"
+        raise refuse(where, "is not a column of flags", remedy, f"{given.dtype}, shape {given.shape}")
+    own = np.array(given, dtype=np.bool_)
+    own.setflags(write=False)
+    return own

@@ -6,7 +6,6 @@ import os
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
 import numpy.typing as npt
 
 from gpusim import _native
@@ -34,8 +33,7 @@ def usable_cores() -> int:
 
 def run(
     spec: RunSpec,
-    replication: npt.NDArray[np.int64],
-    gpus: npt.NDArray[np.int32],
+    cells: dict[str, npt.NDArray[Any]],
     *,
     early: bool,
     histogram: bool,
@@ -48,7 +46,7 @@ def run(
     arrays: dict[str, Any] = _call(
         _native.run,
         spec,
-        {"replication": replication, "gpus": gpus},
+        cells,
         early=early,
         histogram=histogram,
         records=records,
@@ -59,15 +57,15 @@ def run(
     return arrays
 
 
-def generate(spec: RunSpec, replication: int) -> dict[str, Any]:
-    """Jobs of one replication in job-index order: submit, service, limit, gpus, job_class."""
-    columns: dict[str, Any] = _call(_native.generate, spec, replication)
+def generate(spec: RunSpec, replication: int, draw: int, demand_ppm: int) -> dict[str, Any]:
+    """Jobs of one replication in job-index order: the columns of a job table."""
+    columns: dict[str, Any] = _call(_native.generate, spec, replication, draw=draw, demand_ppm=demand_ppm)
     return columns
 
 
-def count_jobs(spec: RunSpec, replication: int) -> int:
+def count_jobs(spec: RunSpec, replication: int, draw: int, demand_ppm: int) -> int:
     """Jobs that a generated replication submits before the horizon; none is stored."""
-    return int(_call(_native.count_jobs, spec, replication))
+    return int(_call(_native.count_jobs, spec, replication, draw=draw, demand_ppm=demand_ppm))
 
 
 def _call(native: Callable[..., Any], spec: RunSpec, *args: Any, **options: Any) -> Any:

@@ -1,74 +1,64 @@
-"""The oracle of generated jobs: ARCHITECTURE.md section 3 in plain numpy.
+"""The oracle of generated jobs: ARCHITECTURE.md section 3, written down literally.
 
-Philox4x32-10 turns (job index, stream, replication, source key) into four words; tables turn words into a
-gap, a service time, a GPU count and a limit; a running sum of gaps is the arrival clock. The fast generator
-must give the same integers bit for bit. Written from the contract alone and sharing no code with the engine.
+Philox4x32-10 turns (index, stream, replication, source key) into four words; tables turn words into gaps,
+sizes, service times, GPU counts and limits. The fast generator must give the same integers bit for bit. Written
+from the contract alone and sharing no code with the engine.
 
-All arithmetic is in int64 and stays below 2^63: words are below 2^32, nodes below 2^44, fractions below 2^16,
-and `Generator` has checked gap times demand scale and service times factor. Only Philox itself uses uint64.
+Arrivals and jobs are taken one at a time, in Python integers, which are exact at any size: nothing here can
+overflow, so a wrong bound elsewhere shows as a difference. Only Philox and the quantile tables are evaluated for
+many words at once, in int64 (words are below 2^32, nodes below 2^44, fractions below 2^16).
 
-Cost: about 0.4 microseconds a job; memory for all jobs of one replication at once.
+Cost: some 5 microseconds a job; memory for all jobs of one replication at once.
 """
 
 from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterator
+from itertools import count
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gpusim.errors import WorkloadError
+from gpusim.workload.philox import (
+    STREAM_ARRIVAL,
+    STREAM_DEMAND,
+    STREAM_JOB,
+    WordArray,
+    philox4x32,
+    random_words,
+)
 from gpusim.workload.quantile_table import QuantileTable
-from gpusim.workload.source import SCALE_ONE, Generator, LimitMode, Source
+from gpusim.workload.source import MILLION, SCALE_ONE, Generator, LimitMode, Source
 
 IntArray = NDArray[np.int64]
-WordArray = NDArray[np.uint32]
 
-STREAM_JOB = 0
-"""Words of a job: gap, service, gpus, limit."""
-STREAM_DEMAND = 1
-"""Word 0 at index 0, source key 0: the demand scale of the replication."""
+__all__ = ["COLUMNS", "demand_scale", "generate", "mix", "philox4x32", "table_value"]
 
-_MULTIPLIER = (np.uint64(0xD2511F53), np.uint64(0xCD9E8D57))  # of counter words 0 and 2
-_WEYL = (0x9E3779B9, 0xBB67AE85)  # added to the key words from round to round
-_ROUNDS = 10
-_LOW = np.uint64(0xFFFFFFFF)
-_HALF = np.uint64(32)
-_BLOCK = 4096  # jobs generated at a time: clocks stay below 2^62 + 4096 * 2^47
+GOLDEN = 618_034  # golden ratio in millionths: spreads the rounding of scheduled counts over the events
+EVENT_STRIDE = 1024
+"""Word indices that each scheduled event owns."""
+COLUMNS = {
+    "submit": np.int64,
+    "service": np.int64,
+    "limit": np.int64,
+    "gpus": np.int32,
+    "job_class": np.uint16,
+    "after": np.int64,
+    "delay": np.int64,
+    "source": np.int32,
+    "source_index": np.int64,
+}
+"""Names and types of the columns that `generate` returns."""
 
-
-def philox4x32(counter: WordArray, key: WordArray) -> WordArray:
-    """Philox4x32 with 10 rounds: a keyed bijection of 128-bit counters.
-
-    Parameters
-    ----------
-    counter : numpy.ndarray of uint32, shape (n, 4)
-    key : numpy.ndarray of uint32, shape (2,)
-
-    Returns
-    -------
-    numpy.ndarray of uint32, shape (n, 4)
-
-    References ---------- J. K. Salmon, M. A. Moraes, R. O. Dror, D. E. Shaw, "Parallel random numbers: as
-    easy as 1, 2, 3", SC11 (2011), doi:10.1145/2063384.2063405, section 4.3; its reference code, Random123,
-    has the known answers.
-    """
-    c0, c1, c2, c3 = (counter[:, i].astype(np.uint64) for i in range(4))
-    k0, k1 = int(key[0]), int(key[1])
-    for _ in range(_ROUNDS):
-        product0 = c0 * _MULTIPLIER[0]
-        product1 = c2 * _MULTIPLIER[1]
-        c0, c1, c2, c3 = (
-            (product1 >> _HALF) ^ c1 ^ np.uint64(k0),
-            product1 & _LOW,
-            (product0 >> _HALF) ^ c3 ^ np.uint64(k1),
-            product0 & _LOW,
-        )
-        k0 = (k0 + _WEYL[0]) & 0xFFFFFFFF
-        k1 = (k1 + _WEYL[1]) & 0xFFFFFFFF
-    return np.stack([c0, c1, c2, c3], axis=1).astype(np.uint32)
+_WORDS = 1 << 32
+_BLOCK = 4096  # indices whose words are drawn at a time
 
 
 def table_value(table: QuantileTable, words: WordArray) -> IntArray:
-    """Value of a quantile table at 32-bit words, in units of 2^-shift ticks.
+    """Value of a quantile table at 32-bit words, without its cap, in units of 2^-shift ticks.
 
     Parameters
     ----------
@@ -98,11 +88,32 @@ def demand_scale(generator: Generator, replication: int) -> int:
     """Factor on all gaps of a replication, in 1/65536."""
     if generator.demand is None:
         return SCALE_ONE
-    word = _words(generator.seed, STREAM_DEMAND, replication, 0, np.arange(1))[:, 0]
+    word = random_words(generator.seed, STREAM_DEMAND, replication, 0, np.arange(1))[:, 0]
     return int(table_value(generator.demand, word)[0])
 
 
-def generate(generator: Generator, replication: int, horizon: int) -> dict[str, NDArray[np.generic]]:
+def mix(common: int, own: int, weight: int) -> int:
+    """Uniform word that two words share: `common` with weight p = `weight` / 65536, `own` with the rest.
+
+    The weighted mean of two uniform numbers has a trapezoidal density; its distribution function makes it
+    uniform again.
+    """
+    p, q = weight, SCALE_ONE - weight
+    if p == 0:
+        return own
+    v = (p * common + q * own) >> 16
+    lo, hi = min(p, q), max(p, q)
+    if v < lo << 16:
+        return v * v // (2 * lo * hi)
+    if v < hi << 16:
+        return ((v - (lo << 15)) << 16) // hi
+    w = _WORDS - v
+    return min(max(_WORDS - w * w // (2 * lo * hi), 0), _WORDS - 1)
+
+
+def generate(
+    generator: Generator, replication: int, horizon: int, demand_ppm: int = MILLION, draw: int = 0
+) -> dict[str, NDArray[np.generic]]:
     """All jobs of one replication that are submitted before the horizon.
 
     Parameters
@@ -112,110 +123,239 @@ def generate(generator: Generator, replication: int, horizon: int) -> dict[str, 
         In [0, 2^32).
     horizon : int
         End of the run [tick]; 0 or more.
+    demand_ppm : int, default 10^6
+        Factor on all rates and scheduled counts [1e-6].
+    draw : int, default 0
+        Row of `Generator.rows`.
 
     Returns
     -------
     dict
-        One array for each of: ``submit``, ``service``, ``limit`` (int64) [tick], ``gpus`` (int32),
-        ``job_class`` (uint16, position of the source), ``source_index`` (int64, index of the job inside its
-        source). Sorted by submit, then source, then index inside the source.
+        One array for each of: ``submit``, ``service``, ``limit``, ``delay`` (int64) [tick], ``gpus`` (int32),
+        ``job_class`` (uint16), ``after`` (int64, row of the predecessor in a chain, -1 none), ``source``
+        (int32, column of `Generator.rows`), ``source_index`` (int64, running count of the jobs of the source).
+        ``delay`` is 0 where ``after`` is -1. Sorted by submit, then source, then index inside the source.
 
     Raises
     ------
     WorkloadError
-        If replication or horizon is out of range, or an arrival clock could reach 2^62 before the horizon.
+        If an argument is out of range, demand out of what the generator holds, or an arrival clock could reach
+        2^62 before the horizon.
     """
-    if not 0 <= replication < 1 << 32 or horizon < 0:
-        raise WorkloadError(f"replication {replication} or horizon {horizon} is out of range")
-    scale = demand_scale(generator, replication)
-    parts = [
-        _source_jobs(source, generator.seed, replication, horizon, scale, job_class)
-        for job_class, source in enumerate(generator.sources)
-        if source.active
-    ]
-    kinds = {
-        "submit": np.int64,
-        "service": np.int64,
-        "limit": np.int64,
-        "gpus": np.int32,
-        "job_class": np.uint16,
-        "source_index": np.int64,
-    }
-    jobs: dict[str, NDArray[np.generic]] = {
-        name: np.concatenate([np.zeros(0, np.int64), *(part[name] for part in parts)]).astype(kind)
-        for name, kind in kinds.items()
-    }
-    order = np.lexsort((jobs["source_index"], jobs["job_class"], jobs["submit"]))
-    return {name: column[order] for name, column in jobs.items()}
+    if not 0 <= replication < _WORDS or horizon < 0 or not 0 <= draw < generator.draws:
+        raise WorkloadError(f"replication {replication}, horizon {horizon} or draw {draw} is out of range")
+    generator.check_demand(demand_ppm, demand_ppm)
+    run = _Run(generator, replication, horizon, demand_scale(generator, replication), demand_ppm)
+    jobs: list[tuple[int, int, int, _Job]] = []  # submit, source, index inside the source: the job order
+    for k, source in enumerate(generator.of_draw(draw)):
+        if source.active:
+            jobs += [(job.submit, k, index, job) for index, job in enumerate(_source_jobs(source, run))]
+    jobs.sort(key=lambda entry: entry[:3])
+    row = {(k, index): row for row, (_, k, index, _) in enumerate(jobs)}
+    sources = generator.of_draw(draw)
+    listed: dict[str, list[int]] = {name: [] for name in COLUMNS}
+    for _, k, index, job in jobs:
+        listed["submit"].append(job.submit)
+        listed["service"].append(job.service)
+        listed["limit"].append(job.limit)
+        listed["gpus"].append(job.gpus)
+        listed["job_class"].append(sources[k].job_class)
+        listed["after"].append(row[k, index - 1] if job.follows else -1)
+        listed["delay"].append(sources[k].delay if job.follows else 0)
+        listed["source"].append(k)
+        listed["source_index"].append(index)
+    return {name: np.array(listed[name], dtype=kind) for name, kind in COLUMNS.items()}
 
 
-def _source_jobs(
-    source: Source, seed: int, replication: int, horizon: int, scale: int, job_class: int
-) -> dict[str, IntArray]:
-    """Jobs of one source, in the order of their index."""
+class _Run(NamedTuple):
+    """What all sources of a run have in common."""
+
+    generator: Generator
+    replication: int
+    horizon: int
+    scale: int  # demand_scale, in 1/65536
+    demand_ppm: int
+
+    def all_words(self, source: Source, stream: int) -> Iterator[list[int]]:
+        """Words of the indices 0, 1, 2, .., drawn in blocks."""
+        for block in count():
+            index = np.arange(block * _BLOCK, (block + 1) * _BLOCK)
+            if index[-1] >= _WORDS:
+                raise WorkloadError(f"more than 2^32 jobs of {source.label}")
+            yield from self.words(source, stream, index)
+
+    def words(self, source: Source, stream: int, index: IntArray) -> list[list[int]]:
+        """Four words of each index."""
+        drawn: list[list[int]] = random_words(
+            self.generator.seed, stream, self.replication, source.key, index
+        ).tolist()
+        return drawn
+
+
+class _Job(NamedTuple):
+    submit: int
+    service: int
+    limit: int
+    gpus: int
+    follows: bool  # the job before it in its source is its predecessor
+
+
+def _source_jobs(source: Source, run: _Run) -> Iterator[_Job]:
+    """Jobs of one source before the horizon, in the order of their index inside the source."""
+    if source.is_batch:
+        made = _batches(source, run)
+    elif source.is_chain:
+        made = _chains(source, run)
+    else:
+        made = _single(source, run)
+    return (job for job in made if job.submit < run.horizon)
+
+
+# ------------------------------------------------------------------------------------------- when
+
+
+def _arrivals(source: Source, run: _Run, stream: int) -> Iterator[tuple[int, list[int]]]:
+    """(submit, words of `stream`) of each arrival before until_tick and the horizon."""
+    end = run.horizon if source.until_tick == -1 else min(source.until_tick, run.horizon)
+    arrivals = _scheduled(source, run, stream) if source.is_scheduled else _renewal(source, run, stream)
+    for submit, words in arrivals:
+        if submit >= end:  # submits do not fall
+            return
+        yield submit, words
+
+
+def _renewal(source: Source, run: _Run, stream: int) -> Iterator[tuple[int, list[int]]]:
+    """Endless renewal process, its clock in operational time."""
     shift = source.gap.shift
-    if horizon << shift >= 1 << 62:
-        raise WorkloadError(f"horizon {horizon} with gap shift {shift} exceeds the 62-bit arrival clock")
+    if run.horizon << shift >= 1 << 62:
+        raise WorkloadError(f"horizon {run.horizon} with gap shift {shift} exceeds the 62-bit arrival clock")
+    profile = None if source.profile == -1 else run.generator.profiles[source.profile]
+    cum = [] if profile is None else profile.cum.tolist()
     clock = 0
-    blocks: list[tuple[IntArray, WordArray]] = []  # arrival clocks and words of the jobs
-    while clock >> shift < horizon:
-        index = np.arange(len(blocks) * _BLOCK, (len(blocks) + 1) * _BLOCK)
-        if index[-1] >= 1 << 32:
-            raise WorkloadError(f"more than 2^32 jobs of source {source.name or job_class}")
-        words = _words(seed, STREAM_JOB, replication, source.key, index)
-        step = (table_value(source.gap, words[:, 0]) * scale) >> 16
-        clocks = clock + np.cumsum(step)
-        clock = int(clocks[-1])
-        blocks.append((clocks, words))
-    submit = np.concatenate([np.zeros(0, np.int64), *(clocks for clocks, _ in blocks)]) >> shift
-    words = np.concatenate([np.zeros((0, 4), np.uint32), *(words for _, words in blocks)])
-    jobs = int(np.searchsorted(submit, horizon))  # clocks never go back
-    submit, words = submit[:jobs], words[:jobs]
-    service = _service(source, words[:, 1])
-    return {
-        "submit": submit,
-        "service": service,
-        "limit": _limit(source, service, words[:, 3]),
-        "gpus": _gpus(source, words[:, 2]),
-        "job_class": np.full(jobs, job_class),
-        "source_index": np.arange(jobs),
-    }
+    for words in run.all_words(source, stream):
+        value = int(_value(source.gap, words[0]))
+        clock += (((value * run.scale) >> 16) * MILLION) // run.demand_ppm
+        if profile is None:
+            yield source.from_tick + (clock >> shift), words
+        else:
+            p = (clock >> (shift - 8)) + source.profile_start
+            yield _real_tick(cum, profile.week, p) - run.generator.week_phase, words
 
 
-def _service(source: Source, words: WordArray) -> IntArray:
+def _real_tick(cum: list[int], week: int, p: int) -> int:
+    """Ticks since the Monday 00:00 before tick 0 at operational time p [1/256 tick]."""
+    bins = len(cum) - 1
+    width = week // bins
+    q, r = divmod(p, cum[bins])
+    b = bisect_right(cum, r, hi=bins) - 1  # the last bin with cum[b] <= r
+    return q * week + b * width + ((r - cum[b]) * width) // (cum[b + 1] - cum[b])
+
+
+def _scheduled(source: Source, run: _Run, stream: int) -> Iterator[tuple[int, list[int]]]:
+    """Arrivals of the events, in the order of their submit."""
+    for e, (tick, within, nominal) in enumerate(source.events.tolist()):
+        n = (nominal * run.demand_ppm + e * GOLDEN % MILLION) // MILLION
+        index = np.arange(e * EVENT_STRIDE, e * EVENT_STRIDE + n)
+        offsets = [(word[0] * within) >> 32 for word in run.words(source, STREAM_JOB, index)]
+        words = run.words(source, stream, index)
+        for offset, j in sorted((offset, j) for j, offset in enumerate(offsets)):
+            yield tick + offset, words[j]
+
+
+# ------------------------------------------------------------------------------------------- what
+
+
+def _single(source: Source, run: _Run) -> Iterator[_Job]:
+    """Each arrival is a job."""
+    for submit, words in _arrivals(source, run, STREAM_JOB):
+        service = _service(source, words[1])
+        yield _Job(submit, service, _limit(source, service, words[3]), _gpus(source, words[2]), False)
+
+
+def _batches(source: Source, run: _Run) -> Iterator[_Job]:
+    """Each arrival is a batch of jobs of one gang size."""
+    job_words = run.all_words(source, STREAM_JOB)
+    latest = 0
+    for arrival, common in _arrivals(source, run, STREAM_ARRIVAL):
+        n = _picked(common[1], source.batch_sizes, source.batch_threshold, source.batch_alias)
+        gpus = _gpus(source, common[2])
+        for m in range(n):
+            own = next(job_words)
+            latest = max(latest, arrival + (source.spread * m) // n)
+            service = _service(source, mix(common[3], own[1], source.common))
+            yield _Job(latest, service, _limit(source, service, own[3]), gpus, False)
+
+
+def _chains(source: Source, run: _Run) -> Iterator[_Job]:
+    """Each arrival is a chain of jobs, submitted together."""
+    job_words = run.all_words(source, STREAM_JOB)
+    for submit, words in _arrivals(source, run, STREAM_ARRIVAL):
+        gpus = _gpus(source, words[2])
+        left = _service(source, words[3])
+        follows = False
+        while left > 0:
+            service = min(left, source.segment)
+            yield _Job(submit, service, _limit(source, service, next(job_words)[3]), gpus, follows)
+            left -= service
+            follows = True
+
+
+def _service(source: Source, word: int) -> int:
     shift = source.service.shift
     half = 1 << (shift - 1) if shift else 0
-    service: IntArray = np.maximum(1, (table_value(source.service, words) + half) >> shift)
-    return service
+    if word >= source.cap_from:
+        value = source.cap
+    else:
+        value = min(_value(source.service, word), source.cap)
+    return max(1, (value + half) >> shift)
 
 
-def _gpus(source: Source, words: WordArray) -> IntArray:
-    x = words.astype(np.int64) * len(source.gpus)
-    column = x >> 32
-    remainder = x & 0xFFFFFFFF
-    own = remainder < source.threshold.astype(np.int64)[column]
-    return source.gpus[np.where(own, column, source.alias[column])].astype(np.int64)
+def _gpus(source: Source, word: int) -> int:
+    return _picked(word, source.gpus, source.threshold, source.alias)
 
 
-def _limit(source: Source, service: IntArray, words: WordArray) -> IntArray:
+def _limit(source: Source, service: int, word: int) -> int:
     if source.limit_mode == LimitMode.EXACT:
-        return service.copy()
+        return service
     if source.limit_mode == LimitMode.FIXED:
-        return np.full(len(service), source.limit_a)
+        return source.limit_a
+    if source.limit_mode == LimitMode.PICK:
+        return _picked(word, source.choices, source.choice_threshold, source.choice_alias)
     a, b = source.limit_a, source.limit_b
-    factor = a + (((b - a) * words.astype(np.int64)) >> 32)
-    limit: IntArray = np.maximum(1, (service * factor + 65535) >> 16)
-    return limit
+    factor = a + (((b - a) * word) >> 32)
+    limit = max(1, (service * factor + 65535) >> 16)
+    if not len(source.choices):
+        return limit
+    choices = source.choices.tolist()
+    at = bisect_left(choices, limit)  # the first choice that is not below the limit
+    return int(choices[at]) if at < len(choices) else max(int(choices[-1]), service)
 
 
-def _words(seed: int, stream: int, replication: int, key: int, index: IntArray) -> WordArray:
-    """The four words of each index: shape (n, 4)."""
-    counter = np.empty((len(index), 4), dtype=np.uint32)
-    counter[:, 0] = index
-    counter[:, 1] = stream
-    counter[:, 2] = replication
-    counter[:, 3] = key
-    return philox4x32(counter, np.array([seed & 0xFFFFFFFF, seed >> 32], dtype=np.uint32))
+def _picked(
+    word: int,
+    outcomes: NDArray[np.int32] | IntArray,
+    threshold: NDArray[np.uint64],
+    alias: NDArray[np.int32],
+) -> int:
+    """Walker's alias rule with one word."""
+    x = word * len(outcomes)
+    i, f = x >> 32, x & 0xFFFFFFFF
+    return int(outcomes[i]) if f < int(threshold[i]) else int(outcomes[int(alias[i])])
+
+
+def _value(table: QuantileTable, u: int) -> int:
+    """`table_value` of one word."""
+    side = u >> 31
+    v = 0xFFFFFFFF - u if side else u
+    if v < 32:
+        k, frac = v, 0
+    else:
+        octave = v.bit_length() - 6
+        k = 32 + 32 * octave + ((v >> octave) & 31)
+        low = v & ((1 << octave) - 1)
+        frac = low << (16 - octave) if octave <= 16 else low >> (octave - 16)
+    a, b = int(table.nodes[side, k]), int(table.nodes[side, k + 1])
+    return a - (((a - b) * frac) >> 16) if side else a + (((b - a) * frac) >> 16)
 
 
 def _floor_log2(v: IntArray) -> IntArray:

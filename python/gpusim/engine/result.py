@@ -18,6 +18,8 @@ COUNTS = (
     "killed_limit",
     "waiting",
     "running",
+    "held",
+    "cancelled",
 )
 SUMS = ("wait", "turnaround", "gpu_ticks")
 SLO_COUNTS = ("met", "violated", "censored")
@@ -32,6 +34,8 @@ OUTCOMES = (
     "abandoned",
     "rejected",
     "rejected_full",
+    "held",
+    "cancelled",
 )
 
 STATUS_OK = 0
@@ -42,6 +46,8 @@ STATUS_TEXT = {
     3: "profile of free GPUs larger than its slots",
     4: "stopped on request",
     5: "not run",
+    6: "more held jobs than slots",
+    7: "more chains than slots",
 }
 """Texts of `csrc/core/status.h`."""
 
@@ -53,10 +59,12 @@ class Records:
     """Every job of one run in submission order; see `OUTCOMES` for the codes."""
 
     submit: Int64
+    eligible: Int64
     start: Int64
     end: Int64
     gpus: npt.NDArray[np.int32]
     job_class: npt.NDArray[np.int32]
+    pool: npt.NDArray[np.int32]
     outcome: npt.NDArray[np.uint8]
 
 
@@ -68,7 +76,7 @@ class BatchResult:
     ----------
     status : (n,) int32
         0 where the row is valid, else see `STATUS_TEXT`.
-    counts : (n, C, 9) int64
+    counts : (n, C, 11) int64
         Counted jobs by fate; columns `COUNTS`.
     sums : (n, C, 3) int64
         Columns `SUMS` [tick, tick, GPU-tick].
@@ -79,6 +87,8 @@ class BatchResult:
     first_violated : (n,) int32
         A level that was not met, -1 if all were. If several were not, an early run may name another of them
         than the whole run.
+    pool_gpu_ticks : (n, P) int64
+        GPU-ticks allocated in each pool over [warm_up, count_end).
     integrals : (n, 4) int64
         Columns `INTEGRALS` over [warm_up, count_end).
     extremes : (n, 3) int64
@@ -102,6 +112,7 @@ class BatchResult:
     slo: Int64
     passed: npt.NDArray[np.bool_]
     first_violated: npt.NDArray[np.int32]
+    pool_gpu_ticks: Int64
     integrals: Int64
     extremes: Int64
     jobs: Int64
@@ -121,6 +132,7 @@ class BatchResult:
             slo=arrays["slo"],
             passed=arrays["passed"].astype(np.bool_),
             first_violated=arrays["first_violated"],
+            pool_gpu_ticks=arrays["pool_gpu_ticks"],
             integrals=arrays["integrals"],
             extremes=arrays["extremes"],
             jobs=arrays["jobs"],
@@ -139,6 +151,7 @@ class BatchResult:
             "slo",
             "passed",
             "first_violated",
+            "pool_gpu_ticks",
             "integrals",
             "extremes",
             "jobs",

@@ -13,188 +13,37 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-from gpusim.engine.checked import column, flag, flags, integer, refuse
+from gpusim.engine.chain_columns import chain_columns
+from gpusim.engine.checked import refuse
+from gpusim.engine.class_table import ClassTable
+from gpusim.engine.limits import FOREVER, MAX_CLASSES, MILLION
+from gpusim.engine.policy import ALL, FIFO, NONE, SJF, SKIP, Policy
+from gpusim.engine.slo_table import SLOWDOWN, TURNAROUND, TURNED_AWAY, WAIT, SloTable
+from gpusim.engine.windows import Windows
 from gpusim.workload.jobs import Jobs
 from gpusim.workload.source import Generator
-from gpusim.workload.ticks import MAX_GPUS, MAX_TICKS
+from gpusim.workload.ticks import MAX_GPUS
 
-NONE, SKIP, ALL = 0, -1, -2
-"""Backfill policies that are not a number of reservations (R14); K >= 1 is K reservations, 1 is EASY."""
-
-FOREVER = MAX_TICKS - 1
-"""The latest horizon [tick]: keys of the engine hold ticks below 2^43. The last tick that is run is one less."""
-
-MAX_CLASSES = 1 << 16
-"""Most job classes, and most tenants: a job names its class in 16 bits."""
-MILLION = 1_000_000
-
-Int64 = npt.NDArray[np.int64]
-Int32 = npt.NDArray[np.int32]
-
-
-@dataclass(frozen=True, eq=False)
-class ClassTable:
-    """Job classes, one row each.
-
-    Parameters
-    ----------
-    tier : (C,) int
-        Priority tier, any int32; a larger one is considered first (R10). At most 65,536 classes.
-    tenant : (C,) int
-        Index of the tenant that owns the class, 0 <= tenant < tenants.
-    patience : (C,) int
-        Ticks a job waits before it leaves (R4), below 2^43; -1: never.
-    tenants : int
-        Number of tenants T, 1 .. 65,536.
-
-    Raises
-    ------
-    RunError
-        If lengths differ, there is no class, or a value is not a whole number of its range.
-    """
-
-    tier: Int32
-    tenant: Int32
-    patience: Int64
-    tenants: int
-
-    def __post_init__(self) -> None:
-        tenants = integer("classes.tenants", self.tenants, 1, MAX_CLASSES)
-        columns = {
-            "tier": column("classes.tier", self.tier, np.int32),
-            "tenant": column("classes.tenant", self.tenant, np.int32, 0, tenants - 1),
-            "patience": column("classes.patience", self.patience, np.int64, -1, FOREVER),
-        }
-        lengths = {len(values) for values in columns.values()}
-        if len(lengths) > 1 or not 1 <= min(lengths) <= MAX_CLASSES:
-            found = ", ".join(f"{name} {len(values):,}" for name, values in columns.items())
-            remedy = f"give one row per class, 1 to {MAX_CLASSES:,}"
-            raise refuse("classes", "differ in length, or are none or too many", remedy, found)
-        for name, value in {**columns, "tenants": tenants}.items():
-            object.__setattr__(self, name, value)
-
-    @classmethod
-    def single(cls) -> ClassTable:
-        """One class of one tenant that waits for ever: what a plain log has."""
-        return cls(np.zeros(1, np.int32), np.zeros(1, np.int32), np.full(1, -1, np.int64), 1)
-
-    def __len__(self) -> int:
-        return len(self.tier)
-
-    @cached_property
-    def tier_rank(self) -> Int32:
-        """0 for the tier considered first, (C,) int32."""
-        ranks = np.unique(-self.tier.astype(np.int64), return_inverse=True)[1]
-        return np.ascontiguousarray(ranks, dtype=np.int32)
-
-
-@dataclass(frozen=True)
-class Policy:
-    """How waiting jobs are scheduled.
-
-    Parameters
-    ----------
-    backfill : int, default NONE
-        NONE, SKIP, ALL, or K >= 1 reservations (R14).
-    kill_at_limit : bool, default True
-        A run lasts min(service, limit) (R7); False: recorded run times stand and requests only decide
-        reservations (R8).
-    max_waiting : int, default -1
-        Waiting jobs the center holds before it refuses newcomers (R4); -1: no bound.
-    tenant_max_waiting : tuple of int, default ()
-        The same per tenant; () means no bound for anybody.
-    always_profile : bool, default False
-        Compute EASY through the general profile. Same integers, slower: the proof of the fast path.
-
-    Raises
-    ------
-    RunError
-        If a bound is below -1, or a value is not of its type.
-    """
-
-    backfill: int = NONE
-    kill_at_limit: bool = True
-    max_waiting: int = -1
-    tenant_max_waiting: tuple[int, ...] = ()
-    always_profile: bool = False
-
-    def __post_init__(self) -> None:
-        bounds = column("policy.tenant_max_waiting", self.tenant_max_waiting, np.int64, -1)
-        checked = {
-            "backfill": integer("policy.backfill", self.backfill, ALL, np.iinfo(np.int32).max),
-            "kill_at_limit": flag("policy.kill_at_limit", self.kill_at_limit),
-            "max_waiting": integer("policy.max_waiting", self.max_waiting, -1, np.iinfo(np.int64).max),
-            "tenant_max_waiting": tuple(bounds.tolist()),
-            "always_profile": flag("policy.always_profile", self.always_profile),
-        }
-        for name, value in checked.items():
-            object.__setattr__(self, name, value)
-
-
-@dataclass(frozen=True)
-class Windows:
-    """Ticks [0, horizon) are simulated; jobs submitted in [warm_up, count_end) are counted."""
-
-    warm_up: int
-    count_end: int
-    horizon: int
-
-    def __post_init__(self) -> None:
-        for name in ("warm_up", "count_end", "horizon"):
-            object.__setattr__(self, name, integer(f"windows.{name}", getattr(self, name), 0, FOREVER))
-        if not self.warm_up <= self.count_end <= self.horizon:
-            found = f"{self.warm_up}, {self.count_end}, {self.horizon}"
-            remedy = "0 <= warm_up <= count_end <= horizon < 2^43 ticks"
-            raise refuse("windows", "are out of order", remedy, found)
-
-    @classmethod
-    def whole(cls) -> Windows:
-        """Everything is simulated and counted."""
-        return cls(0, FOREVER, FOREVER)
-
-
-@dataclass(frozen=True, eq=False)
-class SloTable:
-    """Service levels on wait, one row each.
-
-    Parameters
-    ----------
-    limit : (S,) int
-        A wait of at most `limit` ticks, 0 .. 2^43 - 1, meets the level (R38).
-    share_ppm : (S,) int
-        Share of decided jobs that must meet it, in millionths, 0 .. 1,000,000.
-    member : (S, C) bool
-        Whether the level counts jobs of class c.
-
-    Raises
-    ------
-    RunError
-        If lengths differ, or a value is not of its type and range.
-    """
-
-    limit: Int64
-    share_ppm: Int64
-    member: npt.NDArray[np.bool_]
-
-    def __post_init__(self) -> None:
-        limit = column("slos.limit", self.limit, np.int64, 0, FOREVER)
-        share_ppm = column("slos.share_ppm", self.share_ppm, np.int64, 0, MILLION)
-        member = flags("slos.member", self.member)
-        if not len(limit) == len(share_ppm) == len(member):
-            found = f"limit {len(limit)}, share_ppm {len(share_ppm)}, member {len(member)}"
-            raise refuse("slos", "columns differ in length", "give one row per level", found)
-        for name, value in (("limit", limit), ("share_ppm", share_ppm), ("member", member)):
-            object.__setattr__(self, name, value)
-
-    @classmethod
-    def empty(cls, classes: int) -> SloTable:
-        """No level at all."""
-        return cls(np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros((0, classes), np.bool_))
-
-    def __len__(self) -> int:
-        return len(self.limit)
+__all__ = [
+    "ALL",
+    "FIFO",
+    "FOREVER",
+    "MAX_CLASSES",
+    "MILLION",
+    "NONE",
+    "SJF",
+    "SKIP",
+    "SLOWDOWN",
+    "TURNAROUND",
+    "TURNED_AWAY",
+    "WAIT",
+    "ClassTable",
+    "Policy",
+    "RunSpec",
+    "SloTable",
+    "Windows",
+]
 
 
 @dataclass(frozen=True, eq=False)
@@ -204,11 +53,16 @@ class RunSpec:
     Parameters
     ----------
     jobs : Jobs, sequence of Jobs, or Generator
-        Stored workloads (a cell's replication picks one), or sources of generated jobs (one per class).
+        Stored workloads (a cell's replication picks one), or sources of generated jobs.
     classes : ClassTable
     policy : Policy
     windows : Windows
     slos : SloTable, optional
+
+    Attributes
+    ----------
+    room : dict
+        Working memory that the runs so far have needed: a matter of speed only.
 
     Raises
     ------
@@ -219,9 +73,10 @@ class RunSpec:
 
     jobs: Jobs | Sequence[Jobs] | Generator
     classes: ClassTable = field(default_factory=ClassTable.single)
-    policy: Policy = Policy()
+    policy: Policy = field(default_factory=Policy)
     windows: Windows = field(default_factory=Windows.whole)
     slos: SloTable | None = None
+    room: dict[str, int] = field(default_factory=dict, init=False, repr=False)
 
     def __post_init__(self) -> None:
         if self.slos is None:
@@ -235,7 +90,7 @@ class RunSpec:
             remedy = f"give one bound per tenant, {self.classes.tenants}"
             raise refuse("policy.tenant_max_waiting", "has the wrong length", remedy, str(bounds))
         if isinstance(self.jobs, Generator):
-            _check_sources(self.jobs, classes, self.windows.horizon)
+            _check_sources(self.jobs, classes, self.windows)
         else:
             _check_tables(self.tables, classes, self.windows.horizon, self.policy.kill_at_limit)
 
@@ -264,29 +119,22 @@ class RunSpec:
     @cached_property
     def arrays(self) -> dict[str, Any]:
         """The arrays and scalars of ARCHITECTURE.md 2, by name."""
-        c, p, w, s = self.classes, self.policy, self.windows, self.levels
-        bounds = p.tenant_max_waiting or (-1,) * c.tenants
-        lists = [np.flatnonzero(s.member[:, k]).astype(np.int32) for k in range(len(c))]
-        spec: dict[str, Any] = {
-            "tier_rank": c.tier_rank,
-            "tiers": int(c.tier_rank.max()) + 1,
-            "tenant": c.tenant,
-            "patience": c.patience,
-            "backfill": p.backfill,
-            "kill_at_limit": p.kill_at_limit,
-            "always_profile": p.always_profile,
-            "max_waiting": p.max_waiting,
-            "tenant_max_waiting": np.array(bounds, dtype=np.int64),
-            "warm_up": w.warm_up,
-            "count_end": w.count_end,
-            "horizon": w.horizon,
-            "slo_limit": s.limit,
-            "slo_share_ppm": s.share_ppm,
-            "slo_class_offset": np.cumsum([0, *map(len, lists)], dtype=np.int32),
-            "slo_class_list": np.concatenate([*lists, np.zeros(0, np.int32)]),
+        jobs = self._generated() if isinstance(self.jobs, Generator) else _stored(self.tables)
+        return {
+            **jobs,
+            **self.classes.arrays,
+            **self.policy.arrays(self.classes.tenants),
+            **self.windows.arrays,
+            **self.levels.arrays,
         }
-        spec.update(_generated(self.jobs) if isinstance(self.jobs, Generator) else _stored(self.tables))
-        return spec
+
+    def _generated(self) -> dict[str, Any]:
+        assert isinstance(self.jobs, Generator)
+        arrays = self.jobs.arrays()
+        until = arrays["until_tick"]
+        arrays["until_tick"] = np.where(until < 0, self.windows.horizon, until).astype(np.int64)
+        arrays["n_sources"] = int(arrays["rows"].shape[1])
+        return arrays
 
 
 def _as_tuple(values: Any) -> tuple[Any, ...]:
@@ -306,26 +154,31 @@ def _check_tables(tables: Sequence[Jobs], classes: int, horizon: int, kill_at_li
         if horizon == FOREVER:
             lasts = np.minimum(table.service, table.limit) if kill_at_limit else table.service
             # Jobs keeps the sum of gpus x service below 2^62, so this sum of int64 is exact.
-            end = int(table.submit.max(initial=0)) + int(lasts.sum())
+            end = int(table.submit.max(initial=0)) + int(lasts.sum()) + int(table.delay.sum())
             if end >= FOREVER:
                 remedy = "use a longer tick, split the jobs, or give a horizon"
                 raise refuse(where, "could run past the last tick, 2^43 - 2", remedy, f"until {end:,}")
 
 
-def _check_sources(generator: Generator, classes: int, horizon: int) -> None:
-    if len(generator.sources) != classes:
-        found = f"{len(generator.sources)} sources, {classes} classes"
-        raise refuse("jobs", "have not one source per class", "give one source per class", found)
-    if horizon == FOREVER:
+def _check_sources(generator: Generator, classes: int, windows: Windows) -> None:
+    unknown = [source for source in generator.sources if source.job_class >= classes]
+    if unknown:
+        found = f"class {unknown[0].job_class} of {unknown[0].name or 'a source'}"
+        remedy = f"use classes 0 to {classes - 1}, or give a larger class table"
+        raise refuse("jobs", "name a class that does not exist", remedy, found)
+    if windows.horizon == FOREVER:
         raise refuse("windows.horizon", "is missing: generated jobs never end", "give a horizon")
+    if generator.week_phase != windows.week_phase and generator.profiles:
+        found = f"{generator.week_phase:,} and {windows.week_phase:,}"
+        raise refuse("windows.week_phase", "is not that of the sources", "give both the same", found)
     for source in (source for source in generator.sources if source.active):
         name = source.name or f"source {source.key:#010x}"
         if int(source.gpus.max()) > MAX_GPUS:
             remedy = f"use at most {MAX_GPUS:,}"
             raise refuse(f"{name}.gpus", "is too large", remedy, f"{source.gpus.max():,}")
-        if horizon << source.gap.shift >= 1 << 62:
+        if not len(source.events) and windows.horizon << source.gap.shift >= 1 << 62:
             remedy = "use a shorter horizon, a longer tick or a smaller shift"
-            found = f"{horizon:,} ticks, shift {source.gap.shift}"
+            found = f"{windows.horizon:,} ticks, shift {source.gap.shift}"
             raise refuse(
                 f"{name}.gap", "is too fine for this horizon: 2^62 units of the clock", remedy, found
             )
@@ -338,26 +191,8 @@ def _stored(tables: Sequence[Jobs]) -> dict[str, Any]:
         for name, dtype in (*columns, ("job_class", np.uint16))
     }
     spec["offset"] = np.cumsum([0, *map(len, tables)], dtype=np.int64)
-    return spec
-
-
-def _generated(generator: Generator) -> dict[str, Any]:
-    sources = generator.sources
-    spec: dict[str, Any] = {
-        "source_key": np.array([s.key for s in sources], dtype=np.uint32),
-        "source_active": np.array([s.active for s in sources], dtype=np.uint8),
-        "gap_nodes": np.stack([s.gap.nodes for s in sources]),
-        "gap_shift": np.array([s.gap.shift for s in sources], dtype=np.int32),
-        "service_nodes": np.stack([s.service.nodes for s in sources]),
-        "service_shift": np.array([s.service.shift for s in sources], dtype=np.int32),
-        "atom_offset": np.cumsum([0, *(len(s.gpus) for s in sources)], dtype=np.int32),
-        "atom_gpus": np.concatenate([s.gpus for s in sources]),
-        "atom_threshold": np.concatenate([s.threshold for s in sources]),
-        "atom_alias": np.concatenate([s.alias for s in sources]),
-        "limit_mode": np.array([int(s.limit_mode) for s in sources], dtype=np.int32),
-        "limit_a": np.array([s.limit_a for s in sources], dtype=np.int64),
-        "limit_b": np.array([s.limit_b for s in sources], dtype=np.int64),
-    }
-    if generator.demand is not None:
-        spec["demand_nodes"] = generator.demand.nodes
+    if any(table.has_chains for table in tables):
+        numbers, parts = zip(*(chain_columns(table.after) for table in tables), strict=True)
+        spec["chain"], spec["part"] = np.concatenate(numbers), np.concatenate(parts)
+        spec["delay"] = np.ascontiguousarray(np.concatenate([t.delay for t in tables]), dtype=np.int64)
     return spec

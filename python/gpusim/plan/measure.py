@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -41,8 +41,10 @@ class SloOutcome:
     Attributes
     ----------
     sentence, scope : str
+    metric : str
+        "wait", "turnaround", "slowdown", "turned_away" or "deadline".
     limit : float
-        [s]
+        [s]; of a slowdown the factor; nan where the level has no limit of its own.
     required : float
         Share of jobs that must meet the limit.
     share : Estimate or None
@@ -58,10 +60,13 @@ class SloOutcome:
         Jobs undecided at the end of their run: unknown, left out.
     vacuous : int
         Replications without a single decided job, which count as met.
+    below : Estimate or None
+        `attainment` one step below the interval of a sizing answer: who pays if there are fewer GPUs.
     """
 
     sentence: str
     scope: str
+    metric: str
     limit: float
     required: float
     share: Estimate | None
@@ -70,21 +75,51 @@ class SloOutcome:
     jobs: int
     censored: int
     vacuous: int
+    below: Estimate | None = None
+
+    @property
+    def censored_share(self) -> float:
+        """Share of the counted jobs that nobody can judge."""
+        return self.censored / max(self.jobs + self.censored, 1)
+
+
+@dataclass(frozen=True)
+class ClassShare:
+    """How often a class occurs at all, and how much of it.
+
+    Attributes
+    ----------
+    name : str
+    occurs : Estimate
+        Share of replications with at least one counted job (exact interval).
+    jobs : float
+        Counted jobs in a replication, mean.
+    gpus_in_use : float
+        Mean GPUs in use.
+    """
+
+    name: str
+    occurs: Estimate
+    jobs: float
+    gpus_in_use: float
 
 
 @dataclass(frozen=True)
 class ClassOutcome:
     """What the jobs of one class, or of all, saw; times in seconds.
 
-    `rejected` counts jobs larger than the center and those refused by `max_waiting`; percentiles are over jobs
-    that started, to within 1 % (histogram bins).
+    `rejected` counts jobs larger than the center and those refused by `max_waiting`; `cancelled` segments of chains
+    that broke; `unfinished` waits, runs or is held at the end. Percentiles are over jobs that started, to within 1 %
+    (histogram bins).
     """
 
     name: str
     jobs: int
     started: int
+    killed: int
     rejected: int
     abandoned: int
+    cancelled: int
     unfinished: int
     mean_wait: Estimate
     p50_wait: float
@@ -94,8 +129,20 @@ class ClassOutcome:
 
 
 @dataclass(frozen=True)
+class PoolOutcome:
+    """One pool: its GPUs, and the share of them that was allocated in the counted window."""
+
+    name: str
+    gpus: int
+    occupancy: Estimate
+
+
+@dataclass(frozen=True)
 class Attainment:
-    """P(all levels met) at one capacity."""
+    """P(all levels met) at one capacity.
+
+    `implied` of the replications were not run there: they passed with less, or failed with more.
+    """
 
     gpus: int
     replications: int
@@ -103,13 +150,14 @@ class Attainment:
     share: float
     low: float
     high: float
+    implied: int = 0
 
     @classmethod
-    def of(cls, gpus: int, passed: npt.NDArray[np.bool_], confidence: float) -> Attainment:
+    def of(cls, gpus: int, passed: npt.NDArray[np.bool_], confidence: float, implied: int = 0) -> Attainment:
         """From the verdicts of replications."""
         met, n = int(passed.sum()), len(passed)
         interval = clopper_pearson(met, n, confidence)
-        return cls(gpus, n, met, met / n, interval.low, interval.high)
+        return cls(gpus, n, met, met / n, interval.low, interval.high, implied)
 
 
 def counted_ticks(scenario: Scenario) -> int:
@@ -132,6 +180,7 @@ def slo_outcomes(scenario: Scenario, result: BatchResult, confidence: float) -> 
             SloOutcome(
                 sentence=level.sentence,
                 scope=level.scope,
+                metric=level.metric,
                 limit=level.limit,
                 required=level.share,
                 share=share,
@@ -163,6 +212,19 @@ def class_outcomes(scenario: Scenario, result: BatchResult, confidence: float) -
     )
 
 
+def class_shares(scenario: Scenario, result: BatchResult, confidence: float) -> tuple[ClassShare, ...]:
+    """How often each class occurs in the counted window, in class order."""
+    submitted = result.counts[:, :, COUNTS.index("submitted")]
+    use = result.sums[:, :, SUMS.index("gpu_ticks")].mean(axis=0) / max(counted_ticks(scenario), 1)
+    n = len(submitted)
+    shares = []
+    for k, name in enumerate(scenario.class_names):
+        seen = int((submitted[:, k] > 0).sum())
+        occurs = Estimate.of(seen / n, clopper_pearson(seen, n, confidence))
+        shares.append(ClassShare(name, occurs, float(submitted[:, k].mean()), float(use[k])))
+    return tuple(shares)
+
+
 def _class_outcome(
     scenario: Scenario, result: BatchResult, name: str, rows: list[int], confidence: float
 ) -> ClassOutcome:
@@ -178,9 +240,11 @@ def _class_outcome(
         name=name,
         jobs=int(counts["submitted"].sum()),
         started=int(started.sum()),
+        killed=int(counts["killed_limit"].sum()),
         rejected=int((counts["rejected"] + counts["rejected_full"]).sum()),
         abandoned=int(counts["abandoned"].sum()),
-        unfinished=int((counts["waiting"] + counts["running"]).sum()),
+        cancelled=int(counts["cancelled"].sum()),
+        unfinished=int((counts["waiting"] + counts["running"] + counts["held"]).sum()),
         mean_wait=Estimate.of(float(sums["wait"].sum()) * scenario.tick / max(int(started.sum()), 1), wait),
         p50_wait=histogram_quantile(waits, 0.50) * scenario.tick,
         p95_wait=histogram_quantile(waits, 0.95) * scenario.tick,
@@ -198,8 +262,29 @@ def histogram_quantile(bins: npt.NDArray[np.int64], share: float) -> float:
     return float(bin_edges(len(bins))[k + 1] - 1)
 
 
-def occupancy(scenario: Scenario, result: BatchResult, gpus: int, confidence: float) -> Estimate:
-    """Share of the GPUs that were allocated in the counted window, mean over replications."""
+def occupancies(scenario: Scenario, result: BatchResult, gpus: int) -> npt.NDArray[np.float64]:
+    """Share of the GPUs that were allocated in the counted window, per replication."""
     window = counted_ticks(scenario)
-    use = result.integrals[:, INTEGRALS.index("allocated")] / max(window * gpus, 1)
+    return np.asarray(
+        result.integrals[:, INTEGRALS.index("allocated")] / max(window * gpus, 1), dtype=np.float64
+    )
+
+
+def occupancy(scenario: Scenario, result: BatchResult, gpus: int, confidence: float) -> Estimate:
+    """Mean of `occupancies` over replications."""
+    use = occupancies(scenario, result, gpus)
     return Estimate.of(float(use.mean()), mean_interval(use, confidence))
+
+
+def pool_outcomes(
+    scenario: Scenario, result: BatchResult, pools: Mapping[str, int], confidence: float
+) -> tuple[PoolOutcome, ...]:
+    """Use of every pool; `pools` holds their GPUs in the order of the engine."""
+    window = counted_ticks(scenario)
+    outcomes = []
+    for k, (name, gpus) in enumerate(pools.items()):
+        use = result.pool_gpu_ticks[:, k] / max(window * gpus, 1)
+        outcomes.append(
+            PoolOutcome(name, gpus, Estimate.of(float(use.mean()), mean_interval(use, confidence)))
+        )
+    return tuple(outcomes)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,23 +13,28 @@ from gpusim.engine.cpu import usable_cores
 from gpusim.engine.result import BatchResult
 from gpusim.errors import NotConverged, Problem, UsageError
 from gpusim.plan.answer import Spent
-from gpusim.plan.experiment import horizon_in_words, run_spec
+from gpusim.plan.axis import GPUS, Axis, demand_of, pool_sizes
+from gpusim.plan.band import OccupancyOutcome, occupancy_outcome
+from gpusim.plan.experiment import Experiment, horizon_in_words
 from gpusim.plan.measure import (
     Attainment,
     ClassOutcome,
     Estimate,
+    PoolOutcome,
     SloOutcome,
     class_outcomes,
     occupancy,
+    pool_outcomes,
     slo_outcomes,
 )
 from gpusim.plan.output import finite
 from gpusim.plan.provenance import Provenance, load_call, provenance
 from gpusim.plan.runs import Progress, Runs
 from gpusim.scenario import Scenario
+from gpusim.suggest import did_you_mean
 from gpusim.workload.ticks import MAX_GPUS
 
-SIMULATION_SCHEMA = 1
+SIMULATION_SCHEMA = 2
 """Version of the JSON form."""
 
 
@@ -40,6 +45,9 @@ class Simulation:
     Attributes
     ----------
     gpus : int
+        Of the whole center.
+    pools : tuple of PoolOutcome
+        Each pool, with its use.
     attainment : Attainment
         P(all levels met), with its exact interval.
     required : float
@@ -49,6 +57,10 @@ class Simulation:
         Every class, then "all".
     occupancy : Estimate
         Share of GPUs allocated in the counted window.
+    occupancy_levels : tuple of OccupancyOutcome
+        Levels on occupancy; they are no part of `attainment`.
+    offered_load, peak_load : float
+        Mean and largest number of GPUs in use if nobody waited.
     batch : BatchResult
         The integers behind it, one row per replication.
     """
@@ -60,7 +72,10 @@ class Simulation:
     slos: tuple[SloOutcome, ...]
     classes: tuple[ClassOutcome, ...]
     occupancy: Estimate
+    pools: tuple[PoolOutcome, ...]
+    occupancy_levels: tuple[OccupancyOutcome, ...]
     offered_load: float
+    peak_load: float
     horizon: str
     warnings: tuple[str, ...]
     batch: BatchResult
@@ -86,7 +101,10 @@ class Simulation:
             "slos": [dataclasses.asdict(slo) for slo in self.slos],
             "classes": [dataclasses.asdict(c) for c in self.classes],
             "occupancy": dataclasses.asdict(self.occupancy),
+            "pools": [dataclasses.asdict(pool) for pool in self.pools],
+            "occupancy_levels": [dataclasses.asdict(each) for each in self.occupancy_levels],
             "offered_load": self.offered_load,
+            "peak_load": self.peak_load,
             "horizon": self.horizon,
             "warnings": list(self.warnings),
             "spent": dataclasses.asdict(self.spent),
@@ -98,7 +116,7 @@ class Simulation:
 def simulate(
     scenario: Scenario,
     *,
-    gpus: int | None = None,
+    gpus: int | Mapping[str, int] | None = None,
     replications: int = 64,
     seed: int | None = None,
     time_limit: float | None = None,
@@ -112,8 +130,8 @@ def simulate(
     Parameters
     ----------
     scenario : Scenario
-    gpus : int, optional
-        Default: `center.have`.
+    gpus : int or mapping, optional
+        GPUs of the center; with several pools, GPUs by name of the pool. Default: what the center has.
     replications : int, default 64
         Independent periods; adding more never changes earlier ones.
     seed : int, optional
@@ -134,16 +152,7 @@ def simulate(
     NotConverged
         If not even the first replication was finished within the time limit.
     """
-    wanted = scenario.center.have if gpus is None else gpus
-    problems = []
-    if wanted is None:
-        problems.append(
-            Problem("gpus", "is not given", "name a number of GPUs, or set center.have", "plan/gpus")
-        )
-    elif not 1 <= wanted <= MAX_GPUS:
-        problems.append(
-            Problem("gpus", "is out of range", "use 1 to 2,147,483,646", "plan/gpus", str(wanted))
-        )
+    pools, problems = _pools(scenario, gpus)
     if replications < 1:
         what = "is too small"
         problems.append(
@@ -151,16 +160,24 @@ def simulate(
         )
     if problems:
         raise UsageError(problems)
-    assert wanted is not None
+    names = scenario.pool_names
     seed = scenario.study.seed if seed is None else seed
     confidence = scenario.study.confidence
     threads = threads or usable_cores()
+    axis = Axis(GPUS if len(names) == 1 else names[0], names, pools, demand_of(scenario))
     runs = Runs(
-        run_spec(scenario, seed), scenario.study.attainment, backend, threads, on_progress=on_progress
+        Experiment(scenario, seed),
+        axis,
+        scenario.study.attainment,
+        backend,
+        threads,
+        on_progress=on_progress,
+        stage="simulate",
     )
-    runs.stage = "simulate"
     runs.deadline = None if time_limit is None else runs.started + time_limit
-    batch = runs.measure(np.arange(replications, dtype=np.int64), wanted, histogram=True)
+    batch = runs.measure(np.arange(replications, dtype=np.int64), pools[0], histogram=True)
+    wanted = sum(pools)
+    asked = pools[0] if len(pools) == 1 else dict(zip(names, pools, strict=True))
     if not len(batch.status):
         what, remedy = "no replication was finished in time", "allow more time, or shorten study.horizon"
         raise NotConverged(Problem("time_limit", what, remedy, "plan/no-replication"))
@@ -172,17 +189,52 @@ def simulate(
         slos=slo_outcomes(scenario, batch, confidence),
         classes=class_outcomes(scenario, batch, confidence),
         occupancy=occupancy(scenario, batch, wanted, confidence),
+        pools=pool_outcomes(scenario, batch, dict(zip(names, pools, strict=True)), confidence),
+        occupancy_levels=tuple(
+            occupancy_outcome(scenario, level, batch, wanted) for level in scenario.occupancy_slos()
+        ),
         offered_load=scenario.offered_load,
+        peak_load=scenario.peak_load,
         horizon=horizon_in_words(scenario),
         warnings=tuple(f"{notice.what} ({notice.remedy})" for notice in scenario.notices()),
         batch=batch,
         spent=Spent(runs.count, runs.jobs, runs.seconds(), threads),
         provenance=provenance(
+            scenario,
+            "simulate",
+            {"gpus": asked, "replications": replications, "time_limit": time_limit},
             seed=seed,
             backend=backend,
-            scenario=scenario.name,
-            scenario_hash=scenario.hash,
             command=command
-            or f"gpusim.simulate({load_call(scenario)}, gpus={wanted}, replications={replications}, seed={seed})",
+            or f"gpusim.simulate({load_call(scenario)}, gpus={asked!r}, replications={replications}, seed={seed})",
         ),
     )
+
+
+def _pools(scenario: Scenario, gpus: int | Mapping[str, int] | None) -> tuple[tuple[int, ...], list[Problem]]:
+    """GPUs of every pool, and what is wrong with them."""
+    names, have = scenario.pool_names, pool_sizes(scenario)
+    given: dict[str, int | None] = dict(zip(names, have, strict=True))
+    problems = []
+    if isinstance(gpus, Mapping):
+        for name in sorted(set(gpus) - set(names)):
+            near = did_you_mean(name, names)
+            remedy = f"did you mean '{near}'?" if near else f"known: {', '.join(names)}"
+            problems.append(Problem("gpus", "no pool has this name", remedy, "plan/pool", name))
+        given |= gpus
+    elif gpus is not None and len(names) > 1:
+        remedy = f"give each pool its number: {', '.join(f'{name}=N' for name in names)}"
+        what = "is one number for several pools"
+        problems.append(Problem("gpus", what, remedy, "plan/pool", str(gpus)))
+    elif gpus is not None:
+        given[names[0]] = gpus
+    for name in names:
+        size = given[name]
+        where = "gpus" if len(names) == 1 else f"gpus of {name}"
+        if size is None:
+            what, remedy = "is not given", "name a number of GPUs, or set center.have"
+            problems.append(Problem(where, what, remedy, "plan/gpus"))
+        elif not 1 <= size <= MAX_GPUS:
+            what, remedy = "is out of range", "use 1 to 2,147,483,646"
+            problems.append(Problem(where, what, remedy, "plan/gpus", str(size)))
+    return tuple(given[name] or 0 for name in names), problems

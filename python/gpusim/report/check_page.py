@@ -6,15 +6,24 @@ from collections.abc import Iterator
 
 from rich.console import Group
 
+from gpusim.plan.estimate import Estimate
 from gpusim.plan.rules import RuleOfThumb
 from gpusim.report import words
+from gpusim.report.estimate import estimate_in_words
 from gpusim.report.layout import Column, bullets, facts, headline, page, plain, section, table
 from gpusim.report.replay_page import policy_in_words
 from gpusim.scenario import Scenario
 from gpusim.units import format_rate, format_share
 
 
-def check_page(scenario: Scenario, rules: tuple[RuleOfThumb, ...], following: str | None = None) -> Group:
+def check_page(
+    scenario: Scenario,
+    rules: tuple[RuleOfThumb, ...],
+    following: str | None = None,
+    *,
+    estimate: Estimate | None = None,
+    no_estimate: str = "",
+) -> Group:
     """A valid scenario on one page.
 
     Parameters
@@ -24,6 +33,10 @@ def check_page(scenario: Scenario, rules: tuple[RuleOfThumb, ...], following: st
         From `gpusim.plan.rules.rules_of_thumb`.
     following : str, optional
         The command that comes next.
+    estimate : Estimate, optional
+        How long that will take.
+    no_estimate : str
+        Why there is no estimate.
     """
     notices = scenario.notices()
     doubts = f", {words.things(len(notices), 'notice')}" if notices else ""
@@ -36,8 +49,18 @@ def check_page(scenario: Scenario, rules: tuple[RuleOfThumb, ...], following: st
         section("Rules of thumb (they ignore how jobs share the center)", _rules(rules)),
         section("Assumptions", bullets(scenario.assumptions)) if scenario.assumptions else None,
         section("Notices", bullets([f"{n} [{n.code}]" for n in notices], "!", "yellow")) if notices else None,
+        section("How long size takes here", plain(_time(estimate, no_estimate)))
+        if estimate is not None or no_estimate
+        else None,
         section("Next", plain(following)) if following else None,
     )
+
+
+def _time(estimate: Estimate | None, no_estimate: str) -> str:
+    if estimate is None:
+        return f"not known: {no_estimate}"
+    jobs = "" if estimate.jobs_per_run is None else f" of about {words.count(estimate.jobs_per_run)} jobs"
+    return f"{estimate_in_words(estimate)}: some {words.large(estimate.runs)} runs{jobs}"
 
 
 def _demand(scenario: Scenario) -> Group:

@@ -6,37 +6,96 @@ from collections.abc import Sequence
 
 from rich.console import RenderableType
 
-from gpusim.plan.measure import Attainment, SloOutcome
+from gpusim.plan.band import OccupancyOutcome
+from gpusim.plan.measure import Attainment, Estimate, SloOutcome
 from gpusim.report import words
 from gpusim.report.layout import NO, YES, Column, table
 from gpusim.units import format_share
 
 
-def levels_table(slos: Sequence[SloOutcome], together: Attainment | None, required: float) -> RenderableType:
-    """Each level: how often it holds, the share of jobs in time, and how far that is from the share asked."""
+def levels_table(
+    slos: Sequence[SloOutcome], together: Attainment | None, required: float, below: Attainment | None = None
+) -> RenderableType:
+    """Each level: how often it holds, the share of jobs in time, and how far that is from the share asked.
+
+    Parameters
+    ----------
+    slos : sequence of SloOutcome
+    together : Attainment or None
+        All levels together.
+    required : float
+        Share of periods asked.
+    below : Attainment or None
+        All together one step below an answer; then each level is shown there too, those that fail most often first.
+    """
+    lower = any(slo.below is not None for slo in slos)
     columns = (
         Column("", number=False),
         Column("service level", number=False),
         Column("periods met"),
+        *((Column("just below"),) if lower else ()),
         Column("jobs in time"),
         Column("slack"),
     )
-    rows = [
-        (
-            YES if slo.attainment.value >= required else NO,
-            slo.sentence,
-            words.measured(slo.attainment.value, slo.attainment.low, slo.attainment.high),
-            "no job" if slo.share is None else words.measured(slo.share.value, slo.share.low, slo.share.high),
-            "" if slo.slack is None else words.points(slo.slack),
+    ordered = sorted(slos, key=_least_below_first) if lower else slos
+    rows = []
+    for slo in ordered:
+        met = slo.attainment
+        rows.append(
+            [
+                YES if met.value >= required else NO,
+                slo.sentence,
+                words.measured(met.value, met.low, met.high),
+                *([_share(slo.below)] if lower else ()),
+                _jobs(slo, lower),
+                "" if slo.slack is None else words.points(slo.slack),
+            ]
         )
-        for slo in slos
-    ]
     if together is not None:
         sign = YES if together.share >= required else NO
-        rows.append(
-            (sign, "all together", words.measured(together.share, together.low, together.high), "", "")
-        )
+        all_below = words.UNKNOWN if below is None else words.percent(below.share)
+        share = words.measured(together.share, together.low, together.high)
+        rows.append([sign, "all together", share, *([all_below] if lower else ()), "", ""])
     return table(columns, rows, last_apart=together is not None)
+
+
+def _least_below_first(slo: SloOutcome) -> tuple[float, float]:
+    below = slo.attainment if slo.below is None else slo.below
+    return below.value, slo.attainment.value
+
+
+def _share(estimate: Estimate | None) -> str:
+    return words.UNKNOWN if estimate is None else words.percent(estimate.value)
+
+
+def _jobs(slo: SloOutcome, short: bool) -> str:
+    if slo.share is None:
+        return "no job"
+    if short:
+        return words.percent(slo.share.value)
+    return words.measured(slo.share.value, slo.share.low, slo.share.high)
+
+
+def occupancy_table(levels: Sequence[OccupancyOutcome]) -> RenderableType | None:
+    """Levels on occupancy; None if there are none."""
+    if not levels:
+        return None
+    columns = (Column("occupancy level", number=False), Column("periods met"), Column("occupancy"))
+    rows = [
+        (
+            each.sentence,
+            _measured(each.attainment),
+            _measured(each.at_answer),
+        )
+        for each in levels
+    ]
+    return table(columns, rows)
+
+
+def _measured(estimate: Estimate | None) -> str:
+    if estimate is None:
+        return "not run"
+    return words.measured(estimate.value, estimate.low, estimate.high)
 
 
 def levels_in_words(number: int) -> str:
@@ -46,17 +105,21 @@ def levels_in_words(number: int) -> str:
     return f"all {number} service levels" if number else "all service levels"
 
 
-def legend(required: float, confidence: float) -> str:
-    """What the numbers of the table mean."""
+def legend(required: float, confidence: float, below: str = "") -> str:
+    """What the numbers of the table mean; `below` names what the column "just below" is about."""
+    under = f"Just below: periods met {below}. " if below else ""
     return (
-        f"Periods met: {format_share(required)} is asked. Slack: jobs in time minus the share asked, in percentage "
-        f"points. In brackets: {format_share(confidence)} intervals."
+        f"Periods met: {format_share(required)} is asked. {under}Slack: jobs in time minus the share asked, in "
+        f"percentage points. In brackets: {format_share(confidence)} intervals."
     )
 
 
 def undecided(slos: Sequence[SloOutcome]) -> str | None:
     """A sentence about jobs that nobody can judge; None if there are none."""
-    worst = max(slos, key=lambda slo: slo.censored, default=None)
+    worst = max(slos, key=lambda slo: slo.censored_share, default=None)
     if worst is None or worst.censored == 0:
         return None
-    return f"{worst.censored:,} jobs of '{worst.sentence}' were undecided at the end of their period and are left out."
+    return (
+        f"{worst.censored:,} jobs of '{worst.sentence}' ({words.percent(worst.censored_share)}) were undecided at the "
+        "end of their period and are left out."
+    )

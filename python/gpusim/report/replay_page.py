@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from rich.console import Group
+from rich.console import Group, RenderableType
 
-from gpusim.plan.replay import SLOWDOWN_BOUND, Replay
+from gpusim.plan.replay import SLOWDOWN_BOUND, Replay, TenantOutcome
 from gpusim.report import words
-from gpusim.report.layout import bullets, facts, headline, page, section
+from gpusim.report.layout import Column, bullets, facts, headline, page, section, table
 
 _REASONS = {
     "no_run_time": "without a run time",
     "no_processors": "without processors",
+    "no_gpus": "without GPUs",
     "partial_run": "parts of a job listed as a whole elsewhere",
 }
 POLICIES = {
@@ -30,8 +31,8 @@ def policy_in_words(backfill: str) -> str:
     return POLICIES.get(backfill, f"nobody delays the first {backfill} blocked jobs (backfill {backfill})")
 
 
-def replay_page(result: Replay, command: str) -> Group:
-    """The schedule's summary on one page; `command` repeats it."""
+def replay_page(result: Replay, command: str, *, by_tenant: bool = False) -> Group:
+    """The schedule's summary on one page; `command` repeats it, `by_tenant` adds a row for each tenant."""
     data = result.to_dict()
     pool = "an unlimited center" if result.gpus is None else words.gpus(result.gpus)
     wait = words.duration(result.mean_wait)
@@ -42,6 +43,7 @@ def replay_page(result: Replay, command: str) -> Group:
         section("Jobs", facts(_jobs(result))),
         section("Waits of jobs that started", facts(_waits(result))),
         section("GPUs", facts(_gpus(result, data))),
+        section("Tenants, largest first", _tenants(result.tenants)) if by_tenant else None,
         section("Rows left out", bullets(_dropped(result))) if any(result.dropped.values()) else None,
         section("Where this comes from", facts(_origin(result, command))),
     )
@@ -51,6 +53,15 @@ def _jobs(result: Replay) -> Iterator[tuple[str, str]]:
     yield "submitted", words.count(result.jobs)
     yield "started", words.count(result.started)
     yield "refused", f"{words.count(result.rejected)} (larger than the center)"
+    if result.repeated:
+        yield (
+            "repeated",
+            f"{words.count(result.repeated)} equal another row of the log; each ran as a job of its own",
+        )
+    if result.tenants:
+        names = [tenant.name for tenant in result.tenants]
+        few = ", ".join(names) if len(names) <= 3 else f"{len(names)} (--by tenant lists them)"
+        yield "tenants", few
     if result.kill_at_limit:
         yield "killed", f"{words.count(result.killed_limit)} (at the run time they asked for)"
 
@@ -67,6 +78,7 @@ def _waits(result: Replay) -> Iterator[tuple[str, str]]:
 def _gpus(result: Replay, data: dict[str, Any]) -> Iterator[tuple[str, str]]:
     if result.utilization is not None:
         yield "utilization", f"{words.percent(result.utilization)} of the GPUs, first submission to last end"
+    yield "used", f"{words.count(result.gpu_hours)} GPU-hours"
     yield "makespan", f"{words.duration(result.makespan)} ({words.count(result.makespan)} s)"
     use = data["in_use"]
     if use is not None:
@@ -74,6 +86,29 @@ def _gpus(result: Replay, data: dict[str, Any]) -> Iterator[tuple[str, str]]:
         levels = ", ".join(f"{name} {words.count(use[name])}" for name in ("p50", "p95", "p99", "peak"))
         yield "in use over time", f"{levels} GPUs"
         yield "first start, last end", f"{words.count(use['first'])} s, {words.count(use['last'])} s"
+
+
+def _tenants(tenants: tuple[TenantOutcome, ...]) -> RenderableType:
+    columns = (
+        Column("tenant", number=False),
+        Column("jobs"),
+        Column("started"),
+        Column("GPU-hours"),
+        Column("mean wait"),
+        Column("p95 wait"),
+    )
+    rows = [
+        (
+            tenant.name,
+            words.count(tenant.jobs),
+            words.count(tenant.started),
+            words.count(tenant.gpu_hours),
+            words.duration(tenant.mean_wait),
+            words.duration(tenant.p95_wait),
+        )
+        for tenant in sorted(tenants, key=lambda each: -each.gpu_hours)
+    ]
+    return table(columns, rows)
 
 
 def _dropped(result: Replay) -> Iterator[str]:

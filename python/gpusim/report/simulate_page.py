@@ -9,7 +9,7 @@ from rich.console import Group
 from gpusim.plan.simulate import Simulation
 from gpusim.report import words
 from gpusim.report.layout import Column, bullets, headline, page, plain, section, table
-from gpusim.report.levels import legend, levels_in_words, levels_table, undecided
+from gpusim.report.levels import legend, levels_in_words, levels_table, occupancy_table, undecided
 from gpusim.report.origin import origin
 from gpusim.units import format_share
 
@@ -49,7 +49,7 @@ def simulation_page(result: Simulation, asked: int | None = None) -> Group:
         ),
         section("Waits of jobs that started", _waits(result)),
         section("Jobs and GPUs", _fates(result)),
-        section("Use", bullets(_use(result))),
+        section("Use", bullets(_use(result)), occupancy_table(result.occupancy_levels)),
         section("Warnings", bullets(result.warnings, "!", "yellow")) if result.warnings else None,
         origin(result.spent, result.provenance),
     )
@@ -83,6 +83,7 @@ def _fates(result: Simulation) -> Group:
         Column("class", number=False),
         Column("jobs"),
         Column("started"),
+        Column("killed"),
         Column("gave up"),
         Column("refused"),
         Column("unfinished"),
@@ -93,7 +94,8 @@ def _fates(result: Simulation) -> Group:
             c.name,
             words.count(c.jobs),
             words.count(c.started),
-            words.count(c.abandoned),
+            words.count(c.killed),
+            words.count(c.abandoned + c.cancelled),
             words.count(c.rejected),
             words.count(c.unfinished),
             words.amount(c.gpus_in_use.value),
@@ -102,7 +104,10 @@ def _fates(result: Simulation) -> Group:
     ]
     return Group(
         table(columns, rows, last_apart=True),
-        plain("Jobs: the counted ones of all periods. GPUs used: mean over time."),
+        plain(
+            "Jobs: the counted ones of all periods. Killed: at their limit. Gave up: left the queue, or were to "
+            "follow a job that did. GPUs used: mean over time."
+        ),
     )
 
 
@@ -112,4 +117,9 @@ def _use(result: Simulation) -> Iterator[str]:
         f"{words.percent(use.value)} of the {words.gpus(result.gpus)} are allocated on average "
         f"({words.percents(use.low, use.high)})"
     )
-    yield f"{words.amount(result.offered_load)} GPUs would be in use on average if nobody waited"
+    if len(result.pools) > 1:
+        for pool in result.pools:
+            share = words.measured(pool.occupancy.value, pool.occupancy.low, pool.occupancy.high)
+            yield f"{pool.name}: {share} of {words.gpus(pool.gpus)}"
+    mean, peak = words.amount(result.offered_load), words.amount(result.peak_load)
+    yield f"{mean} GPUs would be in use on average if nobody waited, {peak} in the busiest hour"

@@ -7,17 +7,24 @@ from collections.abc import Iterator
 from rich.console import Group, RenderableType
 
 from gpusim.plan.answer import Answer
-from gpusim.plan.measure import Attainment
+from gpusim.plan.demand import DemandAnswer
 from gpusim.report import words
-from gpusim.report.layout import Column, bullets, headline, page, plain, section, table
-from gpusim.report.levels import legend, levels_in_words, levels_table, undecided
-from gpusim.report.origin import origin
-from gpusim.stats.evidence import (
-    GUARANTEE_DEADLINE,
-    GUARANTEE_EXACT,
-    GUARANTEE_FILL_IN,
-    GUARANTEE_IMPLIED,
+from gpusim.report.demand_page import demand_page
+from gpusim.report.findings import (
+    SIZE_COLUMNS,
+    assumed_section,
+    demand_section,
+    guarantee,
+    levels_section,
+    notes,
+    occupancy_section,
+    size_row,
+    spreadsheet_section,
+    warnings_section,
 )
+from gpusim.report.layout import bullets, headline, page, plain, section, table
+from gpusim.report.levels import levels_in_words
+from gpusim.report.origin import origin
 from gpusim.units import format_share
 
 
@@ -27,25 +34,46 @@ def size_page(answer: Answer) -> Group:
     Parameters
     ----------
     answer : Answer
-        From `gpusim.size`.
+        From `gpusim.size`, whatever was varied.
 
     Returns
     -------
     rich.console.Group
         Print it with rich, or turn it into text with `to_text`.
     """
+    if isinstance(answer, DemandAnswer):
+        return demand_page(answer)
+    found = answer.findings
+    where = "with unlimited GPUs" if _never(answer) else ""
+    if not where and found.at_answer is not None:
+        where = f"with {_gpus(answer, found.at_answer.gpus)}"
+    below = "" if found.below is None else f"with {_gpus(answer, found.below.gpus)}"
     return page(
         headline(_headline(answer)),
         *(plain(line) for line in _under_the_headline(answer)),
-        _levels(answer),
+        levels_section(found, answer.sizing, where, below),
         _sizes(answer),
-        _spreadsheet(answer),
+        occupancy_section(found),
+        demand_section(found),
+        spreadsheet_section(found),
         section("How sure", bullets(_how_sure(answer))),
         _next_steps(answer),
-        section("What was assumed", bullets(answer.assumptions)) if answer.assumptions else None,
-        section("Warnings", bullets(answer.warnings, "!", "yellow")) if answer.warnings else None,
+        assumed_section(found),
+        warnings_section(found),
         origin(answer.spent, answer.provenance),
     )
+
+
+def _never(answer: Answer) -> bool:
+    """Whether even unlimited GPUs are too few."""
+    ceiling = answer.findings.ceiling
+    return ceiling is not None and ceiling.infeasible
+
+
+def _gpus(answer: Answer, number: int) -> str:
+    """`512 GPUs`, or `512 GPUs of h200`."""
+    of = "" if answer.vary == "gpus" else f" of {answer.vary}"
+    return f"{words.gpus(number)}{of}"
 
 
 def _asked(answer: Answer) -> str:
@@ -59,43 +87,42 @@ def _confidence(answer: Answer) -> str:
 
 def _headline(answer: Answer) -> str:
     low, high, asked = answer.gpus_low, answer.gpus_high, _asked(answer)
+    if _never(answer):
+        return f"No number of GPUs is enough {asked}."
     if answer.feasible is False:
-        top = words.gpus(answer.at_answer.gpus) if answer.at_answer else "the largest size considered"
+        top = _gpus(answer, answer.at_answer.gpus) if answer.at_answer else "the largest size considered"
         return f"No center of up to {top} is large enough {asked}."
     if answer.gpus is not None:
         interval = f"{words.count(low or answer.gpus)} - {words.count(answer.gpus)}, {_confidence(answer)}"
         most = "" if answer.resolved else "at most "
-        return f"You need {most}{words.gpus(answer.gpus)} ({interval}) {asked}."
+        return f"You need {most}{_gpus(answer, answer.gpus)} ({interval}) {asked}."
     known_low = low is not None and not answer.sizing.low_is_grid_minimum
     if high is not None:
         at_least = f"{words.count(low)} - " if low is not None and known_low else "up to "
-        return f"Not decided: {at_least}{words.gpus(high)} may be needed {asked}."
+        return f"Not decided: {at_least}{_gpus(answer, high)} may be needed {asked}."
     if low is not None and known_low:
-        return f"Not decided: {words.gpus(low)} or more are needed {asked}."
+        return f"Not decided: {_gpus(answer, low)} or more are needed {asked}."
     return f"Not decided how many GPUs are needed {asked}."
 
 
 def _under_the_headline(answer: Answer) -> Iterator[str]:
+    others = {name: n for name, n in answer.pools.items() if name != answer.vary and n is not None}
+    if answer.vary != "gpus" and others:
+        yield f"Beside {', '.join(f'{words.gpus(n)} of {name}' for name, n in others.items())}, which stay."
     have = answer.have
     if have is not None:
         met = words.measured(have.share, have.low, have.high)
         yield f"With the {words.count(have.gpus)} you have, they are met in {met} of periods."
-    if not answer.resolved:
+    if _never(answer):
+        for each in answer.findings.ceiling.impossible if answer.findings.ceiling else ():
+            met = words.measured(each.attainment.value, each.attainment.low, each.attainment.high)
+            yield f"'{each.sentence}' is met in {met} of periods even if no job ever waits for a GPU."
+    elif not answer.resolved:
         yield "This is less certain than asked: what is valid, and what to do, stands under What to do."
-    yield f"One period: {answer.horizon}."
-
-
-def _levels(answer: Answer) -> RenderableType | None:
-    if not answer.slos or answer.at_answer is None:
-        return None
-    left_out = undecided(answer.slos)
-    return section(
-        f"Service levels with {words.gpus(answer.at_answer.gpus)}",
-        levels_table(answer.slos, answer.at_answer, answer.sizing.attainment),
-        plain(f"Binding level, the first to fail: {answer.binding_slo}") if answer.binding_slo else None,
-        plain(legend(answer.sizing.attainment, answer.sizing.confidence)),
-        plain(left_out) if left_out else None,
-    )
+    band = answer.band
+    if band is not None and band.empty:
+        yield f"With the levels on occupancy no size meets everything: {band.because}."
+    yield f"One period: {answer.findings.horizon}."
 
 
 def _sizes(answer: Answer) -> RenderableType | None:
@@ -104,80 +131,54 @@ def _sizes(answer: Answer) -> RenderableType | None:
     if answer.gpus is None and answer.gpus_high is not None:
         name = "likely enough, not certified"
     sizes = ((name, at), ("one step below the interval", answer.below), ("what you have", answer.have))
-    rows = [_size_row(name, each.gpus, each) for name, each in sizes if each is not None]
+    rows = [size_row(name, each.gpus, each) for name, each in sizes if each is not None]
     use = None
-    if answer.occupancy is not None and at is not None:
+    if answer.findings.occupancy is not None and at is not None:
         use = plain(
-            f"Of {words.gpus(at.gpus)}, {words.percent(answer.occupancy)} are allocated on average; "
-            f"{words.amount(answer.offered_load)} would be in use if nobody waited."
+            f"Of {_gpus(answer, at.gpus)}, {words.percent(answer.findings.occupancy.value)} are allocated on average."
+            if answer.vary == "gpus"
+            else f"{words.percent(answer.findings.occupancy.value)} of all GPUs are allocated on average."
         )
-    return section("How often all levels hold", table(_SIZE_COLUMNS, rows), use) if rows else None
-
-
-def _spreadsheet(answer: Answer) -> RenderableType | None:
-    rows = [_size_row(each.rule.name, each.rule.gpus, each.attainment) for each in answer.rules]
-    return section("What a spreadsheet would say", table(_SIZE_COLUMNS, rows)) if rows else None
-
-
-_SIZE_COLUMNS = (Column("", number=False), Column("GPUs"), Column("periods met"))
-
-
-def _size_row(name: str, gpus: int, met: Attainment | None) -> tuple[str, str, str]:
-    share = "not run" if met is None else words.measured(met.share, met.low, met.high)
-    return f"{name:<41}", words.count(gpus), share
+    return section("How often all levels hold", table(SIZE_COLUMNS, rows), use) if rows else None
 
 
 def _how_sure(answer: Answer) -> Iterator[str]:
     s = answer.sizing
-    if answer.feasible is False:
+    if _never(answer):
+        ceiling = answer.findings.ceiling
+        n = ceiling.attainment.replications if ceiling else 0
+        yield (
+            f"Shown on {words.things(n, 'period')} in which every job starts as early as any center could start it: no "
+            "center does better. The chance of such a result by luck is below 1 in 1,000."
+        )
+    elif answer.feasible is False:
         yield f"That even the largest size considered is too small holds with {_confidence(answer)}."
     elif answer.gpus is not None:
-        yield f"{words.gpus(answer.gpus)} is certified to be enough. {_guarantee(answer)}"
+        yield f"{_gpus(answer, answer.gpus)} is certified to be enough. {guarantee(s, 'size')}"
         if s.smaller_insufficient_claim:
             low = words.gpus(s.gpus_low or answer.gpus)
             yield f"Every size below {low} is too small; both claims hold together with {_confidence(answer)}."
         elif not s.low_is_grid_minimum:
             yield "It is the smallest certified of the sizes tested; a smaller one may be enough."
     elif s.gpus_high is not None:
-        yield f"{words.gpus(s.gpus_high)} looks like enough, but is not certified. {_guarantee(answer)}"
+        yield f"{_gpus(answer, s.gpus_high)} looks like enough, but is not certified. {guarantee(s, 'size')}"
     odd = s.non_monotone
     if odd is not None and odd.seen:
         yield (
             f"More GPUs did not always help: {odd.seen:,} of {odd.checked:,} periods hold with fewer GPUs and fail "
             "with more."
         )
-    yield from (f"{note[:1].upper()}{note[1:]}." for note in s.notes if not note.startswith(_SAID_BETTER))
-
-
-_SAID_BETTER = ("gpus_high is", "even ", "the interval is")
-"""Beginnings of notes whose content this page says in its own words."""
-
-
-def _guarantee(answer: Answer) -> str:
-    """The guarantee in plain words."""
-    s = answer.sizing
-    if s.guarantee == GUARANTEE_IMPLIED:
-        return "Some periods were not run at this size: they are taken to pass because they pass with fewer GPUs."
-    said = {
-        GUARANTEE_EXACT: "Exact, by counting alone.",
-        GUARANTEE_FILL_IN: (
-            "Every period was run at this size. Approximate in one respect: the size was picked among the few tried, "
-            "on the same periods."
-        ),
-        GUARANTEE_DEADLINE: "Exact, if the time limit did not depend on the results.",
-    }.get(s.guarantee, "")
-    if "hold-out" in s.ranges:
-        said += " The periods that certify it were not used to find it."
-    if s.p_value is not None:
-        chance = words.probability(s.p_value)
-        said += f" Were it just too small, so many periods would pass with probability {chance}."
-    return said
+    yield from notes(s)
 
 
 def _next_steps(answer: Answer) -> RenderableType | None:
     s, steps = answer.sizing, []
     if answer.resolved and answer.feasible is not False:
         return None
+    if _never(answer):
+        for each in answer.findings.ceiling.impossible if answer.findings.ceiling else ():
+            steps.append(f"'{each.sentence}': {each.remedy}.")
+        return section("What to do", bullets(steps))
     if answer.feasible is False:
         steps.append(
             f"Relax the level that decides: {answer.binding_slo}." if answer.binding_slo else "Relax a level."

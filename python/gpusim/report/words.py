@@ -67,6 +67,13 @@ def amount(number: float) -> str:
     return f"{number:,.1f}" if math.isfinite(number) else UNKNOWN
 
 
+def few(number: float) -> str:
+    """A mean number of jobs: `344,430`, `35.2`, `0.21`."""
+    if not math.isfinite(number):
+        return UNKNOWN
+    return f"{number:,.0f}" if number >= 100 else f"{number:.3g}"
+
+
 def duration(seconds: float) -> str:
     """`12.3min`."""
     return format_duration(seconds, 3) if math.isfinite(seconds) else UNKNOWN

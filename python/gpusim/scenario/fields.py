@@ -17,12 +17,9 @@ from gpusim.scenario.mistakes import Mistake
 from gpusim.suggest import did_you_mean
 from gpusim.units import (
     format_duration,
-    format_rate,
     format_share,
     parse_count,
     parse_duration,
-    parse_number,
-    parse_rate,
     parse_share,
     show,
 )
@@ -39,7 +36,8 @@ def _read_duration(value: object) -> float:
     return seconds
 
 
-def _read_positive_duration(value: object) -> float:
+def read_positive_duration(value: object) -> float:
+    """Read a duration above 0, in s."""
     seconds = _read_duration(value)
     if seconds <= 0:
         raise Mistake("this duration must be longer than 0", "write a duration above 0s", show(value))
@@ -79,27 +77,6 @@ def _read_uncertainty(value: object) -> float:
     return share
 
 
-def _read_sigma(value: object) -> float:
-    sigma = parse_number(value)
-    if not 0 < sigma <= 5:
-        remedy = (
-            "write for example 1.6; for a spread of 0 use deterministic"
-            if sigma <= 0
-            else "write for example 1.6"
-        )
-        raise Mistake("sigma must be above 0 and at most 5", remedy, show(value))
-    return sigma
-
-
-def _read_load(value: object) -> float:
-    load = parse_number(value)
-    if load < 0:
-        raise Mistake(
-            "a load cannot be negative", "write the mean number of GPUs in use, 0 or more", show(value)
-        )
-    return load
-
-
 def _whole(low: int, high: int, thing: str, remedy: str) -> Callable[[object], int]:
     def read(value: object) -> int:
         number = parse_count(value)
@@ -111,7 +88,8 @@ def _whole(low: int, high: int, thing: str, remedy: str) -> Callable[[object], i
     return read
 
 
-def _read_optional(read: Callable[[object], Any]) -> Callable[[object], Any]:
+def read_optional(read: Callable[[object], Any]) -> Callable[[object], Any]:
+    """Return a reader that lets None pass."""
     return lambda value: None if value is None else read(value)
 
 
@@ -213,15 +191,13 @@ def _read_cool_down(value: object) -> float | str:
 
 
 _DURATION: dict[str, Any] = {"type": "string", "pattern": r"^(\s*[0-9._]+\s*[A-Za-z]+\s*)+$"}
-_DURATION_SCHEMA = WithJsonSchema({"anyOf": [_DURATION, {"const": 0}]})
+DURATION_SCHEMA_DATA: dict[str, Any] = {"anyOf": [_DURATION, {"const": 0}]}
+_DURATION_SCHEMA = WithJsonSchema(DURATION_SCHEMA_DATA)
 _OPTIONAL_DURATION_SCHEMA = WithJsonSchema({"anyOf": [_DURATION, {"const": 0}, {"type": "null"}]})
-_SHARE_SCHEMA = WithJsonSchema({"type": ["string", "number"], "examples": ["95%", 0.95]})
-_RATE_SCHEMA = WithJsonSchema({"type": ["string", "null"], "examples": ["40/day", "2.5/h", "3/min"]})
-_NUMBER_SCHEMA = WithJsonSchema({"type": ["number", "string"]})
-_OPTIONAL_NUMBER_SCHEMA = WithJsonSchema({"type": ["number", "string", "null"]})
+SHARE_SCHEMA_DATA: dict[str, Any] = {"type": ["string", "number"], "examples": ["95%", 0.95]}
+_SHARE_SCHEMA = WithJsonSchema(SHARE_SCHEMA_DATA)
 _AS_DURATION = PlainSerializer(format_duration, return_type=str, when_used="json-unless-none")
 _AS_SHARE = PlainSerializer(format_share, return_type=str, when_used="json-unless-none")
-_AS_RATE = PlainSerializer(format_rate, return_type=str, when_used="json-unless-none")
 
 
 def _whole_schema(low: int, nullable: bool = False) -> WithJsonSchema:
@@ -234,16 +210,17 @@ def _auto_or_duration(value: float | str) -> str:
 
 
 _gpus = _whole(1, LARGEST_GPUS, "a number of GPUs", "write for example 8")
+_tests = _whole(1, 2**31 - 1, "max_tests", "write for example 500, or null for all")
 _waiting = _whole(0, 2**62, "the number of waiting jobs", "write 0 or more, or null for no limit")
 
 Duration = Annotated[float, BeforeValidator(_read_duration), _AS_DURATION, _DURATION_SCHEMA]
-PositiveDuration = Annotated[float, BeforeValidator(_read_positive_duration), _AS_DURATION, _DURATION_SCHEMA]
+PositiveDuration = Annotated[float, BeforeValidator(read_positive_duration), _AS_DURATION, _DURATION_SCHEMA]
 OptionalDuration = Annotated[
-    float | None, BeforeValidator(_read_optional(_read_duration)), _AS_DURATION, _OPTIONAL_DURATION_SCHEMA
+    float | None, BeforeValidator(read_optional(_read_duration)), _AS_DURATION, _OPTIONAL_DURATION_SCHEMA
 ]
 OptionalPositiveDuration = Annotated[
     float | None,
-    BeforeValidator(_read_optional(_read_positive_duration)),
+    BeforeValidator(read_optional(read_positive_duration)),
     _AS_DURATION,
     _OPTIONAL_DURATION_SCHEMA,
 ]
@@ -251,14 +228,12 @@ Share = Annotated[float, BeforeValidator(_read_share), _AS_SHARE, _SHARE_SCHEMA]
 Probability = Annotated[float, BeforeValidator(_read_probability), _AS_SHARE, _SHARE_SCHEMA]
 Tolerance = Annotated[float, BeforeValidator(_read_tolerance), _AS_SHARE, _SHARE_SCHEMA]
 Uncertainty = Annotated[float, BeforeValidator(_read_uncertainty), _AS_SHARE, _SHARE_SCHEMA]
-Sigma = Annotated[float, BeforeValidator(_read_sigma), _NUMBER_SCHEMA]
-OptionalRate = Annotated[float | None, BeforeValidator(_read_optional(parse_rate)), _AS_RATE, _RATE_SCHEMA]
-OptionalLoad = Annotated[float | None, BeforeValidator(_read_optional(_read_load)), _OPTIONAL_NUMBER_SCHEMA]
 Gpus = Annotated[int, BeforeValidator(_gpus), _whole_schema(1)]
-OptionalGpus = Annotated[int | None, BeforeValidator(_read_optional(_gpus)), _whole_schema(1, nullable=True)]
+OptionalGpus = Annotated[int | None, BeforeValidator(read_optional(_gpus)), _whole_schema(1, nullable=True)]
 OptionalWaiting = Annotated[
-    int | None, BeforeValidator(_read_optional(_waiting)), _whole_schema(0, nullable=True)
+    int | None, BeforeValidator(read_optional(_waiting)), _whole_schema(0, nullable=True)
 ]
+OptionalTests = Annotated[int | None, BeforeValidator(read_optional(_tests)), _whole_schema(1, nullable=True)]
 Priority = Annotated[
     int,
     BeforeValidator(_whole(-(2**31), 2**31 - 1, "a priority", "write a small whole number such as 0 or 10")),

@@ -18,6 +18,8 @@ from gpusim.scenario.mistakes import Mistake, Path, mistakes_of
 from gpusim.suggest import did_you_mean
 from gpusim.units import UnitError, show
 
+_WRITTEN_OTHERWISE = ("JobLimit", "Slo", "Quantiles", "Uniform")  # models whose fields are no keys of a file
+
 
 def findings(error: ValidationError, data: Any, root: type[BaseModel]) -> list[Mistake]:
     """Return the mistakes that a failed validation of `data` as a `root` model holds."""
@@ -154,7 +156,7 @@ def _fields(model: type[BaseModel] | None) -> dict[str, FieldInfo]:
 def _model_in(annotation: Any) -> type[BaseModel] | None:
     """Return the model inside `Model`, `Model | None` or `tuple[Model, ...]` whose keys a file writes."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return annotation if annotation.__name__ not in ("JobLimit", "Slo") else None
+        return annotation if annotation.__name__ not in _WRITTEN_OTHERWISE else None
     for inner in typing.get_args(annotation):
         if (model := _model_in(inner)) is not None:
             return model

@@ -14,10 +14,8 @@ from pydantic import PlainSerializer, PlainValidator, SerializationInfo, WithJso
 
 from gpusim.scenario.fields import LARGEST_GPUS
 from gpusim.scenario.mistakes import Mistake, mistakes_of, raise_all
-from gpusim.units import format_share, parse_count, parse_share, show
-
-SUM_TOLERANCE = 1e-6
-"""How far the shares of a class may be from 100 % in sum, for thirds written as 33.3333%."""
+from gpusim.scenario.shares import check_sum, read_one_share
+from gpusim.units import format_share, parse_count, show
 
 
 class GpuCounts(Mapping[int, float]):
@@ -89,11 +87,7 @@ def read_gpu_counts(value: object) -> GpuCounts:
             mistakes += [_at_key(mistake, path) for mistake in mistakes_of(error)]
             continue
         try:
-            share = parse_share(given)
-            if not 0 < share <= 1:
-                raise Mistake(
-                    "a share must be above 0 and at most 100%", "write for example 25%", show(given)
-                )
+            share = read_one_share(given)
         except ValueError as error:
             mistakes += [mistake.under(path) for mistake in mistakes_of(error)]
             continue
@@ -103,13 +97,7 @@ def read_gpu_counts(value: object) -> GpuCounts:
             )
         shares[gpus] = share
     raise_all(mistakes)
-    total = math.fsum(shares.values())
-    if abs(total - 1) > SUM_TOLERANCE:
-        raise Mistake(
-            "the shares of the GPU counts must sum to 100%",
-            f"{'add' if total < 1 else 'take away'} {format_share(abs(1 - total), digits=6)}",
-            f"their sum is {format_share(total, digits=8)}",
-        )
+    check_sum(list(shares.values()), "GPU counts")
     return GpuCounts(shares)
 
 
@@ -133,21 +121,25 @@ def _write(counts: GpuCounts, info: SerializationInfo) -> Any:
     return {str(gpus): format_share(share) for gpus, share in counts.items()}
 
 
+_SCHEMAS: list[dict[str, Any]] = [
+    {"type": "integer", "minimum": 1},
+    {
+        "type": "object",
+        "additionalProperties": {"type": ["string", "number"]},
+        "minProperties": 1,
+    },
+]
+_EXAMPLES: list[Any] = [8, {"8": "60%", "16": "40%"}]
+
 GpuCountsField = Annotated[
     GpuCounts,
     PlainValidator(read_gpu_counts),
     PlainSerializer(_write),
-    WithJsonSchema(
-        {
-            "anyOf": [
-                {"type": "integer", "minimum": 1},
-                {
-                    "type": "object",
-                    "additionalProperties": {"type": ["string", "number"]},
-                    "minProperties": 1,
-                },
-            ],
-            "examples": [8, {"8": "60%", "16": "40%"}],
-        }
-    ),
+    WithJsonSchema({"anyOf": _SCHEMAS, "examples": _EXAMPLES}),
+]
+OptionalGpuCountsField = Annotated[
+    GpuCounts | None,
+    PlainValidator(lambda value: None if value is None else read_gpu_counts(value)),
+    PlainSerializer(lambda counts, info: None if counts is None else _write(counts, info)),
+    WithJsonSchema({"anyOf": [*_SCHEMAS, {"type": "null"}], "examples": _EXAMPLES}),
 ]

@@ -1,4 +1,4 @@
-"""Run-time laws, and the means that follow from them in closed form.
+"""The run-time laws with a formula for everything, and the means that follow from them.
 
 A run time is X, or min(X, max) when a `max` is given: long jobs are cut at `max`, not drawn again. A job
 whose request is shorter than its run time is killed at the request, so what a job *uses* is min(X, max,
@@ -7,34 +7,32 @@ limit). Means are exact up to the rounding of the engine's clock (at most half a
     lognormal     E min(X, m) = e^(mu + s^2/2) Phi((ln m - mu - s^2)/s) + m (1 - Phi((ln m - mu)/s)),
                   mu = ln median, s = sigma
     exponential   E min(X, m) = mean (1 - e^(-m/mean))
-    deterministic E min(X, m) = min(X, m)
+    weibull       E min(X, m) = scale Gamma(1 + 1/k) P(1/k, (m/scale)^k), k = shape, P: incomplete gamma ratio
+    hyperexponential  the mean of the exponential ones, weighted with their shares
 """
 
 from __future__ import annotations
 
 import math
 from statistics import NormalDist
-from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
-from gpusim.scenario.fields import OptionalPositiveDuration, PositiveDuration, Sigma
+from gpusim.scenario.demand_fields import OptionalSomeDuration, Shape, Sigma, SomeDuration
+from gpusim.scenario.elicited import support
+from gpusim.scenario.fields import OptionalPositiveDuration
+from gpusim.scenario.frozen import Frozen, one_of
+from gpusim.scenario.incomplete_gamma import incomplete_gamma
 from gpusim.scenario.mistakes import Mistake
 from gpusim.units import format_duration
 
 _NORMAL = NormalDist()
 
 
-class Frozen(BaseModel):
-    """What every scenario model has in common: no unknown keys, no change after it is made."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-
-
 class Lognormal(Frozen):
     """Run times whose logarithm is normal: most jobs short, a few very long."""
 
-    median: PositiveDuration = Field(
+    median: SomeDuration = Field(
         description="half of the jobs run shorter than this", json_schema_extra={"unit": "s"}, examples=["2h"]
     )
     sigma: Sigma = Field(
@@ -52,10 +50,11 @@ class Lognormal(Frozen):
 
     @model_validator(mode="after")
     def _max_above_median(self) -> Lognormal:
-        if self.max is not None and self.max < self.median:
+        largest = support(self.median)[1]
+        if self.max is not None and self.max < largest:
             raise Mistake(
                 "max is shorter than the median, so more than half of the jobs would be cut",
-                f"write at least {format_duration(self.median)}, or lower the median",
+                f"write at least {format_duration(largest)}, or lower the median",
                 format_duration(self.max),
                 path=("max",),
             )
@@ -88,7 +87,7 @@ class Lognormal(Frozen):
 class Exponential(Frozen):
     """Run times without memory; the textbook queue."""
 
-    mean_time: PositiveDuration = Field(
+    mean_time: SomeDuration = Field(
         alias="mean",
         description="mean run time before the cut at max",
         json_schema_extra={"unit": "s"},
@@ -118,78 +117,66 @@ class Exponential(Frozen):
         return seconds if self.max is None else min(seconds, self.max)
 
 
-class RunTime(Frozen):
-    """How long jobs of a class run: exactly one law.
+class Weibull(Frozen):
+    """Run times with a stretched (shape below 1) or a thin (above 1) tail; shape 1 is exponential."""
 
-    In Python, ask `law` which one it is, and `mean`, `quantile`, `share_above` about any of them.
-    """
-
-    lognormal: Lognormal | None = Field(
-        None, description="median, sigma and optional max", examples=["{median: 2h, sigma: 1.6, max: 72h}"]
+    shape: Shape = Field(
+        description="1 is exponential; below 1 the longer a job has run the longer it goes on",
+        json_schema_extra={"unit": "1"},
+        examples=[0.5],
     )
-    exponential: Exponential | None = Field(
-        None, description="mean and optional max", examples=["{mean: 1h}"]
+    scale_time: OptionalSomeDuration = Field(
+        None,
+        alias="scale",
+        description="63% of the jobs run shorter than this; give it or the mean",
+        json_schema_extra={"unit": "s"},
+        examples=["1h"],
     )
-    deterministic: OptionalPositiveDuration = Field(
-        None, description="every job runs exactly this long", json_schema_extra={"unit": "s"}, examples=["2h"]
+    mean_time: OptionalSomeDuration = Field(
+        None,
+        alias="mean",
+        description="mean run time before the cut at max; give it or the scale",
+        json_schema_extra={"unit": "s"},
+        examples=["2h"],
+    )
+    max: OptionalPositiveDuration = Field(
+        None,
+        description="longest run time: draws above it become it (default: no longest)",
+        json_schema_extra={"unit": "s"},
+        examples=["72h"],
     )
 
     @model_validator(mode="after")
-    def _exactly_one(self) -> RunTime:
-        one_of(
-            self,
-            ("lognormal", "exponential", "deterministic"),
-            "run_time law",
-            "lognormal: {median: 2h, sigma: 1.6}",
-        )
+    def _scale_or_mean(self) -> Weibull:
+        one_of(self, ("scale_time", "mean_time"), "way to say how long a Weibull run is", "scale: 1h")
         return self
 
     @property
-    def law(self) -> Literal["lognormal", "exponential", "deterministic"]:
-        """Name of the law."""
-        if self.lognormal is not None:
-            return "lognormal"
-        return "exponential" if self.exponential is not None else "deterministic"
-
-    @property
-    def max(self) -> float | None:
-        """Longest run time [s]; None if the law has no end."""
-        if self.lognormal is not None:
-            return self.lognormal.max
-        return self.exponential.max if self.exponential is not None else self.deterministic
+    def scale(self) -> float:
+        """The scale [s]; from `scale`, or what `mean` needs."""
+        if self.scale_time is not None:
+            return float(self.scale_time)
+        assert self.mean_time is not None
+        return self.mean_time / math.gamma(1 + 1 / self.shape)
 
     def mean(self, cut: float = math.inf) -> float:
         """Mean of min(run time, `cut`) [s]."""
-        law = self.lognormal or self.exponential
-        return law.mean(cut) if law else min(self._exact, cut)
+        cut = min(cut, math.inf if self.max is None else self.max)
+        whole = self.scale * math.gamma(1 + 1 / self.shape)
+        if math.isinf(cut):
+            return whole
+        return whole * incomplete_gamma(1 / self.shape, (max(0.0, cut) / self.scale) ** self.shape)
 
     def share_above(self, seconds: float) -> float:
         """Share of the jobs that run longer than `seconds`."""
-        law = self.lognormal or self.exponential
-        return law.share_above(seconds) if law else float(self._exact > seconds)
+        if self.max is not None and seconds >= self.max:
+            return 0.0
+        return math.exp(-((max(0.0, seconds) / self.scale) ** self.shape))
 
     def quantile(self, share: float) -> float:
         """Run time [s] that a share of the jobs does not exceed; `share` in (0, 1)."""
-        law = self.lognormal or self.exponential
-        return law.quantile(share) if law else self._exact
-
-    @property
-    def _exact(self) -> float:
-        assert self.deterministic is not None
-        return self.deterministic
+        seconds = float(self.scale * (-math.log1p(-share)) ** (1 / self.shape))
+        return seconds if self.max is None else min(seconds, self.max)
 
 
-def one_of(model: BaseModel, names: tuple[str, ...], thing: str, example: str) -> None:
-    """Raise `Mistake` unless exactly one of the fields `names` of `model` has a value."""
-    given = [name for name in names if getattr(model, name) is not None]
-    if len(given) == 1:
-        return
-    if given:
-        raise Mistake(
-            f"more than one {thing}",
-            f"keep one of {' and '.join(given)}",
-            " and ".join(given),
-            (given[1],),
-            at_key=True,
-        )
-    raise Mistake(f"no {thing}", f"write for example {{{example}}}; allowed: {', '.join(names)}")
+__all__ = ["Exponential", "Frozen", "Lognormal", "Weibull", "one_of"]

@@ -8,11 +8,15 @@ itself is in scenario.py.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+import math
+from collections.abc import Callable, Iterator
+from functools import cached_property
+from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field, PlainSerializer, WithJsonSchema, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
+from gpusim.scenario.arrivals import Arrivals, ArrivalsField, Stream, streams_of
+from gpusim.scenario.demand_fields import DemandStep, Factor, OptionalFactor
 from gpusim.scenario.fields import (
     Backfill,
     CoolDown,
@@ -21,165 +25,50 @@ from gpusim.scenario.fields import (
     Name,
     OptionalDuration,
     OptionalGpus,
-    OptionalLoad,
-    OptionalRate,
+    OptionalPositiveDuration,
+    OptionalTests,
     OptionalWaiting,
     PositiveDuration,
     Priority,
     Probability,
     Seed,
     Switch,
+    Text,
     Tolerance,
     Uncertainty,
     choice,
 )
+from gpusim.scenario.frozen import Frozen
 from gpusim.scenario.gpu_counts import GpuCountsField
-from gpusim.scenario.laws import Frozen, RunTime, one_of
-from gpusim.scenario.mistakes import Mistake
-from gpusim.suggest import did_you_mean
-from gpusim.units import UnitError, format_duration, parse_duration, parse_number, show
-
-LARGEST_FACTOR = 100.0  # of a request over the run time; keeps limits inside the engine's integers
-
-
-class Arrivals(Frozen):
-    """How often jobs of a class arrive (a Poisson process): exactly one of rate and load."""
-
-    rate: OptionalRate = Field(
-        None,
-        description="mean number of jobs submitted per time",
-        json_schema_extra={"unit": "1/s"},
-        examples=["40/day"],
-    )
-    load: OptionalLoad = Field(
-        None,
-        description="mean number of GPUs this class keeps in use when nobody waits; the rate follows from it",
-        json_schema_extra={"unit": "GPUs"},
-        examples=[120],
-    )
-
-    @model_validator(mode="after")
-    def _exactly_one(self) -> Arrivals:
-        one_of(self, ("rate", "load"), "way to say how often jobs arrive", "rate: 40/day")
-        return self
-
-
-class JobLimit(Frozen):
-    """How long jobs of a class ask for; the scheduler plans with it and kills a job that reaches it.
-
-    Attributes
-    ----------
-    mode : str
-        ``exact``: the request equals the run time. ``fixed``: every job asks for `fixed`; longer jobs are
-        killed. ``factor``: run time x a uniform draw from `factor`, new for each job.
-    fixed : float or None
-        The request [s].
-    factor : tuple of two floats or None
-        Least and largest factor.
-    """
-
-    mode: Literal["exact", "fixed", "factor"] = "exact"
-    fixed: float | None = None
-    factor: tuple[float, float] | None = None
-
-
-_LIMIT_FORM = "write exact, a duration such as 24h, or {factor: [1, 4]}"
-
-
-def read_limit(value: object) -> JobLimit:
-    """Read `exact`, `24h` or `{factor: [1, 4]}`."""
-    if isinstance(value, JobLimit):
-        return value
-    if isinstance(value, Mapping):
-        return JobLimit(mode="factor", factor=_read_factor(value))
-    if value == "exact":
-        return JobLimit()
-    if isinstance(value, str) and value.isalpha():
-        near = did_you_mean(value, ("exact",))
-        raise Mistake("unknown limit", "did you mean 'exact'?" if near else _LIMIT_FORM, show(value))
-    try:
-        fixed = parse_duration(value)
-    except UnitError as error:
-        if error.what == "not a duration":
-            raise Mistake("not a limit", _LIMIT_FORM, show(value)) from error
-        raise
-    if fixed <= 0:
-        raise Mistake("a limit of 0 kills every job when it starts", _LIMIT_FORM, show(value))
-    return JobLimit(mode="fixed", fixed=fixed)
-
-
-def _read_factor(value: Mapping[Any, Any]) -> tuple[float, float]:
-    wrong = [str(key) for key in value if key != "factor"]
-    if wrong or "factor" not in value:
-        path = (wrong[0],) if wrong else ()
-        raise Mistake(
-            "unknown limit", _LIMIT_FORM, show(wrong[0] if wrong else value), path, "unknown-key", bool(wrong)
-        )
-    given = value["factor"]
-    if not isinstance(given, (list, tuple)) or len(given) != 2:
-        raise Mistake("factor needs two numbers, least and largest", "write [1, 4]", show(given), ("factor",))
-    try:
-        low, high = (parse_number(each) for each in given)
-    except UnitError as error:
-        raise Mistake(error.what, "write [1, 4]", error.found, ("factor",)) from error
-    if not 0 < low <= high <= LARGEST_FACTOR:
-        what = f"factors must rise and lie above 0 and at most {LARGEST_FACTOR:g}"
-        fixed = sorted((low, high))
-        remedy = (
-            f"write [{fixed[0]:g}, {fixed[1]:g}]"
-            if fixed[0] > 0 and fixed[1] <= LARGEST_FACTOR
-            else "write [1, 4]"
-        )
-        raise Mistake(what, remedy, f"[{low:g}, {high:g}]", ("factor",))
-    return low, high
-
-
-def _write_limit(limit: JobLimit) -> Any:
-    if limit.fixed is not None:
-        return format_duration(limit.fixed)
-    return {"factor": list(limit.factor)} if limit.factor is not None else "exact"
-
-
-LimitField = Annotated[
-    JobLimit,
-    BeforeValidator(read_limit),
-    PlainSerializer(_write_limit, when_used="json"),
-    WithJsonSchema(
-        {
-            "anyOf": [
-                {"type": "string"},
-                {
-                    "type": "object",
-                    "properties": {
-                        "factor": {"type": "array", "items": {"type": "number"}, "minItems": 2, "maxItems": 2}
-                    },
-                    "required": ["factor"],
-                    "additionalProperties": False,
-                },
-            ],
-            "default": "exact",
-            "examples": ["exact", "24h", {"factor": [1, 4]}],
-        }
-    ),
-]
+from gpusim.scenario.limits import JobLimit, LimitField, read_limit
+from gpusim.scenario.mistakes import Mistake, raise_all
+from gpusim.scenario.pools import Pool
+from gpusim.scenario.run_time import RunTime
+from gpusim.scenario.week import Start, TimeZone
+from gpusim.units import format_duration
 
 
 class JobClass(Frozen):
     """A kind of job: how often it arrives, how many GPUs it takes, how long it runs and how long it waits."""
 
     name: Name = Field(description="name of the class, unique in its tenant", examples=["training"])
-    arrivals: Arrivals = Field(description="how often jobs arrive", examples=["{rate: 40/day}"])
+    arrivals: ArrivalsField = Field(
+        description="how often jobs arrive: one mapping, or a list of several streams",
+        examples=["{rate: 40/day}"],
+    )
     gpus: GpuCountsField = Field(
         description="GPUs of a job, all starting together: one count, or counts with their share of the jobs",
         json_schema_extra={"unit": "GPUs"},
         examples=[8, "{8: 60%, 16: 40%}"],
     )
     run_time: RunTime = Field(
-        description="how long jobs run", examples=["{lognormal: {median: 2h, sigma: 1.6, max: 72h}}"]
+        description="how long jobs run; with segments: the whole chain",
+        examples=["{lognormal: {median: 2h, sigma: 1.6, max: 72h}}"],
     )
     limit: LimitField = Field(
         JobLimit(),
-        description="how long jobs ask for: exact, a duration (longer jobs are killed), or {factor: [1, 4]}",
+        description="how long jobs ask for: exact, a duration (longer jobs are killed), {factor: [1, 4]}, "
+        "rounded up with round_up: [1h, 2h], or {pick: {1h: 30%, 24h: 70%}}",
         json_schema_extra={"unit": "s"},
     )
     priority: Priority = Field(
@@ -191,49 +80,125 @@ class JobClass(Frozen):
         json_schema_extra={"unit": "s"},
         examples=["12h"],
     )
+    segment: OptionalPositiveDuration = Field(
+        None,
+        description="a run is a chain of jobs of at most this length, each queueing anew (default: one job)",
+        json_schema_extra={"unit": "s"},
+        examples=["24h"],
+    )
+    segment_delay: Duration = Field(
+        0.0,
+        description="a job of a chain may start so long after the one before it has ended",
+        json_schema_extra={"unit": "s"},
+        examples=["10min"],
+    )
+    deadline: OptionalPositiveDuration = Field(
+        None,
+        description="a job, or a whole chain, should have ended so long after its submit; decides nothing, "
+        "is judged by 'deadline met for 90% of ... jobs' (default: none)",
+        json_schema_extra={"unit": "s"},
+        examples=["21.63d"],
+    )
+    killed_ok: Switch = Field(False, description="true: a job killed at its limit counts as done")
+    pools: Annotated[tuple[Name, ...], Field(min_length=1)] | None = Field(
+        None,
+        description="pools the jobs may run in, in order of preference (default: all, in the order of the center)",
+        examples=["[h200, b200]"],
+    )
+
+    @model_validator(mode="after")
+    def _segments_fit(self) -> JobClass:
+        mistakes: list[Mistake] = []
+        if self.segment is None and self.segment_delay > 0:
+            what = "'segment_delay' without 'segment'"
+            mistakes.append(
+                Mistake(what, "add for example segment: 24h", path=("segment_delay",), at_key=True)
+            )
+        if self.segment is not None:
+            mistakes += _segment_mistakes(self, self.segment)
+        raise_all(mistakes)
+        return self
+
+    @cached_property
+    def streams(self) -> tuple[Stream, ...]:
+        """The streams of arrivals, in the order of the file."""
+        return streams_of(
+            self.entries, self.gpus, self.run_time, self.limit, self.segment, self.segment_delay
+        )
+
+    @property
+    def entries(self) -> tuple[Arrivals, ...]:
+        """The entries of `arrivals`, one or several."""
+        return self.arrivals if isinstance(self.arrivals, tuple) else (self.arrivals,)
+
+    def arrivals_path(self, index: int) -> tuple[str | int, ...]:
+        """Path of a stream inside the class: `arrivals`, or `arrivals[1]` in a list."""
+        return ("arrivals", index) if isinstance(self.arrivals, tuple) else ("arrivals",)
 
     @property
     def mean_gang(self) -> float:
-        """Mean number of GPUs of a job."""
-        return self.gpus.mean
+        """Mean number of GPUs of a job, over the streams by their rates."""
+        return self._weighted(lambda stream: stream.gpus.mean)
 
     @property
     def largest_gang(self) -> int:
         """Largest number of GPUs of a job."""
-        return self.gpus.largest
+        return max(stream.gpus.largest for stream in self.streams)
 
     @property
     def mean_service(self) -> float:
-        """Mean time a started job holds its GPUs [s]: its run time, cut where `max` or the limit ends it."""
-        if self.limit.fixed is not None:
-            return self.run_time.mean(self.limit.fixed)
-        if self.limit.factor is not None:
-            return self.run_time.mean() * _mean_kept(*self.limit.factor)
-        return self.run_time.mean()
+        """Mean time a started job holds its GPUs [s]: its run time, cut where `max` or the limit ends it.
+
+        Of a chain: all its jobs together. Over several streams it is weighted by GPUs, so that rate x mean
+        gang x mean service is the load.
+        """
+        if len(self.streams) == 1:
+            return self.streams[0].mean_held
+        return self._weighted(lambda stream: stream.work) / self.mean_gang
 
     @property
     def rate(self) -> float:
-        """Mean arrival rate [jobs/s]; from `arrivals.rate`, or what `arrivals.load` needs."""
-        if self.arrivals.rate is not None:
-            return self.arrivals.rate
-        assert self.arrivals.load is not None
-        return self.arrivals.load / (self.mean_gang * self.mean_service)
+        """Mean rate of jobs (or chains) in the long run [1/s], what is scheduled every week included."""
+        return math.fsum(stream.long_run_rate for stream in self.streams)
 
     @property
     def offered_load(self) -> float:
-        """Mean GPUs in use by this class if nobody ever waited or left [GPUs]: rate x GPUs x time."""
-        if self.arrivals.load is not None:
-            return self.arrivals.load
-        return self.rate * self.mean_gang * self.mean_service
+        """Mean GPUs in use by this class in the long run if nobody ever waited or left [GPUs].
+
+        What is scheduled once (`at`) and when streams begin and end is known to the scenario only: see
+        `gpusim.scenario.views.class_loads`.
+        """
+        return math.fsum(stream.long_run_load for stream in self.streams)
+
+    def _weighted(self, value: Callable[[Stream], float]) -> float:
+        """Mean over the streams by their rates; by their number if all are 0."""
+        rates = [stream.long_run_rate for stream in self.streams]
+        weights = rates if math.fsum(rates) > 0 else [1.0] * len(rates)
+        pairs = zip(weights, self.streams, strict=True)
+        return math.fsum(weight * value(stream) for weight, stream in pairs) / math.fsum(weights)
 
 
-def _mean_kept(low: float, high: float) -> float:
-    """E min(1, U), U uniform on [low, high]: the share of a run that a request of U x run time allows."""
-    if low >= 1:
-        return 1.0
-    if high <= 1:
-        return (low + high) / 2
-    return ((1 - low * low) / 2 + (high - 1)) / (high - low)
+def _segment_mistakes(job_class: JobClass, segment: float) -> Iterator[Mistake]:
+    """What a class with segments cannot have: batches, and requests shorter than a segment."""
+    for index, entry in enumerate(job_class.entries):
+        path = job_class.arrivals_path(index)
+        if entry.batch is not None:
+            what = "a class with segments has no batches: each arrival is a chain"
+            remedy = "remove the batch, or remove segment"
+            yield Mistake(what, remedy, f"segment {format_duration(segment)}", (*path, "batch"), at_key=True)
+        if entry.limit is not None:
+            yield from _short_requests(entry.limit, segment, (*path, "limit"))
+    yield from _short_requests(job_class.limit, segment, ("limit",))
+
+
+def _short_requests(limit: JobLimit, segment: float, path: tuple[str | int, ...]) -> Iterator[Mistake]:
+    if limit.fixed is not None and limit.fixed < segment:
+        yield Mistake(
+            "a limit shorter than the segment kills every full segment",
+            f"write at least {format_duration(segment)}, or exact",
+            f"limit {format_duration(limit.fixed)}, segment {format_duration(segment)}",
+            path,
+        )
 
 
 class Tenant(Frozen):
@@ -250,7 +215,7 @@ class Tenant(Frozen):
 
 
 class Center(Frozen):
-    """What the center has or plans."""
+    """What the center has or plans: one pool of GPUs, or several."""
 
     have: OptionalGpus = Field(
         None,
@@ -258,15 +223,37 @@ class Center(Frozen):
         json_schema_extra={"unit": "GPUs"},
         examples=[512],
     )
+    pools: Annotated[tuple[Pool, ...], Field(min_length=1)] | None = Field(
+        None,
+        description="several kinds of GPUs, each a pool of its own; in place of have",
+        examples=["[{name: b200, have: 8160}, {name: h200, have: 2296}]"],
+    )
+    time_zone: TimeZone = Field(
+        "UTC",
+        description="IANA name; hours and weekdays of profiles, schedules and SLOs are local time here",
+        examples=["Asia/Seoul"],
+    )
+
+    @model_validator(mode="after")
+    def _have_or_pools(self) -> Center:
+        if self.have is not None and self.pools is not None:
+            what = "'have' and 'pools' both say what the center has"
+            total = sum(pool.have or 0 for pool in self.pools)
+            remedy = "keep one of them" + (f"; the pools have {total} together" if total else "")
+            raise Mistake(what, remedy, f"have {self.have}", ("have",), at_key=True)
+        return self
 
 
-Order = Annotated[Literal["fifo"], BeforeValidator(choice("fifo"))]
+Order = Annotated[Literal["fifo", "sjf"], BeforeValidator(choice("fifo", "sjf"))]
 
 
 class Policy(Frozen):
     """How the scheduler chooses among waiting jobs."""
 
-    order: Order = Field("fifo", description="order inside a priority tier: fifo = first come, first served")
+    order: Order = Field(
+        "fifo",
+        description="order inside a priority tier: fifo = first come, first served; sjf = shortest request first",
+    )
     tiers: Switch = Field(
         True, description="true: jobs of a larger priority go first; false: priorities are ignored"
     )
@@ -275,6 +262,24 @@ class Policy(Frozen):
         description="who may overtake a blocked job: none = nobody; K = jobs that delay none of the first K "
         "blocked ones (1 is EASY); all = jobs that delay nobody before them; skip = whoever fits",
         json_schema_extra={"unit": "reservations"},
+    )
+    window: OptionalPositiveDuration = Field(
+        None,
+        description="a blocked job whose start lies further away gets no reservation (default: no such bound)",
+        json_schema_extra={"unit": "s"},
+        examples=["1d"],
+    )
+    max_tests: OptionalTests = Field(
+        None,
+        description="each pass of the scheduler looks at so many waiting jobs from the front (default: all)",
+        json_schema_extra={"unit": "jobs"},
+        examples=[500],
+    )
+    period: OptionalPositiveDuration = Field(
+        None,
+        description="the scheduler starts jobs only at multiples of this time (default: at every change)",
+        json_schema_extra={"unit": "s"},
+        examples=["60s"],
     )
     max_waiting: OptionalWaiting = Field(
         None,
@@ -291,6 +296,12 @@ class Study(Frozen):
         json_schema_extra={"unit": "s"},
         examples=["28d"],
     )
+    start: Start = Field(
+        "Mon 00:00",
+        description="when the horizon begins, local time: a weekday, or a date (with Z or +09:00 it is converted); "
+        "fixes which hours and days the profiles and schedules meet",
+        examples=["Mon 00:00", "2026-02-02 09:00"],
+    )
     warm_up: Duration = Field(
         0.0,
         description="jobs submitted before this time fill the center but are not counted",
@@ -300,7 +311,7 @@ class Study(Frozen):
     cool_down: CoolDown = Field(
         "auto",
         description="jobs submitted in the last part of the horizon are not counted, so that counted jobs "
-        "are decided; auto = the largest SLO limit, the shortest allowed",
+        "are decided; auto = the longest that an SLO takes to be decided, the shortest allowed",
         json_schema_extra={"unit": "s"},
         examples=["auto", "12h"],
     )
@@ -326,6 +337,35 @@ class Study(Frozen):
     max_gpus: OptionalGpus = Field(
         None, description="largest center to consider (default: found)", json_schema_extra={"unit": "GPUs"}
     )
+    vary: Text = Field(
+        "gpus",
+        description="what size searches over: gpus, demand, or the name of a pool",
+        examples=["gpus", "demand"],
+    )
+    demand: Factor = Field(
+        1.0,
+        description="factor on all arrival rates and scheduled counts",
+        json_schema_extra={"unit": "1"},
+        examples=["120%"],
+    )
+    min_demand: OptionalFactor = Field(
+        None,
+        description="with vary: demand, smallest factor to consider (default: found)",
+        json_schema_extra={"unit": "1"},
+        examples=["50%"],
+    )
+    max_demand: OptionalFactor = Field(
+        None,
+        description="with vary: demand, largest factor to consider (default: found)",
+        json_schema_extra={"unit": "1"},
+        examples=["200%"],
+    )
+    demand_step: DemandStep = Field(
+        0.01,
+        description="with vary: demand, factors are multiples of this",
+        json_schema_extra={"unit": "1"},
+        examples=["1%"],
+    )
     demand_uncertainty: Uncertainty = Field(
         0.0,
         description="sigma of one lognormal factor (median 1) on all arrival rates, one for each replication",
@@ -333,3 +373,16 @@ class Study(Frozen):
         examples=["20%"],
     )
     seed: Seed = Field(1, description="seed of all random numbers", json_schema_extra={"unit": "1"})
+
+
+__all__ = [
+    "Arrivals",
+    "Center",
+    "JobClass",
+    "JobLimit",
+    "Policy",
+    "Stream",
+    "Study",
+    "Tenant",
+    "read_limit",
+]

@@ -4,10 +4,11 @@
     tenants.university.classes.training.arrivals.rate=60/day      lists are addressed by the name of the entry
     tenants[0].classes[1].gpus=16                                 or by position, from 0
     slos[0]=wait <= 2h for 90% of all jobs
+    tenants.university.classes.training.arrivals.load=x1.3        times the value that stands there (factors.py)
 
 The value is a YAML scalar, or a list or mapping in brackets. A key that the format knows may be new to the
-file; where exactly one of several keys is allowed (rate or load; the run-time laws), a new one replaces the
-other.
+file; where exactly one of several keys is allowed (rate, load or schedule; have or pools; the run-time laws), a
+new one replaces the other. Changes are applied in order, each to what the ones before it left.
 """
 
 from __future__ import annotations
@@ -17,13 +18,23 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from pydantic.fields import FieldInfo
+
+from gpusim.scenario.factors import multiplied, read_factor
 from gpusim.scenario.findings import fields_at
 from gpusim.scenario.mistakes import Mistake, Path, dotted
 from gpusim.scenario.reader import Document, Places, read_value
 from gpusim.suggest import did_you_mean
-from gpusim.units import show
+from gpusim.units import format_duration, show
 
-_ONE_OF = (frozenset({"rate", "load"}), frozenset({"lognormal", "exponential", "deterministic"}))
+_LAWS = ("lognormal", "exponential", "deterministic", "weibull", "hyperexponential", "quantiles", "uniform")
+_ONE_OF = (
+    frozenset({"rate", "load", "schedule"}),
+    frozenset({*_LAWS, "triangular", "normal"}),  # laws of run times, and of uncertain numbers
+    frozenset({"have", "pools"}),
+)
+_FREE_KEYS = ("gpus", "limit", "phases", "quantiles", "sizes", "pick", "set")  # any key may stand under these
+_TEXTS = ("name", "description", "about")  # x2 is a text here
 _STEP = re.compile(r"\.?([^.\[\]=]+)|\[(\d+)\]")
 
 
@@ -54,21 +65,21 @@ def override_document(document: Document, changes: Iterable[str] | Mapping[str, 
     mistakes: list[Mistake] = []
     for text, steps, value in wanted:
         try:
-            places.overrides[_set(data, steps, value)] = text
+            places.overrides[set_value(data, steps, value)] = f"--set {text}"
         except Mistake as mistake:
             root: Path = (f"--set {text}",)
-            places.overrides[root] = text
+            places.overrides[root] = f"--set {text}"
             mistakes.append(mistake.under(root))
     if mistakes:
         raise places.error(mistakes)
-    return Document(data, places, document.problems)
+    return Document(data, places, document.problems, document.assumed)
 
 
 def _parse(changes: Iterable[str] | Mapping[str, Any]) -> list[tuple[str, list[str | int], Any]]:
     """Return (text, steps, value) of each change."""
     if isinstance(changes, Mapping):
         return [
-            (f"{path}={_short(value)}", _steps(path, str(path)), value) for path, value in changes.items()
+            (f"{path}={_short(value)}", steps_of(path, str(path)), value) for path, value in changes.items()
         ]
     if isinstance(changes, str):
         changes = [changes]
@@ -77,11 +88,18 @@ def _parse(changes: Iterable[str] | Mapping[str, Any]) -> list[tuple[str, list[s
         path, equals, value = text.partition("=")
         if not equals:
             raise _bad(text, "no '=' in this override")
-        parsed.append((text, _steps(path.strip(), text), read_value(value)))
+        parsed.append((text, steps_of(path.strip(), text), read_value(value)))
     return parsed
 
 
-def _steps(path: str, text: str) -> list[str | int]:
+def steps_of(path: str, text: str) -> list[str | int]:
+    """Return the steps of a path: `tenants.university.classes[0]` is ['tenants', 'university', 'classes', 0].
+
+    Raises
+    ------
+    ScenarioError
+        If it is not a path; `text` is what the message quotes.
+    """
     steps: list[str | int] = []
     at = 0
     while at < len(path):
@@ -97,21 +115,30 @@ def _steps(path: str, text: str) -> list[str | int]:
 
 def _bad(text: str, what: str) -> Exception:
     remedy = "write key=value, for example policy.backfill=none or slos[0]=wait <= 2h for 90% of all jobs"
-    return Places(overrides={(): text}).error([Mistake(what, remedy, code="override")])
+    return Places(overrides={(): f"--set {text}"}).error([Mistake(what, remedy, code="override")])
 
 
 def _short(value: Any) -> str:
     return value if isinstance(value, str) else show(value)
 
 
-def _set(data: dict[str, Any], steps: list[str | int], value: Any) -> Path:
-    """Set one value in place; return its path."""
+def set_value(data: dict[str, Any], steps: list[str | int], value: Any) -> Path:
+    """Set one value in place, or multiply it; return its path.
+
+    Raises
+    ------
+    Mistake
+        If the steps lead nowhere, or what stands there cannot be multiplied.
+    """
     here: Any = data
     path: Path = ()
     for position, step in enumerate(steps):
         key = _resolve(here, step, path)
         path = (*path, key)
         if position == len(steps) - 1:
+            factor = None if key in _TEXTS or path[0] in ("slos", "assumptions") else read_factor(value)
+            if factor is not None:
+                value = multiplied(_standing(here, key, path), factor, dotted(path))
             _put(here, key, value, path)
             break
         if isinstance(here, list):
@@ -151,7 +178,9 @@ def _entry(here: list[Any], step: str | int, path: Path) -> int:
     near = did_you_mean(step, [name for name in names if name])
     if not any(names):
         raise Mistake(
-            f"entries of '{dotted(path)}' have no names", f"write {dotted(path)}[0]=...", code="override"
+            f"entries of '{dotted(path)}' have no names",
+            f"write {dotted(path)}[0]=..., by position from 0",
+            code="override",
         )
     remedy = f"did you mean '{near}'?" if near else f"known: {', '.join(names)}"
     raise Mistake(f"no entry of '{dotted(path)}' is named '{step}'", remedy, f"'{step}'", code="override")
@@ -180,6 +209,22 @@ def _put(here: Any, key: str | int, value: Any, path: Path) -> None:
     here[number if key not in here else key] = value
 
 
+def _standing(here: Any, key: str | int, path: Path) -> Any:
+    """Return the value at a path, or the default of its key where that is a number."""
+    if isinstance(here, list):
+        return here[int(key)]
+    found = here.get(key, here.get(int(key)) if isinstance(key, str) and key.isdigit() else None)
+    if found is not None or key in here:
+        return found
+    info = _fields(path[:-1]).get(str(key))
+    default = None if info is None else info.default
+    if isinstance(default, bool) or not isinstance(default, (int, float)):
+        return None
+    extra = info.json_schema_extra if info is not None else None
+    unit = extra.get("unit") if isinstance(extra, dict) else None
+    return format_duration(default) if unit == "s" else default
+
+
 def _drop_rivals(here: dict[Any, Any], key: str) -> None:
     for group in _ONE_OF:
         if key in group:
@@ -188,11 +233,15 @@ def _drop_rivals(here: dict[Any, Any], key: str) -> None:
 
 
 def _known(path: Path) -> list[str]:
+    return list(_fields(path))
+
+
+def _fields(path: Path) -> dict[str, FieldInfo]:
     from gpusim.scenario.scenario import Scenario
 
-    return list(fields_at(path, Scenario))
+    return fields_at(path, Scenario)
 
 
 def _open(path: Path) -> bool:
-    """Whether any key may stand at `path`: GPU counts, and the factor of a limit."""
-    return bool(path) and path[-1] in ("gpus", "limit")
+    """Whether any key may stand at `path`: GPU counts, the factor of a limit, the phases of a law, and so on."""
+    return bool(path) and (path[-1] in _FREE_KEYS or path == ("variants",))

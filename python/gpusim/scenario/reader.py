@@ -19,6 +19,7 @@ from typing import Any
 import yaml
 
 from gpusim.errors import Problem, ScenarioError
+from gpusim.scenario.assumed import assumed_paths, marked_lines
 from gpusim.scenario.mistakes import Mistake, Path, dotted
 
 LARGEST_FILE = 1_000_000  # bytes
@@ -35,13 +36,13 @@ class Places:
     source: str = ""  # file name; empty for data made in Python
     values: dict[Path, tuple[int, int]] = field(default_factory=dict)  # line, column of a value, from 1
     keys: dict[Path, tuple[int, int]] = field(default_factory=dict)  # line, column of a key, from 1
-    overrides: dict[Path, str] = field(default_factory=dict)  # 'study.seed=x' by path
+    overrides: dict[Path, str] = field(default_factory=dict)  # place of the change that set it, by path
 
     def where(self, path: Path, at_key: bool = False) -> str:
         """Return the place of `path`, or of the nearest thing around it, as a `Problem` shows it."""
         for length in range(len(path), -1, -1):
             if path[:length] in self.overrides:
-                return f"--set {self.overrides[path[:length]]}"
+                return self.overrides[path[:length]]
         name = dotted(path)
         if not self.source:
             return name
@@ -77,6 +78,7 @@ class Document:
     data: dict[str, Any]
     places: Places
     problems: list[Problem] = field(default_factory=list)  # duplicate keys: the first was kept
+    assumed: tuple[str, ...] = ()  # paths of the values whose line bears the comment 'assumption'
 
 
 def read_document(text: str | bytes, source: str) -> Document:
@@ -113,7 +115,10 @@ def read_document(text: str | bytes, source: str) -> Document:
         problems = [_top_level(builder.root, source)]
     if any(problem.code != "scenario/duplicate-key" for problem in problems):
         raise ScenarioError(problems)
-    return Document(builder.root, builder.places, problems)
+    lines = marked_lines(decoded, builder.extents)
+    places = builder.places
+    assumed = assumed_paths(lines, places.values, places.keys, builder.blocks, builder.root)
+    return Document(builder.root, places, problems, assumed)
 
 
 def read_value(text: str) -> Any:
@@ -160,6 +165,8 @@ class _Builder:
         self.root: Any = None
         self.documents = 0
         self.stack: list[_Frame] = []
+        self.extents: list[tuple[int, int]] = []  # of every scalar and key: index of its first, past its last
+        self.blocks: set[Path] = set()  # lists and mappings written without brackets
 
     def take(self, event: yaml.Event) -> None:
         if isinstance(event, yaml.DocumentStartEvent):
@@ -182,6 +189,8 @@ class _Builder:
     def _scalar(self, event: yaml.ScalarEvent) -> None:
         top = self.stack[-1] if self.stack else None
         self._refuse_marks(event)
+        if event.start_mark is not None and event.end_mark is not None:
+            self.extents.append((event.start_mark.index, event.end_mark.index))
         value = plain_scalar(event.value) if event.style is None else event.value
         if top is None or isinstance(top.content, list) or top.has_key:
             self._put(event, value)
@@ -216,6 +225,8 @@ class _Builder:
             self.stack.append(_Frame(content, (*top.path, ""), void=True))
             return
         path = self._put(event, content)
+        if not getattr(event, "flow_style", True):
+            self.blocks.add(path)
         self.stack.append(_Frame(content, path))
 
     def _put(self, event: yaml.NodeEvent, value: Any) -> Path:

@@ -18,15 +18,22 @@ from typing import Annotated, Any, NamedTuple
 
 from pydantic import BeforeValidator, Field, PrivateAttr, ValidationError, model_validator
 
-from gpusim.errors import Problem, ScenarioError
-from gpusim.scenario.checks import ClassPart, Parts, check, counted_window, salvage
+from gpusim.errors import Problem, ScenarioError, UsageError
+from gpusim.scenario import views
+from gpusim.scenario.checks import check
+from gpusim.scenario.elicited import Elicited
+from gpusim.scenario.expected import expected_jobs
 from gpusim.scenario.fields import Name, PositiveDuration, Text
 from gpusim.scenario.findings import findings
-from gpusim.scenario.laws import Frozen
-from gpusim.scenario.mistakes import Mistake, raise_all
+from gpusim.scenario.frozen import Frozen
+from gpusim.scenario.mistakes import Mistake, Path, raise_all
 from gpusim.scenario.model import Center, JobClass, Policy, Study, Tenant
+from gpusim.scenario.parts import ClassPart, Parts, salvage
 from gpusim.scenario.reader import Places, read_document
-from gpusim.scenario.slo import ResolvedSlo, SloField, resolve_scope
+from gpusim.scenario.slo import ResolvedSlo, SloField, level_mistakes, resolve
+from gpusim.scenario.variants import VariantsField, applied, variant_mistakes, variant_places
+from gpusim.scenario.windows import counted_window
+from gpusim.suggest import did_you_mean
 from gpusim.units import parse_count, show
 
 SCHEMA_VERSION = 1
@@ -94,6 +101,18 @@ class Scenario(Frozen):
         (), description="what the reader must know; printed with the answer"
     )
 
+    assumed: tuple[Text, ...] = Field(
+        (),
+        description="paths of the values that are assumed; made from the lines with a comment '# assumption' "
+        "where the file has no such key",
+        examples=["[tenants.university.classes.training.gpus]"],
+    )
+    variants: VariantsField = Field(
+        {},
+        description="named changes of this scenario: {NAME: {about: text, of: other variant, set: {KEY: VALUE}}}",
+        examples=["{fifo: {about: nobody overtakes, set: {policy.backfill: none}}}"],
+    )
+
     _places: Places = PrivateAttr(default_factory=Places)
 
     @classmethod
@@ -117,17 +136,31 @@ class Scenario(Frozen):
             raise places.error(
                 [Mistake("a scenario is a mapping", "give a dict", show(data), code="top-level")]
             )
+        return cls._made(data, places, with_variants=True)
+
+    @classmethod
+    def _made(cls, data: Mapping[str, Any], places: Places, with_variants: bool) -> Scenario:
+        scenario, mistakes = cls._attempt(data)
+        if with_variants and data.get("variants"):
+            mistakes += variant_mistakes(data, lambda changed: cls._attempt(changed)[1], mistakes)
+        if scenario is None or mistakes:
+            raise places.error(mistakes)
+        scenario._places = places
+        return scenario
+
+    @classmethod
+    def _attempt(cls, data: Mapping[str, Any]) -> tuple[Scenario | None, list[Mistake]]:
+        """Return the scenario, or every mistake of it; its variants are not tried."""
         try:
-            scenario = cls.model_validate(dict(data))
+            return cls.model_validate(dict(data)), []
         except ValidationError as error:
             mistakes = findings(error, data, cls)
             if any(
                 item["loc"] for item in error.errors(include_url=False)
             ):  # the checks of the whole have not run
-                mistakes += check(salvage(data))
-            raise places.error(mistakes) from None
-        scenario._places = places
-        return scenario
+                parts = salvage(data)
+                mistakes += [*check(parts), *_levels(parts, data)]
+            return None, mistakes
 
     @classmethod
     def from_yaml(cls, text: str | bytes, source: str = "<text>", overrides: Iterable[str] = ()) -> Scenario:
@@ -140,18 +173,23 @@ class Scenario(Frozen):
         source : str
             Its name, for messages.
         overrides : iterable of str
-            Changes such as ``policy.backfill=none``, applied before the checks.
+            Changes such as ``policy.backfill=none``, applied before the checks. With any, variants are not
+            tried: one that does not go with the changes says so when it is asked for.
 
         Raises
         ------
         ScenarioError
-            With every mistake found; places are ``source:line:column path``.
+            With every mistake found, of the variants too; places are ``source:line:column path``.
         """
         from gpusim.scenario.overrides import override_document
 
-        document = override_document(read_document(text, source), overrides)
+        overrides = list(overrides)
+        document = read_document(text, source)
+        if document.assumed and "assumed" not in document.data:
+            document.data["assumed"] = list(document.assumed)
+        document = override_document(document, overrides)
         try:
-            scenario = cls.from_dict(document.data, places=document.places)
+            scenario = cls._made(document.data, document.places, with_variants=not overrides)
         except ScenarioError as error:
             raise ScenarioError(document.problems + error.problems) from None
         if document.problems:
@@ -160,12 +198,14 @@ class Scenario(Frozen):
 
     @model_validator(mode="after")
     def _check_the_whole(self) -> Scenario:
-        raise_all(check(self._parts()))
+        parts = self._parts()
+        raise_all([*check(parts), *_levels(parts, {})])
         return self
 
     def _parts(self) -> Parts:
-        parts = Parts(self.tick, [], [], [], self.study, self.center, set())
-        parts.written = {("study", key) for key in self.study.model_fields_set}
+        sections = {"study": self.study, "center": self.center, "policy": self.policy}
+        written: set[Path] = {(name, key) for name, part in sections.items() for key in part.model_fields_set}
+        parts = Parts(self.tick, [], [], [], self.study, self.center, written, self.policy)
         for index, tenant in enumerate(self.tenants):
             parts.tenants.append((("tenants", index), tenant.name))
             for position, job_class in enumerate(tenant.classes):
@@ -191,16 +231,59 @@ class Scenario(Frozen):
         from gpusim.scenario.reader import Document
 
         document = override_document(Document(self.to_dict(), Places()), changes)
-        return Scenario.from_dict(document.data, places=document.places)
+        return Scenario._made(document.data, document.places, with_variants=False)
+
+    def variant(self, name: str) -> Scenario:
+        """Return this scenario with the changes of one of its variants, checked.
+
+        It keeps all variants, so that two can be combined: ``scenario.variant("fifo").variant("no-spike")``.
+        Its name is that of the scenario and of the variant, unless the variant sets one.
+
+        Parameters
+        ----------
+        name : str
+            Name in `variants`.
+
+        Raises
+        ------
+        UsageError
+            If no variant has this name.
+        ScenarioError
+            If the variant does not go with overrides made before.
+        """
+        if name not in self.variants:
+            near = did_you_mean(name, self.variants)
+            known = f"known: {', '.join(self.variants)}" if self.variants else "this scenario has no variants"
+            remedy = f"did you mean '{near}'? {known}" if near else known
+            raise UsageError(
+                Problem(self.name, "no variant has this name", remedy, "usage/variant", show(name))
+            )
+        data, owners, mistakes = applied(self.to_dict(), self.variants, name)
+        places = variant_places(owners)
+        if mistakes:
+            raise places.error(mistakes)
+        if ("name",) not in owners:
+            data["name"] = f"{self.name}-{name.replace('.', '-')}"[:100]
+        made = Scenario._made(data, places, with_variants=False).model_copy(
+            update={"variants": self.variants}
+        )
+        made._places = self._places
+        return made
 
     def to_dict(self) -> dict[str, Any]:
-        """Return plain data as a file would hold it; `from_dict` makes an equal scenario of it."""
+        """Return plain data as a file would hold it; `from_dict` makes an equal scenario of it.
+
+        Comments are lost, but not the marks of assumed values: they are listed under `assumed`.
+        """
         return self.model_dump(mode="json", by_alias=True, exclude_none=True)
 
     @property
     def hash(self) -> str:
-        """SHA-256 (hex) of the validated content; comments, layout, key order and units do not change it."""
-        content = self.model_dump(mode="python", by_alias=True)
+        """SHA-256 (hex) of the validated content: of what decides the answer.
+
+        Comments, layout, key order and units do not change it, nor do `variants` and `assumed`.
+        """
+        content = self.model_dump(mode="python", by_alias=True, exclude={"variants", "assumed"})
         text = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
         return hashlib.sha256(text.encode("ascii")).hexdigest()
 
@@ -227,14 +310,52 @@ class Scenario(Frozen):
         return tuple(tenant.name for tenant in self.tenants)
 
     @property
+    def week_phase(self) -> float:
+        """Time since Monday 00:00 in the center's time zone when the study begins [s]."""
+        return views.week_phase(self)
+
+    @property
+    def pool_names(self) -> tuple[str, ...]:
+        """Names of the pools, in the order of the file; ("gpus",) for a center of one pool without a name."""
+        return views.pool_names(self)
+
+    def class_pools(self, class_index: int) -> tuple[int, ...]:
+        """Return the positions in `pool_names` where jobs of a class may run, in order of preference."""
+        return views.class_pools(self, class_index)
+
+    def elicited(self) -> tuple[Elicited, ...]:
+        """Return every number that is uncertain, with its path and law."""
+        return views.elicited(self)
+
+    def drawn(self, values: Mapping[str, float]) -> Scenario:
+        """Return this scenario with uncertain numbers made plain.
+
+        Parameters
+        ----------
+        values : mapping
+            Path of an `elicited` number to its value, in that number's unit.
+        """
+        return views.drawn(self, values)
+
+    @property
     def class_loads(self) -> tuple[float, ...]:
-        """Offered load of each class, in order [GPUs]."""
-        return tuple(job_class.offered_load for _, _, job_class in self.classes())
+        """Offered load of each class, in order [GPUs]: mean over the counted time, schedules included."""
+        return tuple(views.class_loads(self))
 
     @property
     def offered_load(self) -> float:
-        """Mean GPUs in use if nobody ever waited, was refused or left [GPUs]."""
-        return math.fsum(self.class_loads)
+        """Mean GPUs in use over the counted time if nobody ever waited, was refused or left [GPUs]."""
+        return views.offered_load(self)
+
+    @property
+    def mean_load(self) -> float:
+        """Mean, over the counted time, of the GPUs in use if nobody waited [GPUs]."""
+        return views.mean_load(self)
+
+    @property
+    def peak_load(self) -> float:
+        """Largest hourly mean, over the counted time, of the GPUs in use if nobody waited [GPUs]."""
+        return views.peak_load(self)
 
     @property
     def arrival_rate(self) -> float:
@@ -260,32 +381,48 @@ class Scenario(Frozen):
     @property
     def cool_down(self) -> float:
         """Length of the cool-down [s], `auto` worked out."""
-        return counted_window(self.study, list(self.slos))[0]
+        return counted_window(self._parts())[0]
 
     @property
     def count_end(self) -> float:
         """End of the counted submissions [s]: jobs submitted in [warm_up, count_end) are counted."""
-        return counted_window(self.study, list(self.slos))[1]
+        return counted_window(self._parts())[1]
 
     def ticks(self, seconds: float) -> int:
         """Return a duration in ticks of the engine's clock, rounded to the nearest."""
         return round(seconds / self.tick)
 
     def resolved_slos(self) -> tuple[ResolvedSlo, ...]:
-        """Return each service level with the positions of the classes it counts."""
-        names = [(tenant, job_class.name) for _, tenant, job_class in self.classes()]
-        return tuple(
-            ResolvedSlo(
-                slo.sentence, slo.scope, resolve_scope(slo.scope, names), slo.limit, slo.share, slo.share_ppm
-            )
-            for slo in self.slos
-        )
+        """Return each service level but those on occupancy, with the positions of the classes it counts."""
+        return tuple(level for level in self._resolved() if level.metric != "occupancy")
 
-    def expected_jobs(self, classes: Iterable[int] | None = None) -> float:
-        """Return the mean number of counted jobs a replication has, of some classes or of all [jobs]."""
-        rates = [job_class.rate for _, _, job_class in self.classes()]
-        chosen = range(len(rates)) if classes is None else classes
-        return math.fsum(rates[index] for index in chosen) * (self.count_end - self.study.warm_up)
+    def occupancy_slos(self) -> tuple[ResolvedSlo, ...]:
+        """Return the levels on the occupancy of the whole center.
+
+        They are apart because they judge GPUs, not jobs, and because a larger center has a lower occupancy: a
+        search for the fewest GPUs must not take them for levels that more GPUs help.
+        """
+        return tuple(level for level in self._resolved() if level.metric == "occupancy")
+
+    def _resolved(self) -> Iterator[ResolvedSlo]:
+        entries = list(self.classes())
+        names = [(tenant, job_class.name) for _, tenant, job_class in entries]
+        classes = [job_class for _, _, job_class in entries]
+        return (resolve(slo, names, classes) for slo in self.slos)
+
+    def expected_jobs(self, of: Iterable[int] | ResolvedSlo | None = None) -> float:
+        """Return the mean number of counted jobs a replication has [jobs].
+
+        Parameters
+        ----------
+        of : ResolvedSlo, or iterable of int, optional
+            Only those that a level counts, or of these classes (default: all jobs).
+        """
+        level = of if isinstance(of, ResolvedSlo) else None
+        chosen = (
+            of.classes if isinstance(of, ResolvedSlo) else range(len(self.class_names)) if of is None else of
+        )
+        return math.fsum(expected_jobs(self, index, level) for index in chosen)
 
     def notices(self) -> tuple[Problem, ...]:
         """Return what is allowed but probably not meant, with stable codes; see `gpusim.scenario.notices`."""
@@ -304,3 +441,34 @@ class Scenario(Frozen):
             f"{len(self.slos)} SLOs, offered load {self.offered_load:.1f} GPUs, "
             f"largest gang {self.largest_gang} GPUs"
         )
+
+
+def _levels(parts: Parts, data: Mapping[str, Any]) -> Iterator[Mistake]:
+    """What the class table makes wrong with a level; unknown scopes are told by `check`."""
+    names = [(part.tenant or "", part.name or "") for part in parts.classes]
+    if not names or not all(tenant and name for tenant, name in names):
+        return
+    classes = [None if _unread(part, data) else part.model for part in parts.classes]
+    for path, slo in parts.slos:
+        if slo is None:
+            continue
+        for mistake in level_mistakes(slo, names, classes):
+            if mistake.code not in ("slo-scope", "slo-ambiguous"):
+                yield mistake.under(path)
+
+
+def _unread(part: ClassPart, data: Mapping[str, Any]) -> bool:
+    """Whether the file gives the class a deadline that could not be read: none is missing then."""
+    if part.model is None or part.model.deadline is not None or not data:
+        return False
+    raw: Any = data
+    for step in part.path:
+        try:
+            raw = raw[step]
+        except (TypeError, LookupError):
+            return False
+    known = JobClass.model_fields
+    keys = [str(key) for key in raw] if isinstance(raw, Mapping) else []
+    return any(
+        key == "deadline" or (key not in known and did_you_mean(key, known) == "deadline") for key in keys
+    )

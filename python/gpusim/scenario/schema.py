@@ -7,6 +7,7 @@ durations or SLO scopes, `load_scenario` checks.
 
 from __future__ import annotations
 
+import typing
 from typing import Any, NamedTuple
 
 from pydantic import BaseModel
@@ -60,25 +61,31 @@ def scenario_fields() -> list[FieldRow]:
     return _rows(Scenario, "")
 
 
-def _rows(model: type[BaseModel], prefix: str) -> list[FieldRow]:
+def _rows(model: type[BaseModel], prefix: str, outer: frozenset[str] = frozenset()) -> list[FieldRow]:
+    """Rows of a model; a section that also stands further out (`outer`) is not opened again."""
     rows: list[FieldRow] = []
     for name, info in model.model_fields.items():
         extra = info.json_schema_extra
         unit = str(extra.get("unit", "")) if isinstance(extra, dict) else ""
         path = prefix + (info.alias or name)
         inner = _model_in(info.annotation)
-        is_list = "tuple[" in str(info.annotation)
-        path += "[]" if is_list else ""
+        path += "[]" if _is_list(info.annotation, inner) else ""
         section = inner is not None and issubclass(inner, BaseModel)
         default = "required" if info.is_required() else _default(info.default, name, unit, section)
         rows.append(FieldRow(path, unit, default, info.description or ""))
-        if inner is not None:
-            rows += _rows(inner, f"{path}.")
+        if inner is not None and name not in outer:
+            rows += _rows(inner, f"{path}.", outer | model.model_fields.keys())
     return rows
 
 
+def _is_list(annotation: Any, inner: type[BaseModel] | None) -> bool:
+    """Whether a file must write a list; not where it may also write the one entry itself."""
+    may_stand_alone = typing.get_origin(annotation) is not tuple and inner in typing.get_args(annotation)
+    return "tuple[" in str(annotation) and not may_stand_alone
+
+
 def _default(value: Any, name: str, unit: str, section: bool) -> str:
-    if section or value is None or value == () or value == "":
+    if section or value is None or value == () or value == "" or value == {}:
         return "none"
     if unit == "s" and isinstance(value, float):
         return format_duration(value)

@@ -1,71 +1,57 @@
 """Service levels as sentences.
 
-    wait <= LIMIT for SHARE of SCOPE jobs            wait <= 4h for 90% of training jobs
+    wait <= 4h for 90% of training jobs
+    turnaround <= 21.63d for 100% of campaign jobs          also: for every campaign job
+    bounded slowdown <= 10 for 90% of research jobs         bounded slowdown (bound 1min) <= 10 for ...
+    abandoned <= 5% of hospital jobs
+    deadline met for 90% of campaign jobs
+    occupancy >= 65%                                        occupancy between 65% and 92%
 
-wait = start - submit. Of the counted jobs in the scope, at least SHARE must start within LIMIT; a job that
-was refused, left the queue or was killed before it started has not (R38 in the model's rules).
+Definitions (R38 of the model). Of the counted jobs of the level that are *decided*, at least the share
+must have met it:
 
-SCOPE is a class (`training`), a tenant (`university`: all its classes), `tenant/class`, or `all`. Where a
-bare name could mean two things the sentence is refused; `tenant/all` and `all/class` say which is meant.
+============  ===================================================  ============================================
+level         a job meets it                                       a job violates it
+============  ===================================================  ============================================
+wait          it starts at most LIMIT after it became eligible     it starts later, or waits and is late already
+turnaround    it ends at most LIMIT after its submit; a chain:     it ends later, or is late already; it was
+              its last job ends so soon after the first submit     killed at its limit (unless `killed_ok`)
+slowdown      (end - eligible) / max(run time, bound) <= FACTOR    the same is larger, or is already; killed
+abandoned     it starts                                            it gives up, is refused, rejected, cancelled
+deadline      as turnaround, with the `deadline` of its class      as turnaround
+============  ===================================================  ============================================
+
+A job that is turned away violates every job-level of its class. What is undecided at the end of the run and not
+late yet is *censored*: it is in no share, and is counted and reported. `abandoned <= 5%` asks that 95 % are not
+turned away. Occupancy is the mean share of the whole center's GPUs in use over the counted time.
+
+SCOPE is a class (`training`), a tenant (`university`: all its classes), `tenant/class`, or `all`. Where a bare
+name could mean two things the sentence is refused; `tenant/all` and `all/class` say which is meant. Behind `jobs`
+a level may be narrowed to gang sizes and to the time of the submit, in the center's time zone:
+
+    of 1-8 GPUs     of 64 GPUs     of >= 16 GPUs     submitted 08:00-22:00     submitted 08:00-22:00 on weekdays
+
+Hours hold their begin, not their end; 22:00-06:00 runs over midnight and belongs to the day on which it begins.
 """
 
 from __future__ import annotations
 
-import contextlib
 import math
-import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainSerializer, WithJsonSchema
+from pydantic import BeforeValidator, PlainSerializer, WithJsonSchema
 
 from gpusim.scenario.mistakes import Mistake
-from gpusim.suggest import did_you_mean
-from gpusim.units import UnitError, format_duration, format_share, parse_duration, parse_share, show
+from gpusim.scenario.slo_level import BOUND, MILLION, Metric, Slo
+from gpusim.scenario.slo_nearest import nearest_sentence
+from gpusim.scenario.slo_scope import resolve_scope
+from gpusim.scenario.slo_sentence import EXAMPLE, GRAMMAR, parse_slo
+from gpusim.scenario.slo_words import EVERY_DAY, LARGEST_GANG, WHOLE_DAY, sizes_in_words
 
-GRAMMAR = "wait <= LIMIT for SHARE of SCOPE jobs"
-EXAMPLE = "wait <= 4h for 90% of all jobs"
-MILLION = 1_000_000  # the engine compares shares in millionths, in whole numbers
-
-_SENTENCE = re.compile(
-    r"(?P<metric>[^\W\d]\w*)\s*(?:<=|≤)\s*(?P<limit>.+?)\s+for\s+(?P<share>\S+(?:\s*%)?)\s+of\s+(?P<scope>\S+)\s+jobs?",
-    re.IGNORECASE,
-)
-_LATER_METRICS = ("turnaround", "bounded_slowdown", "slowdown", "deadline", "availability", "delivered")
-
-
-class Slo(BaseModel):
-    """One service level, read from its sentence.
-
-    Attributes
-    ----------
-    metric : str
-        Always ``wait`` in this version.
-    limit : float
-        Longest wait that meets the level [s].
-    share : float
-        Share of the jobs that must meet it, in (0, 1], a whole number of millionths.
-    scope : str
-        Class, tenant, ``tenant/class``, ``tenant/all``, ``all/class`` or ``all``.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-    metric: Literal["wait"]
-    limit: float
-    share: float
-    scope: str
-
-    @property
-    def share_ppm(self) -> int:
-        """The share in millionths, as the engine counts."""
-        return round(self.share * MILLION)
-
-    @property
-    def sentence(self) -> str:
-        """The level in its one canonical wording."""
-        limit, share = format_duration(self.limit), format_share(self.share)
-        return f"{self.metric} <= {limit} for {share} of {self.scope} jobs"
+if TYPE_CHECKING:
+    from gpusim.scenario.model import JobClass
 
 
 @dataclass(frozen=True)
@@ -74,158 +60,159 @@ class ResolvedSlo:
 
     sentence: str  # canonical wording
     scope: str  # as written
+    metric: Metric
     classes: tuple[int, ...]  # positions in `Scenario.class_names`, ascending
-    limit: float  # longest wait that meets the level [s]
-    share: float  # share of jobs that must meet it, (0, 1]
+    limit: float  # wait, turnaround: [s]; slowdown: a factor [1]; else nan
+    limits: tuple[float, ...]  # the same for each of `classes`; deadline: that of the class [s]
+    share: float  # share of jobs that must meet it, (0, 1]; turned_away: that must not be turned away
     share_ppm: int  # the same in millionths, exactly: share = share_ppm / 1,000,000
+    bound: float = BOUND  # slowdown: runs shorter than this count as this long [s]
+    gpus_low: int = 1  # least gang that counts [GPUs]
+    gpus_high: int = LARGEST_GANG  # largest gang that counts [GPUs]
+    hours: tuple[float, float] = WHOLE_DAY  # submits that count [s of the local day]; (0, 0) the whole day
+    days: int = EVERY_DAY  # days of submit that count: bit mask, Monday = 1
+    occupancy: tuple[float, float] | None = None  # least and largest share of the GPUs in use
 
 
-def parse_slo(value: object) -> Slo:
-    """Read one sentence.
-
-    Raises
-    ------
-    Mistake
-        If it does not follow the grammar; the remedy holds the nearest sentence that does.
-    """
-    if isinstance(value, Slo):
-        return value.model_copy(update={"share": _in_millionths(value.share, value.share)})
-    if not isinstance(value, str):
-        raise _not_a_sentence(value, f"write one sentence: {GRAMMAR}; for example {EXAMPLE}")
-    match = _SENTENCE.fullmatch(" ".join(value.split()))
-    if match is None:
-        raise _not_a_sentence(value, f"the form is {GRAMMAR}; for example {nearest_sentence(value)}")
-    metric = match["metric"].lower()
-    if metric != "wait":
-        later = " (other metrics are not built yet)" if metric in _LATER_METRICS else ""
-        sentence = nearest_sentence(value)
-        raise Mistake(
-            f"unknown metric '{metric}'{later}", f"write {sentence}", show(value), code="slo-metric"
-        )
-    try:
-        limit = parse_duration(match["limit"])
-    except UnitError as error:
-        raise Mistake(
-            f"the limit of this SLO: {error.what}", error.remedy, show(value), code="slo-limit"
-        ) from error
-    share = _share(match["share"], value)
-    return Slo(metric="wait", limit=limit, share=share, scope=match["scope"])
-
-
-def _share(text: str, sentence: object) -> float:
-    try:
-        share = parse_share(text)
-    except UnitError as error:
-        raise Mistake(
-            f"the share of this SLO: {error.what}", error.remedy, show(sentence), code="slo-share"
-        ) from error
-    return _in_millionths(share, text)
-
-
-def _in_millionths(share: float, found: object) -> float:
-    """Return the share as the float nearest to its whole number of millionths."""
-    if not 0 < share <= 1:
-        raise Mistake(
-            "the share of an SLO must be above 0% and at most 100%",
-            "write for example 95%",
-            show(found),
-            code="slo-share",
-        )
-    nearest = round(share * MILLION) / MILLION
-    if abs(share - nearest) <= 2 * math.ulp(share):  # a percentage is rounded twice, as a float
-        return nearest
-    below = min(math.floor(share * MILLION), MILLION - 1)
-    offered = [format_share(ppm / MILLION, digits=6) for ppm in (below, below + 1) if ppm]
-    raise Mistake(
-        "the share of this SLO is not a whole number of millionths",
-        f"write {' or '.join(offered)}",
-        show(found),
-        code="slo-share",
-    )
-
-
-def _not_a_sentence(value: object, remedy: str) -> Mistake:
-    return Mistake("this SLO is not understood", remedy, show(value), code="slo-sentence")
-
-
-def nearest_sentence(text: str) -> str:
-    """Return the sentence of the right form that comes nearest to `text`."""
-    limit, share, scope = "4h", "90%", "all"
-    left = text
-    if match := re.search(r"\d+(?:\.\d+)?\s*%|\b0?\.\d+\b", left):
-        share, left = match[0].replace(" ", ""), left[: match.start()] + " " + left[match.end() :]
-    if match := re.search(r"\d+(?:\.\d+)?\s*(?:ms|[a-z]+)", left, re.IGNORECASE):
-        with contextlib.suppress(UnitError):
-            limit = format_duration(parse_duration(match[0]))
-    if match := re.search(r"\bof\s+(?:the\s+)?([\w/-]+)", left) or re.search(r"([\w/-]+)\s+jobs?\b", left):
-        scope = match[1]
-    return f"wait <= {limit} for {share} of {scope} jobs"
-
-
-def resolve_scope(scope: str, names: Sequence[tuple[str, str]]) -> tuple[int, ...]:
-    """Return the positions of the classes that `scope` means.
+def resolve(slo: Slo, names: Sequence[tuple[str, str]], classes: Sequence[JobClass]) -> ResolvedSlo:
+    """Return a level with the classes it counts.
 
     Parameters
     ----------
-    scope : str
-        As written in the sentence.
+    slo : Slo
     names : sequence of (tenant, class)
         All classes, in order of appearance.
+    classes : sequence of JobClass
+        The same classes; a deadline level takes its limits from them.
 
     Raises
     ------
     Mistake
-        If the scope is unknown, or could mean two things.
+        If the scope means no class, or two things.
     """
-    if scope == "all":
-        return tuple(range(len(names)))
-    tenant, slash, job_class = scope.partition("/")
-    if slash:
-        found = tuple(
-            index
-            for index, (its_tenant, its_class) in enumerate(names)
-            if tenant in (its_tenant, "all") and job_class in (its_class, "all")
-        )
-        return found or _unknown(scope, names)
-    by_tenant = tuple(index for index, (its_tenant, _) in enumerate(names) if its_tenant == scope)
-    by_class = tuple(index for index, (_, its_class) in enumerate(names) if its_class == scope)
-    if by_tenant and by_class and by_tenant != by_class:
-        raise Mistake(
-            f"'{scope}' is ambiguous: a tenant and a class have this name",
-            f"write {scope}/all for the tenant or {'/'.join(names[by_class[0]])} for the class",
-            f"'{scope}'",
-            code="slo-ambiguous",
-        )
-    if len(by_class) > 1 and not by_tenant:
-        each = " or ".join("/".join(names[index]) for index in by_class)
-        raise Mistake(
-            f"'{scope}' is ambiguous: {len(by_class)} tenants have a class of this name",
-            f"write {each}, or all/{scope} for all of them",
-            f"'{scope}'",
-            code="slo-ambiguous",
-        )
-    return by_tenant or by_class or _unknown(scope, names)
-
-
-def _unknown(scope: str, names: Sequence[tuple[str, str]]) -> tuple[int, ...]:
-    tenants = list(dict.fromkeys(tenant for tenant, _ in names))
-    classes = list(dict.fromkeys(job_class for _, job_class in names))
-    full = ["/".join(pair) for pair in names]
-    near = did_you_mean(scope, [*classes, *tenants, *full, "all"])
-    listed = ", ".join([*classes, *tenants, "all"][:20])
-    raise Mistake(
-        f"no class or tenant is named '{scope}'",
-        f"did you mean '{near}'? known: {listed}" if near else f"known: {listed}",
-        f"'{scope}'",
-        code="slo-scope",
+    members = resolve_scope(slo.scope, names)
+    limit = {"slowdown": slo.factor, "wait": slo.limit, "turnaround": slo.limit}.get(slo.metric, math.nan)
+    limits = (limit,) * len(members)
+    if slo.metric == "deadline":
+        limits = tuple(math.nan if (due := classes[member].deadline) is None else due for member in members)
+    return ResolvedSlo(
+        sentence=slo.sentence,
+        scope=slo.scope,
+        metric=slo.metric,
+        classes=members,
+        limit=limit,
+        limits=limits,
+        share=slo.share,
+        share_ppm=slo.share_ppm,
+        bound=slo.bound,
+        gpus_low=slo.gpus_low,
+        gpus_high=slo.gpus_high,
+        hours=slo.hours,
+        days=slo.days,
+        occupancy=slo.occupancy,
     )
+
+
+def level_mistakes(
+    slo: Slo, names: Sequence[tuple[str, str]], classes: Sequence[JobClass | None]
+) -> Iterator[Mistake]:
+    """Yield what is wrong with a level, given the class table; paths are inside the sentence.
+
+    Parameters
+    ----------
+    slo : Slo
+    names : sequence of (tenant, class)
+        All classes, in order of appearance.
+    classes : sequence of JobClass or None
+        The same classes; None where a class could not be read. What depends on it is not judged then.
+    """
+    try:
+        members = resolve_scope(slo.scope, names)
+    except Mistake as mistake:
+        yield mistake
+        return
+    if slo.metric == "occupancy":
+        return
+    if slo.metric == "deadline":
+        yield from _deadlines(members, names, classes)
+    yield from _sizes(slo, members, names, classes)
+
+
+def _deadlines(
+    members: tuple[int, ...], names: Sequence[tuple[str, str]], classes: Sequence[JobClass | None]
+) -> Iterator[Mistake]:
+    without = [m for m in members if (model := classes[m]) is not None and model.deadline is None]
+    if not without:
+        return
+    having = ["/".join(names[m]) for m, model in enumerate(classes) if model is not None and model.deadline]
+    listed = ", ".join("/".join(names[m]) for m in without[:5])
+    narrower = f", or name a class that has one ({', '.join(having[:5])})" if having else ""
+    yield Mistake(
+        "a deadline level counts a class without a deadline",
+        f"write deadline: 21d (of the whole job, from its submit) in the class{narrower}",
+        listed,
+        code="slo-deadline",
+    )
+
+
+def _sizes(
+    slo: Slo,
+    members: tuple[int, ...],
+    names: Sequence[tuple[str, str]],
+    classes: Sequence[JobClass | None],
+) -> Iterator[Mistake]:
+    counts: set[int] = set()
+    for member in members:
+        model = classes[member]
+        if model is None:
+            return
+        counts |= gang_sizes(model)
+    if any(slo.gpus_low <= count <= slo.gpus_high for count in counts):
+        return
+    near = min(counts, key=lambda count: max(slo.gpus_low - count, count - slo.gpus_high))
+    written = sizes_in_words(slo.gpus_low, slo.gpus_high).strip()
+    yield Mistake(
+        f"no job of '{slo.scope}' asks for so many GPUs, so this level would count nothing",
+        f"write for example{sizes_in_words(near, near)}; its jobs ask for {_listed(sorted(counts))} GPUs",
+        f"'{written}'",
+        code="slo-size",
+    )
+
+
+def gang_sizes(job_class: JobClass) -> set[int]:
+    """Every number of GPUs that a job of the class may ask for."""
+    return {gpus for stream in job_class.streams for gpus in stream.gpus}
+
+
+def _listed(counts: list[int]) -> str:
+    shown = [str(count) for count in counts]
+    return ", ".join(shown) if len(shown) <= 8 else f"{', '.join(shown[:4])}, .. {', '.join(shown[-2:])}"
 
 
 SloField = Annotated[
     Slo,
     BeforeValidator(parse_slo),
-    PlainSerializer(lambda slo: slo.sentence, return_type=str, when_used="json"),
+    PlainSerializer(lambda slo: slo.sentence, return_type=str),
     WithJsonSchema(
-        {"type": "string", "pattern": r"^wait\s*(<=|≤).+ for .+ of .+ jobs?$", "examples": [EXAMPLE]}
+        {
+            "type": "string",
+            "pattern": r"^(wait|turnaround|bounded slowdown|abandoned|turned away|deadlines?|occupancy)\b.+",
+            "examples": [EXAMPLE],
+        }
     ),
+]
+
+__all__ = [
+    "EXAMPLE",
+    "GRAMMAR",
+    "MILLION",
+    "ResolvedSlo",
+    "Slo",
+    "SloField",
+    "gang_sizes",
+    "level_mistakes",
+    "nearest_sentence",
+    "parse_slo",
+    "resolve",
+    "resolve_scope",
 ]

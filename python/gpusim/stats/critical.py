@@ -8,9 +8,10 @@ results of all the others are *implied*. Probes start at a guess, move in doubli
 enclosed, then bisect until two neighbours straddle it. Typical cost: 3 runs per replication for two
 neighbouring ranks.
 
-Indices, not capacities, are the currency inside: index k stands for ``low + k step``. A critical index of
-``count`` means "passes nowhere on the grid"; one of 0 means "passes at the grid's minimum, perhaps below it
-too".
+Indices, not capacities, are the currency inside: index k stands for ``low + k step``, or on a descending grid
+for ``high - k step`` (a demand that the center shall carry: less is easier). Larger indices are more generous. A
+critical index of ``count`` means "passes nowhere on the grid"; one of 0 means "passes at the grid's first value,
+perhaps before it too".
 
 Order and ties: replications are handed to ``evaluate`` in ascending order, one call per probe, and a result
 is taken by its place in that order, never by when it was ready. Bounds of a rank follow from the brackets
@@ -54,7 +55,7 @@ class OutOfTime(Exception):
 
 @dataclass(frozen=True)
 class CapacityGrid:
-    """Capacities ``low, low + step, ...``, ``count`` of them.
+    """Capacities ``low, low + step, ...``, ``count`` of them, from the least generous to the most generous.
 
     Parameters
     ----------
@@ -64,11 +65,14 @@ class CapacityGrid:
         Granularity, at least 1.
     count : int
         Number of capacities, at least 1.
+    descending : bool
+        The smallest value is the most generous one: the first index stands for the largest value.
     """
 
     low: int
     step: int
     count: int
+    descending: bool = False
 
     def __post_init__(self) -> None:
         if self.low < 0 or self.step < 1 or self.count < 1:
@@ -77,13 +81,23 @@ class CapacityGrid:
     @property
     def high(self) -> int:
         """Largest capacity."""
+        return self.low + self.step * (self.count - 1)
+
+    @property
+    def first(self) -> int:
+        """The least generous capacity, of index 0."""
+        return self.capacity(0)
+
+    @property
+    def last(self) -> int:
+        """The most generous capacity, of index ``count - 1``."""
         return self.capacity(self.count - 1)
 
     def capacity(self, index: int) -> int:
         """Capacity at a grid index in 0..count-1."""
         if not 0 <= index < self.count:
             raise IndexError(f"grid index {index} is outside 0..{self.count - 1}")
-        return self.low + self.step * index
+        return self.low + self.step * self._turned(index)
 
     def index(self, capacity: int) -> int:
         """Grid index of a capacity that is on the grid."""
@@ -92,11 +106,14 @@ class CapacityGrid:
             raise ValueError(
                 f"capacity {capacity} is not on the grid {self.low}..{self.high} step {self.step}"
             )
-        return index
+        return self._turned(index)
 
     def nearest(self, capacity: float) -> int:
         """Grid index whose capacity is nearest to any number."""
-        return min(max(round((capacity - self.low) / self.step), 0), self.count - 1)
+        return self._turned(min(max(round((capacity - self.low) / self.step), 0), self.count - 1))
+
+    def _turned(self, index: int) -> int:
+        return self.count - 1 - index if self.descending else index
 
 
 class Probe(NamedTuple):

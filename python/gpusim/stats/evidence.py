@@ -7,7 +7,7 @@ from typing import Literal, NamedTuple
 
 from gpusim.stats.binomial import Interval, clopper_pearson
 
-Stage = Literal["pilot", "final", "fill-in", "audit", "hold-out"]
+Stage = Literal["scout", "pilot", "final", "fill-in", "audit", "hold-out"]
 
 GUARANTEE_EXACT = "exact"
 """The error of the claim is at most ``1 - confidence``, by the binomial law alone."""
@@ -107,7 +107,7 @@ class SizingResult:
     evidence : tuple of Evidence
         Per stage and capacity, ascending in capacity within a stage.
     ranges : dict of str to (int, int)
-        Replications ``first <= r < stop`` of "pilot", "final", "hold-out" (those that were used); disjoint.
+        Replications ``first <= r < stop`` of "scout", "pilot", "final", "hold-out" (those that were used); disjoint.
         Fill-in and audit use the final ones.
     runs : dict of str to int
         Runs simulated per stage.

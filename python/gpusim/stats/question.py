@@ -41,9 +41,9 @@ class SizingOptions:
         True only where a replication that passes at a size provably passes at every larger one.
     certify : {"normal", "strict"}
         "strict" adds fresh replications at ``gpus_high`` and so needs no monotonicity for "is enough".
-    pilot_replications, replications_min, replications_max : int
-        Replications of the pilot, and limits for the final stage. An audit that finds nothing supports the
-        claim on smaller sizes only from 239 replications on (for 0.95 and 0.95).
+    scout_replications, pilot_replications, replications_min, replications_max : int
+        Replications of the scout, of the pilot, and limits for the final stage. An audit that finds nothing
+        supports the claim on smaller sizes only from 239 replications on (for 0.95 and 0.95).
     planning_margin : float
         Final replications, as a multiple of what the pilot says the tolerance needs on average. At 1 the
         interval comes out wider than asked in a good part of all cases, at 2 in few.
@@ -59,6 +59,7 @@ class SizingOptions:
     tolerance_share: float = 0.01
     monotone: bool = False
     certify: Literal["normal", "strict"] = "normal"
+    scout_replications: int = 8
     pilot_replications: int = 100
     replications_min: int = 200
     replications_max: int = 12_000
@@ -72,10 +73,15 @@ class SizingOptions:
                 raise ValueError(f"{name} must be strictly between 0 and 1 (found {getattr(self, name)})")
         if self.certify not in ("normal", "strict"):
             raise ValueError(f"certify must be 'normal' or 'strict' (found {self.certify!r})")
-        if self.pilot_replications < 2 or not 1 <= self.replications_min <= self.replications_max:
+        if (
+            self.scout_replications < 1
+            or self.pilot_replications < 2
+            or not 1 <= self.replications_min <= self.replications_max
+        ):
             raise ValueError(
-                "need pilot_replications >= 2 and 1 <= replications_min <= replications_max (found "
-                f"{self.pilot_replications}, {self.replications_min}, {self.replications_max})"
+                "need scout_replications >= 1, pilot_replications >= 2 and 1 <= replications_min <= "
+                f"replications_max (found {self.scout_replications}, {self.pilot_replications}, "
+                f"{self.replications_min}, {self.replications_max})"
             )
         if not self.planning_margin > 0.0:
             raise ValueError(f"planning_margin must be above 0 (found {self.planning_margin})")

@@ -5,6 +5,7 @@ answer is the smallest capacity N* at which a replication passes with probabilit
 random numbers N* is that quantile of the critical capacities M_r, so two order statistics enclose it exactly
 (`binomial.quantile_ranks`, found by `critical.CriticalSearch`).
 
+0. *Scout*, 8 replications: about where the answer is, so that a bad first guess costs few runs.
 1. *Pilot*, 100 replications: how steep is the quantile, so how many replications does the tolerance need.
 2. *Final*, that many fresh replications, one look: ``[gpus_low, gpus_high]``.
 3. If pass/fail need not be monotone in the capacity: *fill-in*, run what was only implied at ``gpus_high``
@@ -19,6 +20,7 @@ Replication ranges of the stages are disjoint. Nothing here looks at a clock: ``
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 
@@ -38,6 +40,7 @@ from gpusim.stats.evidence import (
 from gpusim.stats.question import Evaluator, SizingOptions
 
 _PILOT_CONFIDENCE = 0.8  # of the pilot's two ranks: they only measure a slope
+_SCOUT_STEP = 0.02  # first step of the scout, as a share of the guess
 
 
 def find_capacity(
@@ -46,6 +49,7 @@ def find_capacity(
     *,
     start: int | None = None,
     options: SizingOptions | None = None,
+    on_stage: Callable[[Stage], object] | None = None,
 ) -> SizingResult:
     """Smallest capacity at which a replication passes with probability ``attainment``, as an interval.
 
@@ -59,6 +63,8 @@ def find_capacity(
         Guess of the answer, any capacity; a bad one only costs runs. By default the middle of the grid.
     options : SizingOptions, optional
         The question; the defaults if not given.
+    on_stage : callable(Stage), optional
+        Called with the name of each stage before its runs.
 
     Returns
     -------
@@ -90,14 +96,20 @@ def find_capacity(
             f"tolerance {chosen.tolerance} is smaller than the grid's step {grid.step}; raise it"
         )
     guess = (grid.count - 1) // 2 if start is None else grid.nearest(start)
-    return _Procedure(evaluator, grid, chosen).run(guess)
+    return _Procedure(evaluator, grid, chosen, on_stage or (lambda stage: None)).run(guess)
 
 
 class _Procedure:
     """One sizing run; each stage is a method and leaves its findings in the fields."""
 
-    def __init__(self, evaluator: Evaluator, grid: CapacityGrid, options: SizingOptions) -> None:
-        self.evaluator, self.grid, self.options = evaluator, grid, options
+    def __init__(
+        self,
+        evaluator: Evaluator,
+        grid: CapacityGrid,
+        options: SizingOptions,
+        on_stage: Callable[[Stage], object],
+    ) -> None:
+        self.evaluator, self.grid, self.options, self.begin = evaluator, grid, options, on_stage
         self.tolerance = options.tolerance or grid.step
         self.next_replication = options.first_replication
         self.ranges: dict[str, tuple[int, int]] = {}
@@ -117,7 +129,14 @@ class _Procedure:
         self.audit_clean = False
 
     def run(self, guess: int) -> SizingResult:
-        pilot = self.new_search("pilot", self.options.pilot_replications, guess)
+        scout = self.new_search("scout", self.options.scout_replications, guess, self.stride(guess))
+        try:
+            start, first_step = self.scout(scout)
+        except OutOfTime:
+            self.set_tolerance(*scout.bounds(self.scout_rank()))
+            self.fall_back(scout)
+            return self.result(self.options.scout_replications)
+        pilot = self.new_search("pilot", self.options.pilot_replications, start, first_step)
         try:
             replications, start, first_step = self.pilot(pilot)
         except OutOfTime:
@@ -133,6 +152,24 @@ class _Procedure:
         if self.high < self.grid.count and ranks.high is not None and not self.out_of_time:
             self.check(final, ranks, ranks.high)
         return self.result(replications)
+
+    def stride(self, index: int) -> int:
+        """First step away from a guess that nothing supports: two per cent of it."""
+        return max(1, round(_SCOUT_STEP * self.grid.capacity(index) / self.grid.step))
+
+    def scout(self, search: CriticalSearch) -> tuple[int, int]:
+        """Choose (first probe, first step) of the pilot."""
+        try:
+            high = search.select(self.scout_rank())
+            low = search.bounds(max(1, self.scout_rank() // 2))[0]  # what is known of it: it costs no run
+        finally:
+            self.close(search, "scout")
+        return min(high, self.grid.count - 1), max(1, (high - low) // 4)
+
+    def scout_rank(self) -> int:
+        """Rank of the scout's replications that stands for the quantile asked."""
+        count = self.options.scout_replications
+        return min(count, max(1, math.ceil(self.options.attainment * count)))
 
     def pilot(self, search: CriticalSearch) -> tuple[int, int, int]:
         """Choose (replications, first probe, first step) of the final stage; set the tolerance."""
@@ -205,6 +242,7 @@ class _Procedure:
 
     def fill_in(self, search: CriticalSearch, ranks: Ranks, needed: int) -> None:
         """Run what was only implied at ``gpus_high``; step up until at least ``needed`` really pass."""
+        self.begin("fill-in")
         self.certified, before, stride = False, search.runs, 1
         self.guarantee, self.p_value = GUARANTEE_IMPLIED, None
         try:
@@ -256,6 +294,7 @@ class _Procedure:
 
     def audit(self, search: CriticalSearch, ranks: Ranks, needed: int) -> None:
         """Look above ``gpus_high`` for replications that pass below and fail there."""
+        self.begin("audit")
         options = self.options
         size = math.ceil(options.audit_share * search.n_replications)
         if options.certify == "strict" and not options.monotone:  # no fill-in: fewer could not show anything
@@ -296,6 +335,7 @@ class _Procedure:
 
     def new_search(self, stage: Stage, replications: int, start: int, first_step: int = 1) -> CriticalSearch:
         """A search over the next ``replications`` unused replications."""
+        self.begin(stage)
         first = self.next_replication
         self.next_replication += replications
         self.ranges[stage] = (first, self.next_replication)
@@ -359,11 +399,11 @@ class _Procedure:
         if gpus_high is None:
             self.certified, self.guarantee, self.p_value = False, GUARANTEE_NONE, None
             self.notes.append(
-                f"even {grid.high} is too small"
+                f"even {grid.last} is too small"
                 if infeasible
-                else f"no size up to {grid.high} could be certified"
+                else f"no size up to {grid.last} could be certified"
             )
-        width = None if gpus_high is None or gpus_low is None else gpus_high - gpus_low
+        width = None if gpus_high is None or gpus_low is None else abs(gpus_high - gpus_low)
         fits = width is not None and width <= self.tolerance
         needed = None
         if width is not None and not fits:
@@ -373,7 +413,7 @@ class _Procedure:
                 f"about {needed} replications are needed"
             )
         if self.low == 0:
-            self.notes.append(f"nothing is known below {grid.low}, the smallest size of the grid")
+            self.notes.append(f"nothing is known below {grid.first}, the smallest size of the grid")
         monotone = self.options.monotone and not (self.non_monotone and self.non_monotone.seen)
         claim = self.low > 0 and (monotone or self.audit_clean)
         if not claim and self.low > 0 and gpus_high is not None:

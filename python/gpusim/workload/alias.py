@@ -18,6 +18,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -80,7 +81,44 @@ def compile_alias(gpus: Sequence[int], probabilities: Sequence[float]) -> AliasT
     ['3/4', '1/4']
     """
     _check(gpus, probabilities)
-    columns = len(gpus)
+    threshold, alias = alias_rule(probabilities)
+    outcomes = np.array(gpus, dtype=np.int32)
+    outcomes.setflags(write=False)
+    return AliasTable(outcomes, threshold, alias)
+
+
+def compile_choices(
+    values: Sequence[int], probabilities: Sequence[float]
+) -> tuple[NDArray[np.int64], NDArray[np.uint64], NDArray[np.int32]]:
+    """Alias table of outcomes that may be larger than a GPU count, such as time limits.
+
+    Parameters
+    ----------
+    values : sequence of int
+        Outcomes [tick], each from 1 to below 2^43; at most 65536 of them.
+    probabilities : sequence of float
+        As for `compile_alias`.
+
+    Returns
+    -------
+    values, threshold, alias : numpy.ndarray of int64, uint64, int32
+        C-contiguous and read-only.
+    """
+    _check(range(1, len(values) + 1), probabilities)
+    threshold, alias = alias_rule(probabilities)
+    outcomes = np.array(values, dtype=np.int64)
+    outcomes.setflags(write=False)
+    return outcomes, threshold, alias
+
+
+def alias_rule(probabilities: Sequence[float]) -> tuple[NDArray[np.uint64], NDArray[np.int32]]:
+    """Threshold and alias of each column; the probabilities are taken relative to their sum."""
+    return _alias_rule(tuple(probabilities))
+
+
+@lru_cache(maxsize=256)
+def _alias_rule(probabilities: tuple[float, ...]) -> tuple[NDArray[np.uint64], NDArray[np.int32]]:
+    columns = len(probabilities)
     edges = [-(-i * WORDS // columns) for i in range(columns + 1)]  # first word of each column
     capacity = [edges[i + 1] - edges[i] for i in range(columns)]
     left = _whole_words(probabilities)  # words that each outcome still has to get
@@ -99,14 +137,10 @@ def compile_alias(gpus: Sequence[int], probabilities: Sequence[float]) -> AliasT
     for i in large:  # words left equal capacities left, and none of these has too few: each fits exactly
         own[i] = capacity[i]
     threshold = [min(WORDS, (edges[i] + own[i]) * columns - i * WORDS) for i in range(columns)]
-    table = AliasTable(
-        gpus=np.array(gpus, dtype=np.int32),
-        threshold=np.array(threshold, dtype=np.uint64),
-        alias=np.array(alias, dtype=np.int32),
-    )
-    for array in (table.gpus, table.threshold, table.alias):
+    arrays = np.array(threshold, dtype=np.uint64), np.array(alias, dtype=np.int32)
+    for array in arrays:
         array.setflags(write=False)
-    return table
+    return arrays
 
 
 def alias_probabilities(table: AliasTable) -> list[Fraction]:

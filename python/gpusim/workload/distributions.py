@@ -2,7 +2,8 @@
 
 Only what the compiler of quantile tables needs: where the quantile lies, how large the mean and the second
 moment are. Nothing here draws a random number; generated jobs come from the integer tables of
-`quantile_table`.
+`quantile_table`. Here are the laws in closed form; `weibull`, `hyperexponential` and `quantile_law` hold the
+others.
 
 All values are in seconds (or in any other unit, as long as the caller keeps to one). A `cap` replaces every
 value above it by the cap itself, X' = min(X, cap): the probability beyond the cap becomes an atom at the cap,
@@ -21,6 +22,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from gpusim.errors import Problem, WorkloadError
+from gpusim.workload.normal_score import normal_cdf
+from gpusim.workload.probabilities import Probabilities
 
 FloatArray = NDArray[np.float64]
 
@@ -29,14 +32,24 @@ SIGMA_LIMIT = 8.0
 
 
 class Distribution(Protocol):
-    """What `compile_table` asks of a distribution."""
+    """What `compile_table` asks of a distribution; equal ones have equal hashes, so that tables can be kept."""
+
+    def __hash__(self) -> int:
+        """Hash of the parameters."""
 
     @property
     def cap(self) -> float | None:
         """Largest value, where an atom may sit; None if there is no cap."""
 
-    def quantile(self, p: ArrayLike, q: ArrayLike) -> FloatArray:
-        """Value with probability `p` below and `q` = 1 - `p` above it; both, to keep the tails exact."""
+    @property
+    def floor_share(self) -> float:
+        """Probability of an atom at the smallest value, where the quantile function bends; mostly 0."""
+
+    def uncapped(self, points: Probabilities) -> FloatArray:
+        """Quantiles of the law without its cap."""
+
+    def above(self, value: float) -> float:
+        """Probability that the law without its cap is above `value`."""
 
     def mean(self) -> float:
         """Expected value."""
@@ -45,8 +58,24 @@ class Distribution(Protocol):
         """Expected value of the square."""
 
 
+class Law:
+    """What all distributions share: no floor, and quantiles cut at the cap."""
+
+    __slots__ = ()
+
+    @property
+    def floor_share(self) -> float:
+        """Probability of an atom at the smallest value: 0."""
+        return 0.0
+
+    def quantile(self: Distribution, p: ArrayLike, q: ArrayLike) -> FloatArray:
+        """Value with probability `p` below and `q` = 1 - `p` above it; both, to keep the tails exact."""
+        value = self.uncapped(Probabilities(p, q))
+        return value if self.cap is None else np.minimum(value, self.cap)
+
+
 @dataclass(frozen=True, slots=True)
-class Exponential:
+class Exponential(Law):
     """Exponential distribution, optionally capped.
 
     Parameters
@@ -76,30 +105,27 @@ class Exponential:
     cap: float | None = None
 
     def __post_init__(self) -> None:
-        _require_positive("Exponential", scale=self.scale, cap=self.cap)
+        require_positive("Exponential", scale=self.scale, cap=self.cap)
 
-    def quantile(self, p: ArrayLike, q: ArrayLike) -> FloatArray:
-        """Return -m ln q, computed as -m log1p(-p) in the lower half."""
-        below, above = _probabilities(p, q)
-        with np.errstate(divide="ignore"):
-            value = -self.scale * np.where(below < above, np.log1p(-np.minimum(below, 0.5)), np.log(above))
-        return _capped(value, self.cap)
+    def uncapped(self, points: Probabilities) -> FloatArray:
+        """Return -m ln q."""
+        return self.scale * points.depth
+
+    def above(self, value: float) -> float:
+        """Probability of more than `value` before the cap."""
+        return math.exp(-value / self.scale)
 
     def mean(self) -> float:
         """Expected value of min(X, cap) [s]."""
-        if self.cap is None:
-            return self.scale
-        return -self.scale * math.expm1(-self.cap / self.scale)
+        return exponential_moments(self.scale, self.cap)[0]
 
     def second_moment(self) -> float:
         """Expected value of min(X, cap)^2 [s^2]."""
-        if self.cap is None:
-            return 2.0 * self.scale**2
-        return 2.0 * self.scale**2 * _erlang2_cdf(self.cap / self.scale)
+        return exponential_moments(self.scale, self.cap)[1]
 
 
 @dataclass(frozen=True, slots=True)
-class LogNormal:
+class LogNormal(Law):
     """Lognormal distribution, optionally capped: ln X is normal, mean ln(median), standard deviation sigma.
 
     Parameters
@@ -116,9 +142,11 @@ class LogNormal:
     WorkloadError
         If a parameter is not finite or not above 0, or sigma is above 8.
 
-    Notes ----- The partial moments are E[X^n; X <= c] = median^n e^(n^2 sigma^2 / 2) Phi((ln(c / median) - n
-    sigma^2) / sigma) (Johnson, Kotz and Balakrishnan, *Continuous Univariate Distributions* 1, 2nd ed., 1994,
-    section 14.8), to which the atom adds c^n P(X > c).
+    Notes
+    -----
+    The partial moments are E[X^n; X <= c] = median^n e^(n^2 sigma^2 / 2) Phi((ln(c / median) - n sigma^2) /
+    sigma) (Johnson, Kotz and Balakrishnan, *Continuous Univariate Distributions* 1, 2nd ed., 1994, section
+    14.8), to which the atom adds c^n P(X > c).
 
     Examples
     --------
@@ -131,7 +159,7 @@ class LogNormal:
     cap: float | None = None
 
     def __post_init__(self) -> None:
-        _require_positive("LogNormal", median=self.median, sigma=self.sigma, cap=self.cap)
+        require_positive("LogNormal", median=self.median, sigma=self.sigma, cap=self.cap)
         if self.sigma > SIGMA_LIMIT:
             raise WorkloadError(
                 Problem(
@@ -143,9 +171,13 @@ class LogNormal:
                 )
             )
 
-    def quantile(self, p: ArrayLike, q: ArrayLike) -> FloatArray:
+    def uncapped(self, points: Probabilities) -> FloatArray:
         """Return median e^(sigma z) with z the normal quantile."""
-        return _capped(self.median * np.exp(self.sigma * normal_quantile(p, q)), self.cap)
+        return np.asarray(self.median * np.exp(self.sigma * points.score), dtype=np.float64)
+
+    def above(self, value: float) -> float:
+        """Probability of more than `value` before the cap."""
+        return normal_cdf(-math.log(value / self.median) / self.sigma)
 
     def mean(self) -> float:
         """Expected value of min(X, cap) [s]."""
@@ -160,11 +192,64 @@ class LogNormal:
         if self.cap is None:
             return whole
         z = math.log(self.cap / self.median) / self.sigma
-        return whole * _normal_cdf(z - order * self.sigma) + self.cap**order * _normal_cdf(-z)
+        return whole * normal_cdf(z - order * self.sigma) + self.cap**order * normal_cdf(-z)
 
 
 @dataclass(frozen=True, slots=True)
-class Deterministic:
+class Uniform(Law):
+    """Every value of an interval equally likely.
+
+    Parameters
+    ----------
+    low, high : float
+        Ends of the interval [s]; finite, `low` 0 or more, `high` above `low`.
+
+    Raises
+    ------
+    WorkloadError
+        If the ends are not as said.
+    """
+
+    low: float
+    high: float
+
+    def __post_init__(self) -> None:
+        require_positive("Uniform", high=self.high)
+        if not 0.0 <= self.low < self.high:
+            raise WorkloadError(
+                Problem(
+                    where="Uniform.low",
+                    what="not from 0 to below the high end",
+                    remedy="write the smaller end first",
+                    code="workload/distribution-parameter",
+                    found=f"{self.low!r} to {self.high!r}",
+                )
+            )
+
+    @property
+    def cap(self) -> None:
+        """Always None: there is nothing to cap."""
+        return None
+
+    def uncapped(self, points: Probabilities) -> FloatArray:
+        """Return low + (high - low) p."""
+        return self.low * points.above + self.high * points.below
+
+    def above(self, value: float) -> float:
+        """Probability of more than `value`."""
+        return min(1.0, max(0.0, (self.high - value) / (self.high - self.low)))
+
+    def mean(self) -> float:
+        """Expected value [s]."""
+        return 0.5 * (self.low + self.high)
+
+    def second_moment(self) -> float:
+        """Expected value of the square [s^2]."""
+        return (self.low**2 + self.low * self.high + self.high**2) / 3.0
+
+
+@dataclass(frozen=True, slots=True)
+class Deterministic(Law):
     """The same value always.
 
     Parameters
@@ -181,17 +266,20 @@ class Deterministic:
     value: float
 
     def __post_init__(self) -> None:
-        _require_positive("Deterministic", value=self.value)
+        require_positive("Deterministic", value=self.value)
 
     @property
     def cap(self) -> None:
         """Always None: there is nothing to cap."""
         return None
 
-    def quantile(self, p: ArrayLike, q: ArrayLike) -> FloatArray:
-        """Return the value, in the shape of `p`."""
-        below, _ = _probabilities(p, q)
-        return np.full(below.shape, self.value, dtype=np.float64)
+    def uncapped(self, points: Probabilities) -> FloatArray:
+        """Return the value, in the shape of the points."""
+        return np.full(points.below.shape, self.value, dtype=np.float64)
+
+    def above(self, value: float) -> float:
+        """Probability of more than `value`: 0 or 1."""
+        return float(self.value > value)
 
     def mean(self) -> float:
         """Expected value [s]."""
@@ -202,102 +290,15 @@ class Deterministic:
         return self.value**2
 
 
-# Coefficients of Wichura's PPND16, highest power first: M. J. Wichura, "Algorithm AS 241: The Percentage
-# Points of the Normal Distribution", Applied Statistics 37 (1988) 477-484, doi:10.2307/2347330. Stated
-# accuracy: 1 part in 10^16.
-_CENTRAL = (
-    (
-        2509.0809287301226727, 33430.575583588128105, 67265.770927008700853,
-        45921.953931549871457, 13731.693765509461125, 1971.5909503065514427,
-        133.14166789178437745, 3.3871328727963666080,
-    ),
-    (
-        5226.4952788528545610, 28729.085735721942674, 39307.895800092710610,
-        21213.794301586595867, 5394.1960214247511077, 687.18700749205790830,
-        42.313330701600911252, 1.0,
-    ),
-)  # fmt: skip
-_MIDDLE = (
-    (
-        7.74545014278341407640e-4, 2.27238449892691845833e-2, 2.41780725177450611770e-1,
-        1.27045825245236838258, 3.64784832476320460504, 5.76949722146069140550,
-        4.63033784615654529590, 1.42343711074968357734,
-    ),
-    (
-        1.05075007164441684324e-9, 5.47593808499534494600e-4, 1.51986665636164571966e-2,
-        1.48103976427480074590e-1, 6.89767334985100004550e-1, 1.67638483018380384940,
-        2.05319162663775882187, 1.0,
-    ),
-)  # fmt: skip
-_FAR = (
-    (
-        2.01033439929228813265e-7, 2.71155556874348757815e-5, 1.24266094738807843860e-3,
-        2.65321895265761230930e-2, 2.96560571828504891230e-1, 1.78482653991729133580,
-        5.46378491116411436990, 6.65790464350110377720,
-    ),
-    (
-        2.04426310338993978564e-15, 1.42151175831644588870e-7, 1.84631831751005468180e-5,
-        7.86869131145613259100e-4, 1.48753612908506148525e-2, 1.36929880922735805310e-1,
-        5.99832206555887937690e-1, 1.0,
-    ),
-)  # fmt: skip
+def exponential_moments(scale: float, cap: float | None) -> tuple[float, float]:
+    """First and second moment of min(X, cap) for exponential X of mean `scale`."""
+    if cap is None:
+        return scale, 2.0 * scale**2
+    return -scale * math.expm1(-cap / scale), 2.0 * scale**2 * _erlang2_cdf(cap / scale)
 
 
-def normal_quantile(p: ArrayLike, q: ArrayLike) -> FloatArray:
-    """Inverse of the standard normal distribution function, accurate in both tails.
-
-    Parameters
-    ----------
-    p, q : array_like of float64
-        Probability below and above the wanted point, `q` = 1 - `p`. The smaller of the two is the one used.
-
-    Returns
-    -------
-    numpy.ndarray of float64
-        z with Phi(z) = p; about 1e-15 relative accuracy for min(p, q) from 1e-300 to 0.5.
-
-    Notes
-    -----
-    Wichura's algorithm AS 241, PPND16: ratios of polynomials of degree 7 in 0.180625 - (p - 1/2)^2 near the
-    centre and in sqrt(-ln min(p, q)) in the tails.
-    """
-    below, above = _probabilities(p, q)
-    tail = np.minimum(below, above)
-    offset = np.where(below < above, below - 0.5, 0.5 - above)
-    centre = offset * _ratio(_CENTRAL, 0.180625 - offset * offset)
-    with np.errstate(divide="ignore"):
-        depth = np.sqrt(-np.log(tail))
-    with np.errstate(invalid="ignore"):
-        outer = np.where(depth <= 5.0, _ratio(_MIDDLE, depth - 1.6), _ratio(_FAR, depth - 5.0))
-    value = np.where(np.abs(offset) <= 0.425, centre, np.copysign(outer, offset))
-    return np.where(tail > 0.0, value, np.copysign(np.inf, offset))
-
-
-def _ratio(coefficients: tuple[tuple[float, ...], tuple[float, ...]], x: FloatArray) -> FloatArray:
-    return np.asarray(np.polyval(coefficients[0], x) / np.polyval(coefficients[1], x), dtype=np.float64)
-
-
-def _normal_cdf(z: float) -> float:
-    return 0.5 * math.erfc(-z / math.sqrt(2.0))
-
-
-def _erlang2_cdf(a: float) -> float:
-    """1 - (1 + a) e^-a; for small a, where that cancels, the sum of (-a)^k (k - 1) / k! over k >= 2."""
-    if a > 0.1:
-        return -math.expm1(-a) - a * math.exp(-a)
-    return math.fsum((-a) ** k * (k - 1) / math.factorial(k) for k in range(2, 14))
-
-
-def _probabilities(p: ArrayLike, q: ArrayLike) -> tuple[FloatArray, FloatArray]:
-    below, above = np.broadcast_arrays(np.asarray(p, dtype=np.float64), np.asarray(q, dtype=np.float64))
-    return below, above
-
-
-def _capped(value: FloatArray, cap: float | None) -> FloatArray:
-    return value if cap is None else np.minimum(value, cap)
-
-
-def _require_positive(kind: str, **parameters: float | None) -> None:
+def require_positive(kind: str, **parameters: float | None) -> None:
+    """Raise `WorkloadError` naming every parameter that is given but not a finite number above 0."""
     problems = [
         Problem(
             where=f"{kind}.{name}",
@@ -311,3 +312,10 @@ def _require_positive(kind: str, **parameters: float | None) -> None:
     ]
     if problems:
         raise WorkloadError(problems)
+
+
+def _erlang2_cdf(a: float) -> float:
+    """1 - (1 + a) e^-a; for small a, where that cancels, the sum of (-a)^k (k - 1) / k! over k >= 2."""
+    if a > 0.1:
+        return -math.expm1(-a) - a * math.exp(-a)
+    return math.fsum((-a) ** k * (k - 1) / math.factorial(k) for k in range(2, 14))

@@ -6,29 +6,40 @@ here on (`gpusim.workload.ticks` has the rounding). Jobs stand in queue order, t
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from gpusim.errors import Problem
+from gpusim.errors import Problem, UsageError
+from gpusim.suggest import did_you_mean
+from gpusim.workload.chains import check_after, queue_order, renumbered, starts_without_waiting
 from gpusim.workload.columns import Column, read_durations, read_instants, read_integers, show
 from gpusim.workload.findings import Findings
+from gpusim.workload.table_checks import (
+    check_delays,
+    check_distinct,
+    check_durations,
+    check_instants,
+    check_lengths,
+    check_range,
+)
 from gpusim.workload.ticks import (
     MAX_GPUS,
-    MAX_TICKS,
     MAX_WORK,
     Numbers,
     checked_tick,
     duration_ticks,
-    quotient,
     submit_ticks,
     too_much_work,
 )
 
-_COLUMNS = ("id", "submit", "service", "limit", "gpus", "job_class")
+MAX_TENANTS = 1 << 16
+"""Most tenants (classes) of a table: a job names its own in 16 bits."""
+
+_COLUMNS = ("id", "submit", "service", "limit", "gpus", "job_class", "after", "delay")
 
 
 @dataclass(frozen=True, init=False, repr=False, eq=False)
@@ -51,22 +62,35 @@ class Jobs:
         Default: the row's position in the input, from 0. Equal submit times queue in the order of the ids.
     job_class : sequence of n whole numbers, 0 .. 65535, optional
         Row of the class table each job belongs to. Default: 0.
+    after : sequence of n whole numbers, optional
+        Chains: the row, in this input, of the job that must end before this one may start; -1 none. It must
+        stand earlier in queue order, and no two jobs may name the same. Default: -1.
+    delay : sequence of n numbers or timedeltas, optional
+        Time from the end of the job named by `after` until this one may start [s], 0 or more; rounded to the
+        nearest tick, halves up. Without effect where `after` is -1. Default: 0.
     tick : float, default 1.0
         Length of one tick [s].
 
     Attributes
     ----------
-    submit, service, limit : (n,) int64 array
-        [ticks], below 2**43.
+    submit, service, limit, delay : (n,) int64 array
+        [ticks], below 2**43. `delay` is 0 where `after` is -1.
     gpus : (n,) int32 array
     job_class : (n,) uint16 array
     id : (n,) int64 array
+    after : (n,) int64 array
+        Row of the predecessor **in this table** (sorted), smaller than the job's own; -1 none.
+    tenants : tuple of str
+        Names of the tenants where a log has them: each is one class, and `job_class` is the position of its
+        name. Empty for a table.
     tick : float
         [s]
     source : str
         Where the jobs come from: a file name, or "table".
     dropped : mapping of str to int
         Rows a log reader left out, by reason. Empty for a table: there a bad row is an error.
+    is_repeated : (n,) bool array
+        Rows of a log without job numbers that are equal to an earlier one in every column. They are jobs too.
     unix_start : int or None
         Unix time of tick 0 [s], if known.
 
@@ -75,7 +99,8 @@ class Jobs:
     WorkloadError
         Lists every problem at once: columns of different length, no jobs, text, missing or infinite values,
         more than one dimension; negative `submit`; `service`, `limit` or `gpus` of 0 or less; fractions of a
-        GPU; repeated ids; values beyond the ranges above; a total of 2**62 GPU-ticks or more.
+        GPU; repeated ids; values beyond the ranges above; an `after` that is no row, does not queue earlier
+        or is named twice; a total of 2**62 GPU-ticks or more.
     UsageError
         If `tick` is not a positive number.
 
@@ -94,9 +119,13 @@ class Jobs:
     gpus: npt.NDArray[np.int32]
     job_class: npt.NDArray[np.uint16]
     id: npt.NDArray[np.int64]
+    after: npt.NDArray[np.int64]
+    delay: npt.NDArray[np.int64]
+    tenants: tuple[str, ...]
     tick: float
     source: str
     dropped: Mapping[str, int]
+    is_repeated: npt.NDArray[np.bool_]
     unix_start: int | None
 
     def __init__(
@@ -108,6 +137,8 @@ class Jobs:
         limit: Column | None = None,
         id: Column | None = None,  # noqa: A002 - the column's name
         job_class: Column | None = None,
+        after: Column | None = None,
+        delay: Column | None = None,
         tick: float = 1.0,
     ) -> None:
         tick = checked_tick(tick)
@@ -123,22 +154,38 @@ class Jobs:
             if job_class is None
             else read_integers("job_class", job_class, findings, "the number of a class")
         )
+        follows = (
+            np.full(rows, -1, np.int64)
+            if after is None
+            else read_integers("after", after, findings, "the number of a row")
+        )
+        delays = np.zeros(rows, np.int64) if delay is None else read_durations("delay", delay, findings)
         given: dict[str, Numbers | None] = {"submit": instants, "service": lasts, "gpus": counts}
         given |= {} if limit is None else {"limit": limits}
         given |= {} if id is None else {"id": ids}
         given |= {} if job_class is None else {"job_class": classes}
-        _check_lengths(given, findings)
+        given |= {} if after is None else {"after": follows}
+        given |= {} if delay is None else {"delay": delays}
+        same_length = check_lengths(given, findings)
 
-        submit_t = _check_instants(instants, tick, findings)
-        service_t = _check_durations("service", lasts, tick, findings)
-        limit_t = service_t if limit is None else _check_durations("limit", limits, tick, findings)
-        _check_range("gpus", counts, 1, MAX_GPUS, findings, "workload/no-gpus")
-        _check_range("job_class", classes, 0, 2**16 - 1, findings, "workload/class")
-        _check_distinct(ids, findings)
+        submit_t = check_instants(instants, tick, findings)
+        service_t = check_durations("service", lasts, tick, findings)
+        limit_t = service_t if limit is None else check_durations("limit", limits, tick, findings)
+        check_range("gpus", counts, 1, MAX_GPUS, findings, "workload/no-gpus")
+        check_range("job_class", classes, 0, 2**16 - 1, findings, "workload/class")
+        check_distinct(ids, findings)
+        delay_t = check_delays(delays, tick, findings)
+        if delay is not None and after is None:
+            remedy = "give after as well, the row of the job that each one follows, or leave delay out"
+            findings.add(
+                Problem("jobs.delay", "is given without after", remedy, "workload/delay-without-after")
+            )
+        if same_length and follows is not None and submit_t is not None and ids is not None:
+            check_after(follows, np.floor(submit_t), ids, findings)
         findings.raise_if_any()
         if submit_t is None or service_t is None or limit_t is None or counts is None:
             raise AssertionError("a column is unusable and nothing was reported")  # pragma: no cover
-        if ids is None or classes is None:
+        if ids is None or classes is None or follows is None or delay_t is None:
             raise AssertionError("a column is unusable and nothing was reported")  # pragma: no cover
         if too_much_work(counts, service_t):
             findings.add(
@@ -157,8 +204,11 @@ class Jobs:
             gpus=counts,
             job_class=classes,
             id=ids,
+            after=follows,
+            delay=np.where(follows < 0, 0, np.floor(delay_t + 0.5)),
+            is_repeated=np.zeros(rows, np.bool_),
         )
-        self._set(tick=tick, source="table", dropped={}, unix_start=unix_start)
+        self._set(tick=tick, source="table", dropped={}, unix_start=unix_start, tenants=())
 
     @classmethod
     def from_ticks(
@@ -173,13 +223,86 @@ class Jobs:
         source: str,
         dropped: Mapping[str, int],
         unix_start: int | None,
+        job_class: npt.NDArray[Any] | None = None,
+        after: npt.NDArray[np.int64] | None = None,
+        delay: npt.NDArray[np.int64] | None = None,
+        tenants: Sequence[str] = (),
+        is_repeated: npt.NDArray[np.bool_] | None = None,
     ) -> Jobs:
-        """Build a table from columns that a reader has already checked and put on ticks (any order)."""
+        """Build a table from columns that a reader has already checked and put on ticks (any order).
+
+        `after` counts the rows given here. Left out: one class, no chains, no delays.
+        """
         jobs = cls.__new__(cls)
-        one_class = np.zeros(len(submit), np.uint16)
-        jobs._fill(submit=submit, service=service, limit=limit, gpus=gpus, job_class=one_class, id=id)
-        jobs._set(tick=tick, source=source, dropped=dict(dropped), unix_start=unix_start)
+        n = len(submit)
+        jobs._fill(
+            submit=submit,
+            service=service,
+            limit=limit,
+            gpus=gpus,
+            job_class=np.zeros(n, np.uint16) if job_class is None else job_class,
+            id=id,
+            after=np.full(n, -1, np.int64) if after is None else after,
+            delay=np.zeros(n, np.int64) if delay is None else delay,
+            is_repeated=np.zeros(n, np.bool_) if is_repeated is None else is_repeated,
+        )
+        jobs._set(
+            tick=tick,
+            source=source,
+            dropped=dict(dropped),
+            unix_start=unix_start,
+            tenants=tuple(tenants),
+        )
         return jobs
+
+    def of_tenants(self, *names: str) -> Jobs:
+        """Only the jobs of some tenants, as a table of its own; times, ids and `dropped` stay as they are.
+
+        A job that follows one of another tenant follows none in the result.
+
+        Raises
+        ------
+        UsageError
+            A tenant that the log does not name, or has no job of; the log names none.
+        """
+        known = [name for name in names if name in self.tenants]
+        problems = [
+            Problem(
+                "tenants", "the log names no such tenant", self._near_tenant(name), "usage/tenant", show(name)
+            )
+            for name in names
+            if name not in self.tenants
+        ]
+        if problems or not names:
+            remedy = self._near_tenant("")
+            raise UsageError(problems or Problem("tenants", "none is named", remedy, "usage/tenant"))
+        position = [self.tenants.index(name) for name in dict.fromkeys(known)]
+        kept = np.isin(self.job_class, position)
+        moved_to = np.full(len(self.tenants), -1, np.int64)
+        moved_to[position] = np.arange(len(position))
+        row_of = np.append(np.where(kept, np.cumsum(kept) - 1, -1), -1)  # the last one answers for -1
+        return Jobs.from_ticks(
+            submit=self.submit[kept],
+            service=self.service[kept],
+            limit=self.limit[kept],
+            gpus=self.gpus[kept],
+            id=self.id[kept],
+            job_class=moved_to[self.job_class[kept]],
+            after=row_of[self.after[kept]],
+            delay=self.delay[kept],
+            tick=self.tick,
+            source=self.source,
+            dropped=self.dropped,
+            is_repeated=self.is_repeated[kept],
+            unix_start=self.unix_start,
+            tenants=list(dict.fromkeys(known)),
+        )
+
+    def _near_tenant(self, name: str) -> str:
+        if not self.tenants:
+            return "this log tells no tenants apart; leave the choice out"
+        near = did_you_mean(name, self.tenants)
+        return f"did you mean {near}?" if near else f"choose from {', '.join(self.tenants)}"
 
     def __len__(self) -> int:
         return len(self.submit)
@@ -203,24 +326,40 @@ class Jobs:
         )
 
     @property
+    def has_chains(self) -> bool:
+        """Whether any job must wait for the end of another one."""
+        return bool((self.after >= 0).any())
+
+    @property
+    def repeated(self) -> int:
+        """How many rows are equal to an earlier one: `is_repeated`, counted."""
+        return int(self.is_repeated.sum())
+
+    def starts_without_waiting(self) -> npt.NDArray[np.int64]:
+        """When each job starts with unlimited GPUs [ticks]: at its submit, or when its chain lets it."""
+        return starts_without_waiting(self.submit, self.service, self.after, self.delay)
+
+    @property
     def offered_load(self) -> float:
-        """GPUs in use on average if every job started when submitted [GPUs].
+        """GPUs in use on average if nobody waited for GPUs [GPUs].
 
         The sum of gpus x service over the time from the first submit to the last end with unlimited GPUs: the
-        same number as ``in_use(submit, submit + service, gpus).mean``. To keep up, a center needs more.
+        same number as ``in_use(start, start + service, gpus).mean`` of that schedule. To keep up, a center
+        needs more.
         """
         work = int(np.dot(self.gpus.astype(np.int64), self.service))
-        return work / int((self.submit + self.service).max() - self.submit[0])
+        return work / int((self.starts_without_waiting() + self.service).max() - self.submit[0])
 
     def to_dict(self) -> dict[str, npt.NDArray[Any]]:
         """Return the columns by name (times in ticks), fit for ``pandas.DataFrame(jobs.to_dict())``."""
         return {name: getattr(self, name) for name in _COLUMNS}
 
     def _fill(self, **columns: npt.NDArray[Any]) -> None:
-        order = np.lexsort((columns["id"], columns["submit"]))
-        types = {"gpus": np.int32, "job_class": np.uint16}
+        order = queue_order(columns["submit"], columns["id"])
+        columns["after"] = renumbered(columns["after"], order)
+        types: dict[str, Any] = {"gpus": np.int32, "job_class": np.uint16, "is_repeated": np.bool_}
         for name, values in columns.items():
-            column = np.ascontiguousarray(values[order], dtype=types.get(name, np.int64))
+            column: npt.NDArray[Any] = np.ascontiguousarray(values[order], dtype=types.get(name, np.int64))
             column.flags.writeable = False
             object.__setattr__(self, name, column)
 
@@ -230,99 +369,5 @@ class Jobs:
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self._set(**state)
-        for name in _COLUMNS:  # pickling forgets that an array is read-only
+        for name in (*_COLUMNS, "is_repeated"):  # pickling forgets that an array is read-only
             getattr(self, name).flags.writeable = False
-
-
-def _check_lengths(columns: Mapping[str, Numbers | None], findings: Findings) -> None:
-    lengths = {name: len(column) for name, column in columns.items() if column is not None}
-    if len(set(lengths.values())) > 1:
-        found = ", ".join(f"{name} {length:,}" for name, length in lengths.items())
-        remedy = "give every column one value a job"
-        findings.add(Problem("jobs", "columns differ in length", remedy, "workload/length", found))
-    elif lengths and not max(lengths.values()):
-        findings.add(Problem("jobs", "there are no jobs", "give at least one row", "workload/no-jobs"))
-
-
-def _check_instants(
-    seconds: Numbers | None, tick: float, findings: Findings
-) -> npt.NDArray[np.float64] | None:
-    if seconds is None:
-        return None
-    ticks = quotient(seconds, tick)
-    remedy = "count seconds from the first submit, so that it is 0 or more"
-    findings.add_rows(
-        ticks < 0,
-        lambda row: Problem(
-            f"jobs[{row}].submit", "is negative", remedy, "workload/negative-time", f"{show(seconds[row])} s"
-        ),
-    )
-    _check_size("submit", seconds, ticks, tick, findings)
-    return ticks
-
-
-def _check_durations(
-    name: str, seconds: Numbers | None, tick: float, findings: Findings
-) -> npt.NDArray[np.float64] | None:
-    if seconds is None:
-        return None
-    ticks = quotient(seconds, tick)
-    what = "run time" if name == "service" else "limit"
-    findings.add_rows(
-        seconds <= 0,
-        lambda row: Problem(
-            f"jobs[{row}].{name}",
-            "is not above 0",
-            f"give a positive {what}, or leave the job out",
-            f"workload/no-{name}",
-            f"{show(seconds[row])} s",
-        ),
-    )
-    _check_size(name, seconds, ticks, tick, findings)
-    return ticks
-
-
-def _check_size(
-    name: str, seconds: Numbers, ticks: npt.NDArray[np.float64], tick: float, findings: Findings
-) -> None:
-    remedy = f"keep it below 2**43 ticks of {tick:g} s; check the unit, or choose a longer tick"
-    findings.add_rows(
-        ticks >= MAX_TICKS - 0.5,
-        lambda row: Problem(
-            f"jobs[{row}].{name}", "is too large", remedy, "workload/too-large", f"{show(seconds[row])} s"
-        ),
-    )
-
-
-def _check_range(
-    name: str, values: npt.NDArray[np.int64] | None, low: int, high: int, findings: Findings, code: str
-) -> None:
-    if values is None:
-        return
-    findings.add_rows(
-        (values < low) | (values > high),
-        lambda row: Problem(
-            f"jobs[{row}].{name}",
-            f"is below {low}" if values[row] < low else "is too large",
-            f"give a whole number from {low} to {high:,}",
-            code if values[row] < low else "workload/too-large",
-            show(values[row]),
-        ),
-    )
-
-
-def _check_distinct(ids: npt.NDArray[np.int64] | None, findings: Findings) -> None:
-    if ids is None:
-        return
-    _, first, inverse = np.unique(ids, return_index=True, return_inverse=True)
-    earliest = first[inverse]
-    findings.add_rows(
-        earliest != np.arange(len(ids)),
-        lambda row: Problem(
-            f"jobs[{row}].id",
-            "is used twice",
-            "give every job its own id, or leave id out",
-            "workload/duplicate-id",
-            f"{ids[row]}, also at jobs[{earliest[row]}]",
-        ),
-    )

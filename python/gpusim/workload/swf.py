@@ -32,6 +32,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Iterable
 
 import numpy as np
 import numpy.typing as npt
@@ -55,7 +56,9 @@ from gpusim.workload.ticks import (
 _UNIX_START = re.compile(rb"^[ \t]*;[ \t]*UnixStartTime[ \t]*:[ \t]*(\d+)", re.MULTILINE | re.IGNORECASE)
 
 
-def read_swf(path: str | os.PathLike[str], *, tick: float = 1.0) -> Jobs:
+def read_swf(
+    path: str | os.PathLike[str], *, tick: float = 1.0, blocks: Iterable[bytes] | None = None
+) -> Jobs:
     r"""Read a log in the Standard Workload Format, plain or gzip-compressed.
 
     Parameters
@@ -64,6 +67,8 @@ def read_swf(path: str | os.PathLike[str], *, tick: float = 1.0) -> Jobs:
         The log. Whether it is compressed is told from its first bytes.
     tick : float, default 1.0
         Length of one tick of the result [s]. Submit times are rounded down, durations to the nearest tick.
+    blocks : iterable of bytes, optional
+        The file's text where it has been opened already (see `logfile.blocks`).
 
     Returns
     -------
@@ -103,7 +108,7 @@ def read_swf(path: str | os.PathLike[str], *, tick: float = 1.0) -> Jobs:
     parts: list[npt.NDArray[np.float64]] = []
     unix_start: int | None = None
     line, good, bad = 1, 0, 0
-    for text in logfile.blocks(name):
+    for text in logfile.blocks(name) if blocks is None else blocks:
         if line == 1 and (found := _UNIX_START.search(text)):
             unix_start = int(found[1])
         block = Block(text, line, name, findings)
@@ -131,7 +136,10 @@ def _refuse_other_formats(name: str, good: int, bad: int, findings: Findings) ->
     if good == 0 and bad > 3:
         first = min(findings.problems, key=lambda entry: entry[0])[1]
         what = f"this is not the Standard Workload Format: no line could be read, the first {first.what}"
-        remedy = "give a log with 18 blank-separated numbers a line, or build gpusim.Jobs from your own table"
+        remedy = (
+            "give a log with 18 blank-separated numbers a line, a csv with the header "
+            "timestamp,duration,num_gpus,cluster, or build gpusim.Jobs from your own table"
+        )
         raise WorkloadError(Problem(first.where, what, remedy, "workload/not-swf", first.found))
 
 

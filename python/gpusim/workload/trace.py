@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 
+from gpusim.workload import logfile
 from gpusim.workload.jobs import Jobs
+from gpusim.workload.philly import read_philly
+from gpusim.workload.philly_rows import header_of
 from gpusim.workload.swf import read_swf
+from gpusim.workload.ticks import checked_tick
 
 
 def read_trace(path: str | os.PathLike[str], *, tick: float = 1.0) -> Jobs:
     """Read a log of jobs; the format is told from the content, never from the name.
 
-    One format is known so far: the Standard Workload Format, plain or gzip-compressed (see
-    `gpusim.workload.swf` for what becomes of each field). For other logs build `Jobs` from your own table.
+    Two formats are known, plain or gzip-compressed:
+
+    - csv with the header ``timestamp,duration,num_gpus,gpu_time,cluster`` of the Philly log, with tenants
+      (`gpusim.workload.philly`);
+    - anything else is read as the Standard Workload Format (`gpusim.workload.swf`).
+
+    For other logs build `Jobs` from your own table.
 
     Parameters
     ----------
@@ -34,4 +44,9 @@ def read_trace(path: str | os.PathLike[str], *, tick: float = 1.0) -> Jobs:
         The log is damaged, in another format, or holds impossible jobs; every problem is listed by file and
         line.
     """
-    return read_swf(path, tick=tick)
+    tick = checked_tick(tick)
+    blocks = logfile.blocks(path)
+    first = next(blocks, b"")
+    whole = itertools.chain([first] if first else [], blocks)
+    read = read_philly if header_of(first) else read_swf
+    return read(path, tick=tick, blocks=whole)

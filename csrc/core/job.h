@@ -1,0 +1,20 @@
+// A job in the center: 64 bytes, one cache line, moved whole from stream to queue to running set.
+#pragma once
+#include "types.h"
+
+namespace gpusim {
+
+struct Job {
+  Tick submit;
+  Tick eligible;  // submit, or later in a chain
+  Tick service;   // true run time
+  Tick limit;     // what the user asked for
+  Tick delay;     // in a chain: ticks after the predecessor's end
+  i64 index;      // job index (R6)
+  i32 gpus;
+  i32 job_class;
+  i32 chain;  // number of its chain in this run, or -1
+  i32 part;   // Part
+};
+
+}  // namespace gpusim

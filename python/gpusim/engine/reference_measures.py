@@ -1,0 +1,203 @@
+"""What the oracle reports about a run that is over: counts, sums, integrals and service levels."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from gpusim.engine.reference_center import Center
+from gpusim.engine.reference_terms import (
+    SLOWDOWN,
+    TURNAROUND,
+    TURNED_AWAY,
+    Job,
+    JobClass,
+    Slo,
+    Windows,
+)
+
+COUNTS = (
+    "submitted",
+    "rejected",
+    "rejected_full",
+    "abandoned",
+    "started",
+    "finished",
+    "killed_limit",
+    "waiting",
+    "running",
+    "held",
+    "cancelled",
+)
+ENDED = ("finished", "killed_limit")
+LOST = ("rejected", "rejected_full", "abandoned", "cancelled")
+
+
+@dataclass
+class Outcome:
+    """Everything a run answers, by job index, by class, by pool and by service level."""
+
+    start: list[int]  # [tick] by job, -1 never
+    end: list[int]  # [tick] by job, -1 not before the horizon
+    outcome: list[str]  # by job: a state of COUNTS, or unsubmitted (submit >= horizon)
+    counts: list[dict[str, int]]  # by class: COUNTS of counted jobs
+    sums: list[dict[str, int]]  # by class: wait, turnaround [ticks] of counted jobs; gpu_ticks of all jobs
+    slo: list[dict[str, int]]  # by level: met, violated, censored counted jobs (TURNAROUND: chains)
+    passed: bool  # every level met
+    integrals: dict[str, int]  # over the counting window: allocated, waiting_jobs, waiting_gpus, running_jobs
+    max_waiting: int  # [jobs] most seen after the passes of a tick
+    max_running: int  # [jobs]
+    end_tick: int  # last tick in which something was applied, 0 if none
+    jobs: int  # submitted before the horizon
+    eligible: list[int]  # [tick] by job: when it joined the queue, -1 never
+    pool: list[int]  # by job: where it ran, -1 never
+    pool_gpu_ticks: list[int]  # by pool: GPU-ticks allocated in the counting window
+
+
+def measure(
+    run: Center, jobs: Sequence[Job], classes: Sequence[JobClass], windows: Windows, slos: Sequence[Slo]
+) -> Outcome:
+    """Look at every job once more, now that it is known what became of it."""
+    horizon = windows.horizon
+    window = (windows.warm_up, min(windows.count_end, horizon))
+    counts = [dict.fromkeys(COUNTS, 0) for _ in classes]
+    sums = [{"wait": 0, "turnaround": 0, "gpu_ticks": 0} for _ in classes]
+    integrals = {"allocated": 0, "waiting_jobs": 0, "waiting_gpus": 0, "running_jobs": 0}
+    pool_gpu_ticks = [0] * len(run.gpus)
+
+    for i, job in enumerate(jobs):
+        start, end, outcome, c = run.start[i], run.end[i], run.outcome[i], job.job_class
+        eligible = run.eligible[i]
+        if outcome == "unsubmitted":
+            continue
+
+        # all submitted jobs: ticks spent waiting and running inside the window
+        if eligible >= 0:
+            queue_exit = start if start >= 0 else run.left[i] if run.left[i] >= 0 else horizon
+            waited = _overlap((eligible, queue_exit), window)
+            integrals["waiting_jobs"] += waited
+            integrals["waiting_gpus"] += waited * job.gpus
+        if start >= 0:
+            ran = _overlap((start, end), window)
+            integrals["running_jobs"] += ran
+            integrals["allocated"] += ran * job.gpus
+            sums[c]["gpu_ticks"] += ran * job.gpus
+            pool_gpu_ticks[run.pool[i]] += ran * job.gpus
+
+        # counted jobs only: R33, R37
+        if not window[0] <= job.submit < window[1]:
+            continue
+        counts[c]["submitted"] += 1
+        counts[c][outcome] += 1
+        if start >= 0:
+            counts[c]["started"] += 1
+            sums[c]["wait"] += start - eligible
+        if outcome in ENDED:
+            sums[c]["turnaround"] += end - eligible
+
+    levels = [_level(run, slo, windows, window) for slo in slos]
+    return Outcome(
+        start=run.start,
+        end=[end if end < horizon else -1 for end in run.end],
+        outcome=run.outcome,
+        counts=counts,
+        sums=sums,
+        slo=levels,
+        passed=all(
+            level["met"] * 10**6 >= slo.share_ppm * (level["met"] + level["violated"])
+            for slo, level in zip(slos, levels, strict=True)
+        ),
+        integrals=integrals,
+        max_waiting=run.max_waiting,
+        max_running=run.max_running,
+        end_tick=run.end_tick,
+        jobs=run.submitted,
+        eligible=run.eligible,
+        pool=run.pool,
+        pool_gpu_ticks=pool_gpu_ticks,
+    )
+
+
+def _level(run: Center, slo: Slo, windows: Windows, window: tuple[int, int]) -> dict[str, int]:
+    """Judge every counted job in the scope of a level; for TURNAROUND the chain that begins with it."""
+    level = {"met": 0, "violated": 0, "censored": 0}
+    for i, job in enumerate(run.jobs):
+        if not window[0] <= job.submit < window[1] or not _in_scope(slo, job, windows):
+            continue
+        if slo.metric != TURNAROUND:
+            level[_judge_job(run, i, slo)] += 1
+        elif job.after < 0:
+            level[_judge_chain(run, _chain_from(run.jobs, i), slo)] += 1
+    return level
+
+
+def _in_scope(slo: Slo, job: Job, windows: Windows) -> bool:
+    """Whether a level counts a job of this class and size, submitted at this time of the week."""
+    if job.job_class not in slo.classes or not slo.gpus_low <= job.gpus <= slo.gpus_high:
+        return False
+    day, time = divmod(job.submit + windows.week_phase, windows.day)  # day 0 is a Monday
+    if slo.hours_from == slo.hours_to:  # the whole calendar day
+        begun = day
+    elif slo.hours_from < slo.hours_to:
+        if not slo.hours_from <= time < slo.hours_to:
+            return False
+        begun = day
+    elif time >= slo.hours_from:  # over midnight, before it
+        begun = day
+    elif time < slo.hours_to:  # over midnight, after it: these hours began the day before
+        begun = day - 1
+    else:
+        return False
+    return bool(slo.days >> (begun % 7) & 1)
+
+
+def _judge_job(run: Center, i: int, slo: Slo) -> str:
+    """R38, S12 for wait, slowdown and turned_away of one submitted job."""
+    job, outcome, eligible, start = run.jobs[i], run.outcome[i], run.eligible[i], run.start[i]
+    limit = slo.limit_of(job.job_class)
+    if outcome in LOST:
+        return "violated"
+    if outcome == "held":
+        return "censored"
+    if slo.metric == TURNED_AWAY:
+        return "met" if start >= 0 else "censored"
+
+    if slo.metric == SLOWDOWN:
+        if outcome == "killed_limit" and not run.classes[job.job_class].killed_ok:
+            return "violated"
+        until = run.end[i] if outcome in ENDED else run.horizon
+        # turnaround / max(service, bound) <= limit / 1000
+        kept = (until - eligible) * 1000 <= limit * max(job.service, slo.bound)
+        decided = outcome in ENDED
+    else:
+        until = start if start >= 0 else run.horizon  # R37: once started, the wait is known
+        kept = until - eligible <= limit
+        decided = start >= 0
+    if not kept:
+        return "violated"
+    return "met" if decided else "censored"
+
+
+def _chain_from(jobs: Sequence[Job], first: int) -> list[int]:
+    """The chain that begins with job `first`, in order; a job without followers is a chain of one."""
+    chain = [first]
+    while followers := [k for k, job in enumerate(jobs) if job.after == chain[-1]]:
+        chain += followers  # one
+    return chain
+
+
+def _judge_chain(run: Center, chain: list[int], slo: Slo) -> str:
+    """S12 for the turnaround of a whole chain, from its first submit to its last end."""
+    first, last = run.jobs[chain[0]], run.jobs[chain[-1]]
+    if any(run.outcome[i] in LOST for i in chain):
+        return "violated"
+    ended = run.outcome[chain[-1]] in ENDED
+    if run.outcome[chain[-1]] == "killed_limit" and not run.classes[last.job_class].killed_ok:
+        return "violated"
+    until = run.end[chain[-1]] if ended else run.horizon
+    if until - first.submit > slo.limit_of(first.job_class):
+        return "violated"
+    return "met" if ended else "censored"
+
+
+def _overlap(a: tuple[int, int], b: tuple[int, int]) -> int:
+    """Ticks in both half-open intervals."""
+    return max(0, min(a[1], b[1]) - max(a[0], b[0]))

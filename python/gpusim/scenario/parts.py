@@ -1,0 +1,142 @@
+"""The pieces of a scenario that could be read, for the checks of the whole.
+
+A file with a wrong field is told its other mistakes in the same run, so the checks work on `Parts`, in which
+what could not be read is None.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from gpusim.scenario.fields import read_name
+from gpusim.scenario.mistakes import Path
+from gpusim.scenario.model import Center, JobClass, Policy, Study
+from gpusim.scenario.slo import Slo, parse_slo
+from gpusim.scenario.week import phase_of, zone_named
+from gpusim.units import UnitError, parse_duration
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+@dataclass
+class ClassPart:
+    """A job class as far as it could be read."""
+
+    path: Path
+    tenant: str | None  # None: the name could not be read
+    name: str | None
+    model: JobClass | None
+
+    @property
+    def full_name(self) -> str:
+        """'tenant/class', with a question mark for what could not be read."""
+        return f"{self.tenant or '?'}/{self.name or '?'}"
+
+
+@dataclass
+class Parts:
+    """A scenario as far as it could be read."""
+
+    tick: float | None
+    tenants: list[tuple[Path, str | None]]
+    classes: list[ClassPart]
+    slos: list[tuple[Path, Slo | None]]
+    study: Study | None
+    center: Center | None
+    written: set[Path]  # keys of study, center and policy that stand in the file, as ('study', key)
+    policy: Policy | None = None
+
+    @property
+    def week_phase(self) -> float:
+        """Time since Monday 00:00, local, when the study begins [s]; 0 if that could not be read."""
+        zone = zone_named(self.center.time_zone) if self.center is not None else None
+        return phase_of(self.study.start, zone) if self.study is not None and zone is not None else 0.0
+
+    @property
+    def class_names(self) -> list[tuple[str, str]]:
+        """(tenant, class) of each class; empty text for a name that could not be read."""
+        return [(part.tenant or "", part.name or "") for part in self.classes]
+
+    def unread(self, section: str, key: str) -> bool:
+        """Whether `key` was written in a section, but not so that it could be read: its default is not meant."""
+        model = {"study": self.study, "center": self.center, "policy": self.policy}[section]
+        return (section, key) in self.written and (model is None or key not in model.model_fields_set)
+
+
+def salvage(data: Mapping[str, Any]) -> Parts:
+    """Return the parts of raw `data` that can be read; what cannot is None."""
+    tenants: list[tuple[Path, str | None]] = []
+    classes: list[ClassPart] = []
+    for index, tenant in enumerate(_items(data.get("tenants"))):
+        path: Path = ("tenants", index)
+        tenant_name = _name(_get(tenant, "name"))
+        tenants.append((path, tenant_name))
+        for position, job_class in enumerate(_items(_get(tenant, "classes"))):
+            name, model = _name(_get(job_class, "name")), _read(JobClass, job_class)
+            classes.append(ClassPart((*path, "classes", position), tenant_name, name, model))
+    slos: list[tuple[Path, Slo | None]] = []
+    for index, sentence in enumerate(_items(data.get("slos"))):
+        try:
+            slos.append((("slos", index), parse_slo(sentence)))
+        except ValueError:
+            slos.append((("slos", index), None))
+    return Parts(
+        tick=_tick(data.get("tick", "1s")),
+        tenants=tenants,
+        classes=classes,
+        slos=slos,
+        study=_read(Study, data.get("study")),
+        center=_read(Center, data.get("center") or {}),
+        written={
+            (section, str(key))
+            for section in ("study", "center", "policy")
+            for key in _keys(data.get(section))
+        },
+        policy=_read(Policy, data.get("policy") or {}),
+    )
+
+
+def _read(model: type[Model], raw: Any) -> Model | None:
+    """Read `raw`; if keys are wrong, try again without them, so that the right ones are still checked."""
+    if isinstance(raw, model):
+        return raw
+    if not isinstance(raw, Mapping):
+        return None
+    try:
+        return model.model_validate(raw)
+    except ValidationError as error:
+        wrong = {item["loc"][0] for item in error.errors(include_url=False) if item["loc"]}
+    try:
+        return model.model_validate({key: value for key, value in raw.items() if key not in wrong})
+    except ValidationError:
+        return None
+
+
+def _items(raw: Any) -> list[Any]:
+    return list(raw) if isinstance(raw, (list, tuple)) else []
+
+
+def _keys(raw: Any) -> list[Any]:
+    return list(raw) if isinstance(raw, Mapping) else []
+
+
+def _get(raw: Any, key: str) -> Any:
+    return raw.get(key) if isinstance(raw, Mapping) else getattr(raw, key, None)
+
+
+def _name(raw: Any) -> str | None:
+    try:
+        return read_name(raw)
+    except ValueError:
+        return None
+
+
+def _tick(raw: Any) -> float | None:
+    try:
+        return parse_duration(raw) or None
+    except UnitError:
+        return None
