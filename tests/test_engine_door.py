@@ -89,7 +89,7 @@ CELLS = {
     "negative replication": (-1, 5, "replication: is out of range (-1); use a whole number from 0 to 1"),
     "no such workload": ([0, 2], 5, "replication[1]: is out of range (2)"),
     "huge replication": (2**63, 5, "replication: is out of range (9223372036854775808)"),
-    "lengths": ([0, 1], [1, 2, 3], "cells: differ in length (2 and 3)"),
+    "lengths": ([0, 1], [1, 2, 3], "cells: differ in length (replication 2, draw 1, demand_ppm 1, gpus 3)"),
 }
 
 

@@ -132,8 +132,8 @@ PARTS: dict[str, tuple[Callable[[], object], str]] = {
     ),
     "limits of limits": (lambda: slos(limit=[[[1]]]), "slos.limit: is not a table (shape (1, 1, 1))"),
     "ragged limits": (lambda: slos(limit=[[1], [2, 3]]), "slos.limit: "),
-    "negative limit of a class": (lambda: slos(limit=[[-1]]), "slos.limit: is out of range (-1)"),
-    "half a limit": (lambda: slos(limit=[[0.5]]), "slos.limit[0]: is not a whole number (0.5)"),
+    "negative limit of a class": (lambda: slos(limit=[[-1]]), "slos.limit[0]: is out of range (-1)"),
+    "half a limit": (lambda: slos(limit=[[0.5]]), "slos.limit[0][0]: is not a whole number (0.5)"),
     "huge slowdown": (
         lambda: slos(limit=[2**20], metric=[SLOWDOWN]),
         "slos.limit: is too large for a slowdown (1048576); use at most 1,048,575 thousandths",

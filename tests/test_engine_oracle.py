@@ -84,10 +84,59 @@ def long_case(seed: int) -> Case:
         for job in ((jobs + extra)[i] for i in order)
     )
     more = rng.choice([1, 1, 8])
-    policy = case.policy
+    policy = replace(case.policy, order=rng.choice([oracle.FIFO, oracle.SJF]))
     if rng.random() < 0.7:
         policy = replace(policy, max_waiting=-1, tenant_max_waiting=())
     return replace(case, jobs=merged, gpus=tuple(more * n for n in case.gpus), policy=policy)
+
+
+def wide_case(seed: int) -> Case:
+    """Hundreds of GPUs and of jobs of a few GPUs each, with large ones among them that need a reservation.
+
+    Up to 200 jobs run at a time: the release list has several shelves, which are split and joined.
+    """
+    rng = random.Random(f"wide {seed}")
+    gpus = tuple(rng.choice([90, 150, 200]) for _ in range(rng.choice([1, 1, 2])))
+    pools = [tuple(rng.sample(range(len(gpus)), len(gpus))) for _ in range(3)]
+    classes = tuple(
+        oracle.JobClass(tier=rng.choice([0, 0, 1]), patience=rng.choice([-1, -1, 20]), pools=p) for p in pools
+    )
+
+    def job() -> oracle.Job:
+        size = rng.randint(20, 80) if rng.random() < 0.05 else rng.choice([1, 1, 1, 2])
+        service = rng.randint(20, 150)
+        limit = rng.choice([service, 2 * service, rng.randint(15, 200)])
+        return oracle.Job(rng.randint(0, 60), service, limit, size, rng.randrange(len(classes)))
+
+    policy = oracle.Policy(
+        backfill=rng.choice([1, 1, 1, 3, oracle.ALL]),
+        kill_at_limit=rng.random() < 0.7,
+        order=rng.choice([oracle.FIFO, oracle.FIFO, oracle.SJF]),
+        window=rng.choice([-1, -1, 30]),
+    )
+    jobs = sorted((job() for _ in range(rng.randint(150, 320))), key=lambda j: j.submit)
+    return Case(tuple(jobs), classes, policy, gpus, oracle.Windows(0, 60, 1500), ())
+
+
+@settings(max_examples=8)
+@given(seed=st.integers(0, 2**63))
+def test_engine_equals_oracle_with_many_running_jobs(seed: int) -> None:
+    compare(wide_case(seed))
+
+
+@pytest.mark.slow
+def test_engine_equals_oracle_with_many_running_jobs_hundreds_of_times() -> None:
+    seen: Counter[str] = Counter()
+
+    @settings(max_examples=200)
+    @given(seed=st.integers(0, 2**63))
+    def check(seed: int) -> None:
+        out = compare(wide_case(seed))
+        seen["a shelf is split"] += out.max_running > 64
+        seen["and another"] += out.max_running > 96
+
+    check()
+    assert min(seen.values()) >= 50, seen
 
 
 def calm_case(seed: int) -> Case:
@@ -124,7 +173,7 @@ def calm_case(seed: int) -> Case:
     return Case(tuple(sorted(jobs, key=lambda j: j.submit)), classes, policy, (gpus,), windows, ())
 
 
-@settings(max_examples=100)
+@settings(max_examples=60)
 @given(seed=st.integers(0, 2**63))
 def test_engine_equals_oracle_while_nothing_but_arrivals_happens(seed: int) -> None:
     compare(calm_case(seed))
@@ -137,7 +186,7 @@ def test_engine_equals_oracle_while_nothing_but_arrivals_happens_a_thousand_time
     compare(calm_case(seed))
 
 
-@settings(max_examples=25)
+@settings(max_examples=15)
 @given(seed=st.integers(0, 2**63))
 def test_engine_equals_oracle_in_long_queues(seed: int) -> None:
     compare(long_case(seed))
@@ -147,17 +196,15 @@ def test_engine_equals_oracle_in_long_queues(seed: int) -> None:
 def test_engine_equals_oracle_in_hundreds_of_long_queues() -> None:
     seen: Counter[str] = Counter()
 
-    @settings(max_examples=600)
+    @settings(max_examples=400)
     @given(seed=st.integers(0, 2**63))
     def check(seed: int) -> None:
         case = long_case(seed)
         out = compare(case)
         seen["more than a chunk waits"] += out.max_waiting > 64
-        seen["more than a shelf runs"] += out.max_running > 64
-        seen["more than two shelves run"] += out.max_running > 128
 
     check()
-    assert min(seen.values()) >= 30, seen
+    assert min(seen.values()) >= 100, seen
 
 
 def compare(case: Case) -> oracle.Outcome:

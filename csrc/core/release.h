@@ -4,17 +4,17 @@
 // A sorted list in chunks of up to kShelf keys. A directory keeps each chunk's largest key and sum of
 // GPUs, so that finding a place looks at one entry per chunk, and the time at which enough GPUs are
 // back is found by adding up chunks. A full chunk is split; two neighbours that would fit into half
-// a chunk are joined, so that n keys never take more than n / 16 + 2 chunks. Cost: O(n / kShelf + kShelf)
-// an operation.
+// a chunk are joined, so that n keys never take more than 4 n / kShelf + 2 chunks. Cost: O(log n + kShelf)
+// an operation, O(n / kShelf) to find when GPUs are back.
 #pragma once
 #include "strips.h"
 #include "types.h"
 
 namespace gpusim {
 
-constexpr i32 kShelf = 64;  // keys in a chunk
+constexpr i32 kShelf = 32;  // keys in a chunk
 
-HD_BOTH i64 release_chunks(i64 slots) { return slots / 16 + 3; }
+HD_BOTH i64 release_chunks(i64 slots) { return slots / (kShelf / 4) + 3; }
 
 // Where a key stands: place `at` of the chunk at directory position `chunk`.
 struct ReleasePlace {
@@ -59,6 +59,8 @@ struct Release {
     }
     u64* keys = keys_of(c);
     const i32 held = size[c];
+    expect(keys, kShelf * 8);
+    expect(gpus_of(c), kShelf * 4);
     const i32 at = S::lower_bound(keys, held, k);
     S::shift_insert(keys, held, at, k);
     S::shift_insert(gpus_of(c), held, at, g);
@@ -74,6 +76,8 @@ struct Release {
     const i32 c = S::lower_bound(last, chunks, k);
     u64* keys = keys_of(c);
     const i32 held = size[c];
+    expect(keys, kShelf * 8);
+    expect(gpus_of(c), kShelf * 4);
     const i32 at = S::lower_bound(keys, held, k);
     const i32 g = gpus_of(c)[at];
     S::shift_remove(keys, held, at);

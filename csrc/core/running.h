@@ -51,6 +51,7 @@ struct Running {
     calendar.set(slot, make_key(one.start + duration, slot));
     if (reserves) release[one.pool].insert(make_key(one.start + one.job.limit, slot), one.job.gpus);
     ++n;
+    expect_next();
   }
 
   HD void end_job(i32 slot) {
@@ -60,6 +61,12 @@ struct Running {
     const i32 top = free_slots++;
     S::once([&] { free_slot[top] = slot; });
     --n;
+    expect_next();
+  }
+
+ private:
+  HD void expect_next() const {  // the next job to end will be read when it does
+    expect(run + (key_slot(calendar.top()) & (slots - 1)), sizeof(Run));
   }
 };
 

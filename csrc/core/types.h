@@ -59,6 +59,16 @@ HD u64 make_key(Tick tick, i32 slot) {
 HD Tick key_tick(u64 key) { return static_cast<Tick>(key >> kSlotBits); }
 HD i32 key_slot(u64 key) { return static_cast<i32>(key & kSlotMask); }
 
+// Memory that will be read soon: on the host, where a dependent search would wait for each line in turn.
+HD void expect(const void* memory, i32 bytes) {
+#if !defined(__CUDACC__)
+  for (i32 i = 0; i < bytes; i += 64) __builtin_prefetch(static_cast<const char*>(memory) + i);
+#else
+  (void)memory;
+  (void)bytes;
+#endif
+}
+
 // A flag that somebody outside the run may raise at any moment.
 HD i32 read_flag(const volatile i32* flag) {
 #if defined(__CUDACC__)

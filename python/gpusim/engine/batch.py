@@ -193,10 +193,13 @@ def _cells(
         "demand_ppm": column("demand_ppm", demand_ppm, np.int64, *demand),
     }
     capacities = _capacities(gpus, spec.classes.n_pools)
+    if isinstance(spec.jobs, Generator) and columns["demand_ppm"].size:
+        spec.jobs.check_demand(int(columns["demand_ppm"].min()), int(columns["demand_ppm"].max()))
     try:
         rows = np.broadcast(*columns.values(), capacities[:, 0]).shape
     except ValueError:
-        found = f"{len(columns['replication'])} and {len(capacities)}"
+        lengths = {**{name: len(column) for name, column in columns.items()}, "gpus": len(capacities)}
+        found = ", ".join(f"{name} {length}" for name, length in lengths.items())
         remedy = "give one replication and one capacity per cell, or one for all"
         raise refuse("cells", "differ in length", remedy, found) from None
     cells = {name: np.ascontiguousarray(np.broadcast_to(value, rows)) for name, value in columns.items()}
@@ -206,9 +209,13 @@ def _cells(
 
 def _capacities(gpus: npt.ArrayLike, pools: int) -> npt.NDArray[np.int32]:
     """Capacities as (n, P)."""
-    if pools == 1 and np.ndim(gpus) < 2:
+    try:
+        given = np.asarray(gpus)
+    except ValueError:  # rows of different length
+        remedy = f"give one number for each of the {pools} pools"
+        raise refuse("gpus", "has rows of different length", remedy) from None
+    if pools == 1 and given.ndim < 2:
         return column("gpus", gpus, np.int32, 0, MAX_GPUS)[:, None]
-    given = np.asarray(gpus)
     if given.ndim == 1:
         given = given[None, :]
     if given.ndim != 2 or given.shape[1] != pools:

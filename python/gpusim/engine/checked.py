@@ -110,14 +110,18 @@ def table(
         raise refuse(where, "has rows of different length", "give one column per class") from None
     if given.ndim != 2:
         raise refuse(where, "is not a table", "give one row per level", f"shape {given.shape}")
-    own = column(where, given.ravel(), dtype, low, high).reshape(given.shape)
+    rows = [column(f"{where}[{i}]", row, dtype, low, high) for i, row in enumerate(given)]
+    own = np.array(rows, dtype=dtype).reshape(given.shape)
     own.setflags(write=False)
     return own
 
 
 def flag_column(where: str, values: Any) -> npt.NDArray[np.bool_]:
     """Return an own, read-only copy of a column of flags."""
-    given = np.asarray(values)
+    try:
+        given = np.asarray(values)
+    except ValueError:  # rows of different length
+        raise refuse(where, "is not a column of flags", "give one True or False per row") from None
     if given.ndim != 1 or (given.size and given.dtype != np.bool_):
         remedy = "give one True or False per row"
         raise refuse(where, "is not a column of flags", remedy, f"{given.dtype}, shape {given.shape}")

@@ -106,6 +106,10 @@ class ClassTable:
 
 def _pools(pools: Sequence[Sequence[int]], n_pools: int) -> tuple[tuple[int, ...], ...]:
     checked = []
+    if not isinstance(pools, Sequence):
+        raise refuse(
+            "classes.pools", "is no list", "give the pools of each class, a list of lists", repr(pools)
+        )
     for c, allowed in enumerate(pools):
         where = f"classes.pools[{c}]"
         row = tuple(column(where, allowed, np.int32, 0, n_pools - 1).tolist())

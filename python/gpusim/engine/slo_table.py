@@ -81,13 +81,7 @@ class SloTable:
             value = getattr(self, name)
             value = np.full(levels, default, kind) if value is None else value
             checked[name] = column(f"slos.{name}", value, kind, low, high)
-        given = np.asarray(self.limit)
-        if given.ndim < 2:
-            one = column("slos.limit", self.limit, np.int64, 0, FOREVER)
-            spread = np.repeat(one[:, None], member.shape[1], axis=1)
-        else:
-            spread = given
-        checked["limit"] = table("slos.limit", spread, np.int64, 0, FOREVER)
+        checked["limit"] = _limits(self.limit, member.shape[1])
         lengths = {name: len(value) for name, value in checked.items()}
         if len(set(lengths.values())) > 1:
             found = ", ".join(f"{name} {length}" for name, length in lengths.items())
@@ -124,3 +118,17 @@ class SloTable:
             "slo_class_list": np.concatenate([*lists, np.zeros(0, np.int32)]),
             "slo_class_limit": np.concatenate([*limits, np.zeros(0, np.int64)]),
         }
+
+
+def _limits(limit: Any, classes: int) -> Int64:
+    """Limits as (S, C): one number for a level stands for all its classes."""
+    try:
+        by_class = np.ndim(limit) > 1
+    except ValueError:  # rows of different length: `table` says so
+        by_class = True
+    if by_class:
+        return table("slos.limit", limit, np.int64, 0, FOREVER)
+    one = column("slos.limit", limit, np.int64, 0, FOREVER)
+    spread: Int64 = np.repeat(one[:, None], classes, axis=1)
+    spread.setflags(write=False)
+    return spread

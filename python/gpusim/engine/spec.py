@@ -85,6 +85,11 @@ class RunSpec:
         if self.levels.member.shape[1] != classes:
             found = str(self.levels.member.shape[1])
             raise refuse("slos.member", "has the wrong number of classes", f"give {classes} columns", found)
+        for name in ("hours_from", "hours_to"):
+            latest = int(getattr(self.levels, name).max(initial=0))
+            if latest > self.windows.day:
+                remedy = f"use ticks of the day, 0 to {self.windows.day:,}, or another windows.day"
+                raise refuse(f"slos.{name}", "lies outside the day", remedy, f"{latest:,}")
         bounds = len(self.policy.tenant_max_waiting)
         if bounds not in (0, self.classes.tenants):
             remedy = f"give one bound per tenant, {self.classes.tenants}"

@@ -29,9 +29,12 @@ EVENT_LIMIT = 64
 """Most arrivals of one scheduled event, at the demand of the run."""
 EVENT_STRIDE = 1024
 """Word indices that an event owns."""
-_WORDS = 1 << 32
 _GAP_LIMIT = 1 << 56
-_SPREAD_LIMIT = 1 << 62
+MOST_EVENTS = 1 << 21
+"""Most scheduled events of a source: half of what their word indices allow."""
+_SPREAD_LIMIT = 1 << 36
+LONGEST_UNIT = 1 << 24
+"""Most jobs of a batch or a chain."""
 
 
 def source_problems(source: Source) -> list[Problem]:
@@ -194,8 +197,8 @@ def _event_problems(source: Source) -> list[Problem]:
     if not problems and np.any(tick[:-1] + within[:-1] > tick[1:]):
         at = int(np.flatnonzero(tick[:-1] + within[:-1] > tick[1:])[0])
         problems.append(_of(source, "events overlap or are not sorted", f"events {at} and {at + 1}"))
-    if len(tick) * EVENT_STRIDE > _WORDS:
-        problems.append(_of(source, "more than 2^22 events", str(len(tick))))
+    if len(tick) > MOST_EVENTS:
+        problems.append(_of(source, "more than 2^21 events", str(len(tick))))
     return problems
 
 
@@ -205,10 +208,10 @@ def _batch_problems(source: Source) -> list[Problem]:
         problems += _alias_problems(source, "batch", source.batch_threshold, source.batch_alias)
         if int(source.batch_sizes.min()) < 1:
             problems.append(_of(source, "a batch size is below 1", str(source.batch_sizes.min())))
-        if not 0 <= source.spread < TIME_LIMIT:
-            problems.append(_of(source, "spread is outside [0, 2^43)", str(source.spread)))
-        elif source.spread * int(source.batch_sizes.max()) >= _SPREAD_LIMIT:
-            problems.append(_of(source, "spread times largest batch reaches 2^62", str(source.spread)))
+        if int(source.batch_sizes.max()) > LONGEST_UNIT:
+            problems.append(_of(source, "a batch size is above 2^24", str(source.batch_sizes.max())))
+        if not 0 <= source.spread <= _SPREAD_LIMIT:
+            problems.append(_of(source, "spread is outside [0, 2^36]", str(source.spread)))
         if not 0 <= source.common < SCALE_ONE:
             problems.append(_of(source, "common is outside [0, 65536)", str(source.common)))
     elif source.spread or source.common:
@@ -235,6 +238,9 @@ def _service_problems(source: Source) -> list[Problem]:
         problems.append(
             _of(source, "segment or delay is outside [0, 2^43)", f"{source.segment}, {source.delay}")
         )
+    elif source.segment and source.longest_service() // source.segment > LONGEST_UNIT:
+        what = "a chain could have more than 2^24 jobs; use longer segments"
+        problems.append(_of(source, what, f"{source.longest_service()} ticks of {source.segment}"))
     elif source.delay and not source.segment:
         problems.append(_of(source, "delay without segment", str(source.delay)))
     return problems
