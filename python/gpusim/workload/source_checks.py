@@ -30,6 +30,7 @@ EVENT_LIMIT = 64
 EVENT_STRIDE = 1024
 """Word indices that an event owns."""
 _GAP_LIMIT = 1 << 56
+_WORDS = 1 << 32
 MOST_EVENTS = 1 << 21
 """Most scheduled events of a source: half of what their word indices allow."""
 _SPREAD_LIMIT = 1 << 36
