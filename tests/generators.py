@@ -133,7 +133,7 @@ def random_fields(
         "gpus": alias["value"],
         "threshold": alias["threshold"],
         "alias": alias["alias"],
-        "until_tick": rng.choice([-1, -1, -1, 0, horizon // 2, horizon, 3 * horizon // 4]),
+        "until_tick": rng.choice([-1, -1, 0, horizon // 2, horizon // 2, horizon, 3 * horizon // 4]),
         **random_limit(rng, longest),
     }
     arrivals = jobs
@@ -149,12 +149,12 @@ def random_fields(
     if kind == "batch":
         size = random_alias(rng, rng.choice([[1], [1, 7], [1, 63, 64, 65], [3, 150, 2]]))
         fields |= {f"batch_{name}": size[part] for name, part in _BATCH.items()}
-        fields["spread"] = rng.choice([0, 0, 1, 7, horizon // 5, 5 * horizon])
+        fields["spread"] = rng.choice([0, 1, 7, horizon // 5, horizon // 2, 5 * horizon])
         fields["common"] = rng.choice([0, 1, 32_767, 32_768, 40_000, 65_535])
         arrivals = max(1, 2 * jobs // int(size["value"].max()))
     if profiles and rng.random() < 0.7:
         fields["profile"] = rng.randrange(len(profiles))
-    fields["from_tick"] = rng.choice([0, 0, horizon // 3, horizon, rng.randint(0, horizon)])
+    fields["from_tick"] = rng.choice([0, 0, 0, horizon // 3, horizon, rng.randint(0, horizon)])
     gap_shift = rng.choice([8, 8, 13, 20] if "profile" in fields else [0, 4, 8, 20])
     if "profile" in fields:
         start = profiles[fields["profile"]].operational(phase + fields["from_tick"])
@@ -255,10 +255,13 @@ def random_center(question: Question, seed: int) -> RunSpec:
 def random_levels(rng: random.Random, classes: int, horizon: int, day: int) -> SloTable:
     """Up to five levels of any metric and scope."""
     s = rng.randint(0, 5)
-    metric = [rng.choice([WAIT, WAIT, TURNAROUND, SLOWDOWN, TURNED_AWAY]) for _ in range(s)]
+    metric = [rng.choice([WAIT, WAIT, TURNAROUND, TURNAROUND, SLOWDOWN, TURNED_AWAY]) for _ in range(s)]
     scoped = rng.random() < 0.5
     hours = [rng.randrange(day) if scoped else 0 for _ in range(2 * s)]
-    limits = {SLOWDOWN: [1000, 1500, 3000, 20_000, 500_000]}
+    limits = {
+        SLOWDOWN: [1000, 1500, 3000, 20_000, 500_000],
+        TURNAROUND: [10, 300, 1000, 5000, horizon // 3, horizon],
+    }
     ticks = [0, 1, 10, 100, 1000, horizon]
     return SloTable(
         np.array(

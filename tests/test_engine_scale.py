@@ -313,7 +313,7 @@ except KeyboardInterrupt:
     ("name", "arguments"),
     [
         ("many runs", (2000, 250, 1, LONG)),
-        ("one run under EASY", (JOBS, 1, 1, 1)),
+        ("one run under EASY", (8 * JOBS, 1, 1, 1)),
         pytest.param("one run with four reservations", (JOBS, 1, 4, 1), marks=pytest.mark.slow),
         pytest.param("one conservative run", (JOBS, 1, ALL, 1), marks=pytest.mark.slow),
     ],

@@ -217,6 +217,65 @@ def test_early_runs_of_many_random_generators_give_the_verdict_of_the_whole_run(
     assert min(seen.values()) >= 20, seen
 
 
+def check_narrow_verdicts(seed: int, jobs: int) -> int:
+    """Shares that each level of a run just reaches, and just misses; how many there were.
+
+    A level that has exactly the violations that it can bear is not lost.
+    """
+    question = random_generator(seed, jobs)
+    spec = random_center(question, seed)
+    gpus = random_capacities(random.Random(seed), spec.classes.n_pools, 4)
+    rows = run_batch(spec, question.replication, gpus, **question.cell).slo
+    asked = 0
+    for cell, level in np.argwhere((rows[:, :, 0] > 0) & (rows[:, :, 1] > 0)).tolist():
+        met, violated, _ = rows[cell, level].tolist()
+        reached = met * MILLION // (met + violated)
+        table = spec.levels
+        one_level = {
+            field: getattr(table, field)[level : level + 1]
+            for field in (
+                "limit",
+                "member",
+                "metric",
+                "bound",
+                "gpus_low",
+                "gpus_high",
+                "hours_from",
+                "hours_to",
+                "days",
+            )
+        }
+        for share in (reached, reached + 1):
+            narrow = replace(spec, slos=SloTable(share_ppm=[share], **one_level))
+            where = (question.replication, gpus[cell])
+            early = run_batch(narrow, *where, early=True, **question.cell)
+            assert bool(early.passed[0]) == (share == reached)
+            asked += 1
+    return asked
+
+
+def narrow_verdicts(examples: int, jobs: int) -> int:
+    asked = 0
+
+    @settings(max_examples=examples)
+    @given(seed=SEEDS)
+    def check(seed: int) -> None:
+        nonlocal asked
+        asked += check_narrow_verdicts(seed, jobs)
+
+    check()
+    return asked
+
+
+def test_early_runs_are_right_about_shares_that_are_just_reached_or_missed() -> None:
+    assert narrow_verdicts(40, 1000) > 40
+
+
+@pytest.mark.slow
+def test_early_runs_are_right_about_hundreds_of_shares_that_are_just_reached_or_missed() -> None:
+    assert narrow_verdicts(300, 2000) > 400
+
+
 # ---- one scenario at length ---------------------------------------------------------------------------------------
 
 

@@ -62,6 +62,11 @@ HD u32 mixed_word(u32 common, u32 own, i64 p) {
   const u64 weight = static_cast<u64>(p), rest = 65536 - weight;
   const u64 v = (weight * common + rest * own) >> 16;
   const u64 low = least(weight, rest), high = greatest(weight, rest);
+  if (low == high) {  // the usual half and half: a triangle, without divisions
+    if (v < low << 16) return static_cast<u32>((v * v) >> 31);
+    const u64 u = (1ULL << 32) - ((((1ULL << 32) - v) * ((1ULL << 32) - v)) >> 31);
+    return static_cast<u32>(least(u, 0xffffffffULL));
+  }
   if (v < low << 16) return static_cast<u32>((v * v) / (2 * low * high));
   if (v < high << 16) return static_cast<u32>(((v - (low << 15)) << 16) / high);
   const u64 w = (1ULL << 32) - v, u = (1ULL << 32) - (w * w) / (2 * low * high);

@@ -66,7 +66,8 @@ struct OneLane {
   template <class T>
   static HD i32 lower_bound(const T* a, i32 n, T x) {
     const T* base = a;
-    while (n > 1) {  // halving without a branch on the data, which would be guessed wrong half the time
+    while (n >
+           1) {  // halving without a branch on the data, which would be guessed wrong half the time
       const i32 half = n >> 1;
       base += half & -static_cast<i32>(base[half - 1] < x);
       n -= half;

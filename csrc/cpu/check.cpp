@@ -239,7 +239,8 @@ std::string check_row(const Model& m, i32 r, Stretch least, Stretch most) {
   if (!within(g.service_cap[r], 0, kValueBound - 1) || !within(g.service_cap_from[r], 0, 1LL << 32))
     return at("cap out of range", "service_cap", r, g.service_cap[r]);
   const bool capped = g.service_cap_from[r] < 1LL << 32;
-  const i64 most_value = capped ? g.service_cap[r] : gpusim::least(service[kTableNodes], g.service_cap[r]);
+  const i64 most_value =
+      capped ? g.service_cap[r] : gpusim::least(service[kTableNodes], g.service_cap[r]);
   const i64 longest = (most_value >> g.service_shift[r]) + 1;
   if (longest >= kTickBound) return at("service out of range", "service_nodes", r, longest);
   if (g.atom_offset[r + 1] == g.atom_offset[r])

@@ -38,7 +38,7 @@ struct List {  // a list and its memory
 template <class S>
 static bool same(const Release<S>& list, const Map& expected) {
   if (!CHECK_EQUAL(static_cast<size_t>(list.n), expected.size())) return false;
-  if (!CHECK(list.chunks <= list.n / 16 + 2)) return false;
+  if (!CHECK(list.chunks <= 4 * list.n / kShelf + 2)) return false;
   if (!CHECK_EQUAL(list.chunks + list.free_ids, list.all_chunks)) return false;
   ReleasePlace p{0, 0};
   i64 inside = 0;
@@ -111,7 +111,7 @@ static void compare(i32 slots, Tick spread, u64 seed) {
     if (!same(list, expected)) return;
   }
   CHECK_EQUAL(list.chunks, 0);
-  CHECK(slots < 256 || most > slots / 64);  // chunks were split
+  CHECK(slots < 256 || most > slots / kShelf);  // chunks were split
 }
 
 TEST(release_list_equals_an_ordered_map) {

@@ -164,7 +164,9 @@ class _Procedure:
             low = search.bounds(max(1, self.scout_rank() // 2))[0]  # what is known of it: it costs no run
         finally:
             self.close(search, "scout")
-        return min(high, self.grid.count - 1), max(1, (high - low) // 4)
+        start = min(high, self.grid.count - 1)
+        # what is known of the lower rank may be nothing: then the step is that of a guess
+        return start, max(1, min((high - low) // 4, self.stride(start)))
 
     def scout_rank(self) -> int:
         """Rank of the scout's replications that stands for the quantile asked."""
