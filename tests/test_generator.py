@@ -273,7 +273,7 @@ def test_early_runs_are_right_about_shares_that_are_just_reached_or_missed() -> 
 
 @pytest.mark.slow
 def test_early_runs_are_right_about_hundreds_of_shares_that_are_just_reached_or_missed() -> None:
-    assert narrow_verdicts(300, 2000) > 400
+    assert narrow_verdicts(120, 2000) > 160
 
 
 # ---- one scenario at length ---------------------------------------------------------------------------------------

@@ -27,7 +27,7 @@ from gpusim.stats.sizing import find_capacity
 
 _SEARCH_SHARE = 0.75
 """Share of a time limit that the search may use; the rest measures the answer."""
-_PILOT = 60
+_PILOT = 80
 """Replications of the pilot: fewer make its slope so noisy that some searches become several times too long."""
 _PLANNING_MARGIN = 1.5
 """Final replications against the average need: nine of ten answers are then as narrow as asked."""
