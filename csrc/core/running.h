@@ -65,8 +65,10 @@ struct Running {
   }
 
  private:
-  HD void expect_next() const {  // the next job to end will be read when it does
-    expect(run + (key_slot(calendar.top()) & (slots - 1)), sizeof(Run));
+  // The next job to end will be read when it does. On a device top() is a reduction, and no lane waits
+  // for memory alone.
+  HD void expect_next() const {
+    if (!S::wide) expect(run + (key_slot(calendar.top()) & (slots - 1)), sizeof(Run));
   }
 };
 

@@ -101,7 +101,6 @@ HD void settle(Center<S>& center) {
     const bool left = leave_impatient(center);
     const bool refused = refuse_newcomers(center);
     if (!left && !refused) break;
-    if (!passing) center.next_pass = pass_tick(center);
   }
   center.tally.settled(center.queue.waiting, center.running.n);
 }
