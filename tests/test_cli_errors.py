@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-import gpusim
 from cli_calls import TINY, call, call_apart, start
 from gpusim.errors import DeviceMemoryError, RunError
+from gpusim.scenario import example_text
 
 
 @pytest.fixture
@@ -176,7 +176,7 @@ def test_control_c_ends_quickly_with_one_line(tmp_path: Path) -> None:
     pipe = tmp_path / "scenario"
     os.mkfifo(pipe)
     process = start("size", pipe, "--quiet", "--set", "study.tolerance=1%")
-    pipe.write_text(gpusim.scenario.example_text("quickstart"))  # waits until the verb reads it
+    pipe.write_text(example_text("quickstart"))  # waits until the verb reads it
     time.sleep(0.7)
     process.send_signal(signal.SIGINT)
     asked = time.monotonic()
