@@ -73,7 +73,6 @@ HD Tick gap(const Demand& d, i32 row, u32 word) {
 }
 
 // Clock time at operational time x of a renewal source.
-template <class S>
 HD Tick clock_time(const Demand& d, i32 row, Tick x) {
   const Generator& g = *d.g;
   const i32 profile = g.profile[row];
@@ -210,14 +209,14 @@ struct Sources {
       b.arrival[k] = first + kBlock;
       b.size[k] = kBlock;
     });
-    S::each(kBlock, [&](i32 i) { submit[i] = clock_time<S>(d, row, submit[i]); });
+    S::each(kBlock, [&](i32 i) { submit[i] = clock_time(d, row, submit[i]); });
   }
 
   // The next renewal arrival: its submit tick, or kNever from `until` on.
   HD Tick advance(i32 k, i32 row, u32 word) {
     const Tick clock = b.clock[k] + gap(d, row, word);
     S::once([&] { b.clock[k] = clock; });
-    const Tick submit = clock_time<S>(d, row, clock);
+    const Tick submit = clock_time(d, row, clock);
     return submit < least(d.horizon, d.g->until[row]) ? submit : kNever;
   }
 
@@ -225,8 +224,8 @@ struct Sources {
     const Generator& g = *d.g;
     const i64 arrival = b.arrival[k];
     const Words a = arrival_words(row, arrival);
-    if (b.part[k] == 0 && advance(k, row, a.w[0]) == kNever) return false;
-    const Tick base = clock_time<S>(d, row, b.clock[k]);
+    const Tick base = b.part[k] == 0 ? advance(k, row, a.w[0]) : clock_time(d, row, b.clock[k]);
+    if (base == kNever) return false;
     const i32 o = g.batch_offset[row], sizes = g.batch_offset[row + 1] - o;
     const i32 whole =
         alias_pick(g.batch_sizes + o, g.batch_threshold + o, g.batch_alias + o, sizes, a.w[1]);
