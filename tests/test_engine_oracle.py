@@ -173,6 +173,15 @@ def calm_case(seed: int) -> Case:
     return Case(tuple(sorted(jobs, key=lambda j: j.submit)), classes, policy, (gpus,), windows, ())
 
 
+@pytest.mark.parametrize("lanes", [1, 32])
+def test_newcomers_that_outlast_the_shadow_share_its_spare_gpus(lanes: int) -> None:
+    # 10 GPUs. 0 holds 6 until 10; 1 wants 8, so it is reserved at 10, where 2 are spare. 2 takes them at 2; nothing
+    # but arrivals later, 3 finds none left, though 2 are free.
+    jobs = Jobs(submit=[0, 1, 2, 3], service=[10, 5, 100, 100], gpus=[6, 8, 2, 2])
+    result = run_batch(RunSpec(jobs, policy=Policy(1)), 0, 10, records=True, lanes=lanes)
+    assert result.records.start.tolist() == [0, 10, 2, 15]
+
+
 @settings(max_examples=60)
 @given(seed=st.integers(0, 2**63))
 def test_engine_equals_oracle_while_nothing_but_arrivals_happens(seed: int) -> None:
