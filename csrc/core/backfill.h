@@ -117,15 +117,10 @@ HD void easy_start(Center<S>& center, Cursor at, i32 p, i32 gpus, Tick limit) {
 // Earliest tick at which a job of `gpus` has room in pool p while no reservation stands there; what
 // is left over then goes to `spare`.
 template <class S>
-HD Tick shadow_time(const Center<S>& center, i32 p, i32 gpus, i64* spare) {
-  const Release<S>& release = center.running.release[p];
+HD Tick shadow_time(Center<S>& center, i32 p, i32 gpus, i64* spare) {
   i64 given = 0;
-  ReleasePlace at = release.reach(gpus - center.free[p], &given);
-  const Tick shadow = greatest(release.tick_at(at), center.now + 1);
-  ROLLED
-  for (at = release.next(at); !release.ended(at) && release.tick_at(at) <= shadow;
-       at = release.next(at))
-    given += release.gpus_at(at);
+  const Tick shadow =
+      center.running.release[p].when_back(gpus - center.free[p], center.now, &given);
   *spare = center.free[p] + given - gpus;
   return shadow;
 }

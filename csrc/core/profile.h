@@ -1,7 +1,7 @@
 // The profile of a pool: GPUs free at every future tick, as far as requests tell (R8, R14, R15).
 //
 // A step function: free[i] GPUs on [time[i], time[i + 1]), the last step for ever; time[0] is now.
-// It is built from the release list in one pass, and each reservation (or job started in this
+// It is built from the release list in one pass, nearly in the order of time, and each reservation (or job started in this
 // pass) is carved out of it. An overdue job is expected to end at now + 1, so it never counts as
 // free now. One per pool, in shared memory: its scalars are written inside once() like its arrays.
 // Cost: earliest(), fits_now() and carve() are O(steps). A profile that does not fit its memory says so; the
@@ -22,7 +22,7 @@ struct Profile {
   Tick* time;        // (slots,) ascending
   i32* free;         // (slots,)
 
-  HD void build(const Release<S>& release, Tick now, i32 free_now) {
+  HD void build(Release<S>& release, Tick now, i32 free_now) {
     const i32 too_many = release.n + 2 > slots ? 1 : 0;
     S::once([&] {
       full = too_many;
@@ -31,15 +31,7 @@ struct Profile {
     });
     if (too_many) return;
     push(now, free_now);
-    ROLLED
-    for (ReleasePlace p{0, 0}; !release.ended(p); p = release.next(p)) {
-      const Tick end = greatest(release.tick_at(p), now + 1);
-      const i32 g = release.gpus_at(p), top = steps - 1;
-      if (time[top] == end)
-        S::once([&] { free[top] += g; });
-      else
-        push(end, free[top] + g);
-    }
+    release.each(now, [&](Tick end, i32 g) { give_back(greatest(end, now + 1), g); });
   }
 
   // Earliest tick from which `gpus` stay free for `duration`. Requires gpus to be no more than the pool has.
@@ -76,6 +68,22 @@ struct Profile {
   }
 
  private:
+  HD void give_back(Tick t, i32 g) {  // ticks come nearly in order
+    i32 i = steps;
+    ROLLED
+    while (time[i - 1] > t) --i;
+    if (time[i - 1] == t) {
+      --i;
+    } else {
+      const i32 before = free[i - 1];
+      S::shift_insert(time, steps, i, t);
+      S::shift_insert(free, steps, i, before);
+      S::once([&] { ++steps; });
+    }
+    i32* f = free;
+    const i32 from = i;
+    S::each(steps - from, [f, from, g](i32 k) { f[from + k] += g; });
+  }
   HD void push(Tick t, i32 f) {
     S::once([&] {
       time[steps] = t;

@@ -1,180 +1,266 @@
-// The release list of a pool: when running jobs are expected to give their GPUs back, in order of
-// (estimated end, slot). It is all that reservations may know about the future (R8).
+// The release list of a pool: when running jobs are expected to give their GPUs back. It is all that
+// reservations may know about the future (R8).
 //
-// A sorted list in chunks of up to kShelf keys. A directory keeps each chunk's largest key and sum of
-// GPUs, so that finding a place looks at one entry per chunk, and the time at which enough GPUs are
-// back is found by adding up chunks. A full chunk is split; two neighbours that would fit into half
-// a chunk are joined, so that n keys never take more than 4 n / kShelf + 2 chunks. Cost: O(log n + kShelf)
-// an operation, O(n / kShelf) to find when GPUs are back.
+// Nobody needs the jobs sorted: a reservation asks at which tick enough GPUs are back. So time is cut
+// into buckets of 2^shift ticks. A ring of them, from bucket number `origin` on, keeps for each bucket
+// the sum of its GPUs and the jobs themselves as a linked list; every kGroup buckets have a sum too. A
+// question adds up groups, then buckets, and bisects the ticks of one bucket.
+// Two more lists take what the ring does not: jobs expected beyond its end (`far`), and jobs that run
+// beyond their request (`overdue`). When many are far, buckets become twice as wide. The widths and
+// lists are a matter of speed alone: every answer is exact.
+// Cost: O(1) to insert or remove, O(kGroup + buckets / kGroup + jobs in a bucket * shift) a question.
 #pragma once
 #include "strips.h"
 #include "types.h"
 
 namespace gpusim {
 
-constexpr i32 kShelf = 32;  // keys in a chunk
+constexpr i32 kGroup = 64;  // buckets with one sum
+constexpr i32 kFewFar =
+    64;  // so many far jobs are no reason for wider buckets, nor is a 16th of all
+constexpr i32 kTickBits = 44;
 
-HD_BOTH i64 release_chunks(i64 slots) { return slots / (kShelf / 4) + 3; }
+HD_BOTH i32 release_buckets(i64 slots) {  // a power of two, like slots
+  return static_cast<i32>(least<i64>(greatest<i64>(2 * slots, 4 * kGroup), 4096));
+}
 
-// Where a key stands: place `at` of the chunk at directory position `chunk`.
-struct ReleasePlace {
-  i32 chunk;
-  i32 at;
+struct ReleaseNode {  // one running job, by its slot
+  Tick tick;          // expected end
+  i32 gpus;
+  i32 bucket;  // the list it stands in
+  i32 next;    // in that list, or -1
+  i32 prev;
 };
 
 // One per pool, in shared memory: its scalars are written inside once() like every array.
 template <class S>
 struct Release {
-  i32 n;           // keys
-  i32 chunks;      // in use
-  i32 free_ids;    // how many stand in free_id
-  u64* last;       // (chunks,) largest key of each chunk, ascending
-  i64* sum;        // (chunks,) GPUs of each chunk
-  i32* size;       // (chunks,) keys of each chunk
-  i32* id;         // (chunks,) where its keys lie
-  i32* free_id;    // stack of unused chunks
-  u64* key;        // (.., kShelf)
-  i32* gpus;       // (.., kShelf)
-  i32 all_chunks;  // how many there are
+  i32 buckets;        // of the ring; list `buckets` holds the far jobs, the next the overdue ones
+  i32 n;              // jobs
+  i32 far_jobs;       // of these
+  i32 shift;          // a bucket has 2^shift ticks
+  i64 origin;         // number of the ring's first bucket: no job of the ring ends before it
+  i64 in_ring;        // GPUs
+  i64 overdue;        // GPUs
+  Tick first_far;     // no far job ends before this tick
+  i32* sum;           // (buckets,) GPUs
+  i32* group;         // (buckets / kGroup,) GPUs
+  i32* head;          // (buckets + 2,) first job of a list, or -1
+  ReleaseNode* node;  // (slots,) shared by all pools: a job runs in one
 
   HD void clear() {
     S::once([&] {
-      n = chunks = 0;
-      free_ids = all_chunks;
+      n = shift = 0;
+      empty(0);
     });
-    const i32 top = all_chunks - 1;
-    S::each(all_chunks, [&](i32 i) { free_id[i] = top - i; });
   }
 
-  HD u64* keys_of(i32 chunk) const { return key + static_cast<i64>(id[chunk]) * kShelf; }
-  HD i32* gpus_of(i32 chunk) const { return gpus + static_cast<i64>(id[chunk]) * kShelf; }
-
-  HD_CALL void insert(u64 k, i32 g) {
-    if (chunks == 0) open_chunk(0);
-    i32 c = S::lower_bound(last, chunks, k);
-    if (c == chunks) --c;
-    if (size[c] == kShelf) {
-      split(c);
-      if (last[c] < k) ++c;
-    }
-    u64* keys = keys_of(c);
-    const i32 held = size[c];
-    expect(keys, kShelf * 8);
-    expect(gpus_of(c), kShelf * 4);
-    const i32 at = S::lower_bound(keys, held, k);
-    S::shift_insert(keys, held, at, k);
-    S::shift_insert(gpus_of(c), held, at, g);
+  HD_CALL void insert(i32 slot, Tick tick, i32 g, Tick now) {
+    if ((tick >> shift) - origin >= buckets) advance(now);
     S::once([&] {
-      ++size[c];
-      sum[c] += g;
-      if (at == held) last[c] = k;
+      node[slot].tick = tick;
+      node[slot].gpus = g;
       ++n;
+      link(slot);
     });
-  }
-
-  HD_CALL void remove(u64 k) {  // requires k to be in the list
-    const i32 c = S::lower_bound(last, chunks, k);
-    u64* keys = keys_of(c);
-    const i32 held = size[c];
-    expect(keys, kShelf * 8);
-    expect(gpus_of(c), kShelf * 4);
-    const i32 at = S::lower_bound(keys, held, k);
-    const i32 g = gpus_of(c)[at];
-    S::shift_remove(keys, held, at);
-    S::shift_remove(gpus_of(c), held, at);
-    S::once([&] {
-      --size[c];
-      sum[c] -= g;
-      if (held > 1) last[c] = keys[held - 2];
-      --n;
-    });
-    if (held == 1)
-      close_chunk(c);
-    else if (c + 1 < chunks && held - 1 + size[c + 1] <= kShelf / 2)
-      join(c);
-    else if (c > 0 && held - 1 + size[c - 1] <= kShelf / 2)
-      join(c - 1);
-  }
-
-  // First place at which the GPUs given back so far, this key's included, reach `wanted` > 0; and their
-  // sum. Past the end: chunk == chunks.
-  HD ReleasePlace reach(i64 wanted, i64* given) const {
-    i64 before = 0;
-    i32 c = 0;
     ROLLED
-    for (; c < chunks; ++c) {
-      if (before + sum[c] >= wanted) break;
-      before += sum[c];
-    }
-    *given = before;
-    if (c == chunks) return ReleasePlace{c, 0};
-    i64 inside = 0;
-    const i32 at = S::prefix_sum_until(gpus_of(c), size[c], wanted - before, &inside);
-    *given = before + inside;
-    return ReleasePlace{c, at};
+    while (far_jobs > greatest(kFewFar, n / 16)) widen(now);
   }
 
-  HD bool ended(ReleasePlace p) const { return p.chunk >= chunks; }
-  HD Tick tick_at(ReleasePlace p) const { return key_tick(keys_of(p.chunk)[p.at]); }
-  HD i32 gpus_at(ReleasePlace p) const { return gpus_of(p.chunk)[p.at]; }
-  HD ReleasePlace next(ReleasePlace p) const {
-    return p.at + 1 < size[p.chunk] ? ReleasePlace{p.chunk, p.at + 1}
-                                    : ReleasePlace{p.chunk + 1, 0};
+  HD void remove(i32 slot) {
+    S::once([&] {
+      --n;
+      unlink(slot);
+    });
+  }
+
+  // Earliest tick after `now` at which at least `wanted` GPUs are back, and how many are back then.
+  // Requires the jobs to have that many.
+  HD_CALL Tick when_back(i64 wanted, Tick now, i64* given) {
+    advance(now);
+    const Tick soon = now + 1;
+    const i64 next = soon >> shift;  // origin or the bucket after it
+    i64 before = overdue + (next == origin ? 0 : sum[at(origin)]);
+    *given = before + given_until(at(next), soon);
+    if (*given >= wanted) return soon;
+    const i32 bucket = reach(at(next), wanted, &before);
+    const bool far = bucket == buckets;
+    const i64 first = far ? origin + buckets : origin + at(bucket - origin);
+    Tick last = (first << shift) - 1;  // at this tick, fewer than wanted are back
+    ROLLED
+    for (i32 bit = far ? kTickBits : shift; bit-- > 0;) {
+      const Tick middle = last + (1LL << bit);
+      if (before + given_until(bucket, middle) < wanted) last = middle;
+    }
+    *given = before + given_until(bucket, last + 1);
+    return last + 1;
+  }
+
+  // f(expected end, GPUs) of every job, bucket by bucket in the order of time, in any order inside one.
+  template <class F>
+  HD void each(Tick now, F f) {
+    advance(now);
+    each_of(buckets + 1, f);
+    const i32 first = at(origin);
+    ROLLED
+    for (i32 k = 0; k < buckets;) {
+      const i32 b = (first + k) & (buckets - 1);
+      if (b % kGroup == 0 && group[b / kGroup] == 0) {
+        k += kGroup;  // of the first group only what lies before the origin can be left: nothing
+        continue;
+      }
+      if (sum[b] > 0) each_of(b, f);
+      ++k;
+    }
+    each_of(buckets, f);
   }
 
  private:
-  HD void open_chunk(i32 c) {  // an empty chunk at directory position c
-    const i32 fresh = free_id[free_ids - 1];
-    S::shift_insert(last, chunks, c, static_cast<u64>(0));
-    S::shift_insert(sum, chunks, c, static_cast<i64>(0));
-    S::shift_insert(size, chunks, c, 0);
-    S::shift_insert(id, chunks, c, fresh);
+  HD i32 at(i64 number) const { return static_cast<i32>(number) & (buckets - 1); }
+
+  template <class F>
+  HD void each_of(i32 list, F f) const {
+    ROLLED
+    for (i32 s = head[list]; s >= 0; s = node[s].next) f(node[s].tick, node[s].gpus);
+  }
+
+  HD i64 given_until(i32 list, Tick tick) const {  // GPUs of a list that are back at a tick
+    i64 g = 0;
+    ROLLED
+    for (i32 s = head[list]; s >= 0; s = node[s].next) g += node[s].tick <= tick ? node[s].gpus : 0;
+    return g;
+  }
+
+  // The bucket in which the GPUs given back reach `wanted`, from bucket `from` on: before it `before`
+  // are back. `buckets` if the ring has too few.
+  HD i32 reach(i32 from, i64 wanted, i64* before) const {
+    if (overdue + in_ring < wanted) {
+      *before = overdue + in_ring;
+      return buckets;
+    }
+    const i32 own = from / kGroup, groups = buckets / kGroup;
+    i32 b = reach_in(sum, from, (own + 1) * kGroup, wanted, before);
+    if (b < (own + 1) * kGroup) return b;
+    i32 g = reach_in(group, own + 1, groups, wanted, before);
+    if (g == groups) g = reach_in(group, 0, own, wanted, before);
+    return reach_in(sum, g * kGroup, (g + 1) * kGroup, wanted, before);
+  }
+  HD static i32 reach_in(const i32* w, i32 from, i32 end, i64 wanted, i64* before) {
+    i64 given = 0;
+    const i32 i = from + S::prefix_sum_until(w + from, end - from, wanted - *before, &given);
+    *before += given - (i < end ? w[i] : 0);
+    return i;
+  }
+
+  // The ring begins at the bucket of `now`: who should have ended before is overdue, and who was far
+  // may be in the ring now.
+  HD void advance(Tick now) {
+    const i64 goal = now >> shift;
+    if (origin == goal) return;
+    ROLLED
+    while (origin < goal) {
+      const i32 b = at(origin);
+      i64 next = origin + 1;
+      if (in_ring == 0)
+        next = goal;
+      else if (b % kGroup == 0 && group[b / kGroup] == 0)
+        next = least(goal, origin + kGroup);
+      else if (sum[b] > 0)
+        move_all(b, buckets + 1);
+      S::once([&] { origin = next; });
+    }
+    if (far_jobs > 0 && (first_far >> shift) - origin < buckets) sort_far();
+  }
+
+  HD_CALL void sort_far() {
     S::once([&] {
-      --free_ids;
-      ++chunks;
+      i32 s = head[buckets];
+      first_far = kNever;
+      while (s >= 0) {
+        const i32 next = node[s].next;
+        unlink(s);
+        link(s);
+        s = next;
+      }
     });
   }
-  HD void close_chunk(i32 c) {
-    S::once([&] { free_id[free_ids++] = id[c]; });
-    S::shift_remove(last, chunks, c);
-    S::shift_remove(sum, chunks, c);
-    S::shift_remove(size, chunks, c);
-    S::shift_remove(id, chunks, c);
-    S::once([&] { --chunks; });
-  }
-  HD_CALL void split(i32 c) {  // the upper half of chunk c moves to a new one behind it
-    open_chunk(c + 1);
-    u64 *from = keys_of(c), *to = keys_of(c + 1);
-    i32 *from_gpus = gpus_of(c), *to_gpus = gpus_of(c + 1);
-    constexpr i32 half = kShelf / 2;
-    S::each(half, [=](i32 i) {
-      to[i] = from[half + i];
-      to_gpus[i] = from_gpus[half + i];
-    });
+  HD_CALL void move_all(i32 from, i32 to) {
     S::once([&] {
-      i64 moved = 0;
-      for (i32 i = 0; i < half; ++i) moved += to_gpus[i];
-      last[c + 1] = last[c];
-      last[c] = from[half - 1];
-      sum[c + 1] = moved;
-      sum[c] -= moved;
-      size[c] = size[c + 1] = half;
+      while (head[from] >= 0) {
+        const i32 s = head[from];
+        unlink(s);
+        join(s, to);
+      }
     });
   }
-  HD_CALL void join(i32 c) {  // chunk c takes the keys of its successor
-    u64 *to = keys_of(c), *from = keys_of(c + 1);
-    i32 *to_gpus = gpus_of(c), *from_gpus = gpus_of(c + 1);
-    const i32 kept = size[c], moved = size[c + 1];
-    S::each(moved, [=](i32 i) {
-      to[kept + i] = from[i];
-      to_gpus[kept + i] = from_gpus[i];
-    });
+
+  HD_CALL void widen(Tick now) {  // buckets of twice the width
     S::once([&] {
-      size[c] = kept + moved;
-      sum[c] += sum[c + 1];
-      last[c] = last[c + 1];
+      i32 all = -1;  // a chain of all jobs
+      for (i32 list = 0; list < buckets + 2; ++list)
+        for (i32 s = head[list]; s >= 0; s = node[s].next) {
+          node[s].prev = all;
+          all = s;
+        }
+      ++shift;
+      empty(now >> shift);
+      while (all >= 0) {
+        const i32 s = all;
+        all = node[s].prev;
+        link(s);
+      }
     });
-    close_chunk(c + 1);
+  }
+
+  // What follows runs inside once().
+
+  HD void empty(i64 first) {
+    for (i32 b = 0; b < buckets; ++b) sum[b] = 0;
+    for (i32 g = 0; g < buckets / kGroup; ++g) group[g] = 0;
+    for (i32 l = 0; l < buckets + 2; ++l) head[l] = -1;
+    origin = first;
+    far_jobs = 0;
+    in_ring = overdue = 0;
+    first_far = kNever;
+  }
+
+  // The job of a slot joins the list in which it belongs.
+  HD void link(i32 slot) {
+    const i64 number = node[slot].tick >> shift;
+    join(slot, number < origin ? buckets + 1 : number - origin >= buckets ? buckets : at(number));
+  }
+  HD void join(i32 slot, i32 list) {
+    ReleaseNode& one = node[slot];
+    const i32 first = head[list];
+    one.bucket = list;
+    one.next = first;
+    one.prev = -1;
+    if (first >= 0) node[first].prev = slot;
+    head[list] = slot;
+    if (list == buckets) {
+      ++far_jobs;
+      first_far = least(first_far, one.tick);
+    }
+    count(list, one.gpus);
+  }
+  HD void unlink(i32 slot) {
+    const ReleaseNode one = node[slot];
+    if (one.prev >= 0)
+      node[one.prev].next = one.next;
+    else
+      head[one.bucket] = one.next;
+    if (one.next >= 0) node[one.next].prev = one.prev;
+    far_jobs -= one.bucket == buckets ? 1 : 0;
+    count(one.bucket, -one.gpus);
+  }
+  HD void count(i32 list, i32 g) {
+    if (list < buckets) {
+      sum[list] += g;
+      group[list / kGroup] += g;
+      in_ring += g;
+    } else if (list > buckets) {
+      overdue += g;
+    }
   }
 };
 

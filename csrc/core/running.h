@@ -1,8 +1,8 @@
 // Running jobs: who ends when, and when their GPUs are expected back.
 //
-// A running job owns a slot. The calendar orders slots by true end; the release list of its pool
-// orders them by estimated end (start + limit), which is what reservations may know (R8). The lists
-// are kept only where the policy reserves.
+// A running job owns a slot. The calendar orders slots by true end; the release list of its pool knows
+// their estimated ends (start + limit), which is what reservations may know (R8). The lists are kept only
+// where the policy reserves.
 #pragma once
 #include "calendar.h"
 #include "job.h"
@@ -49,15 +49,15 @@ struct Running {
     const i32 slot = free_slot[--free_slots];
     S::once([&] { run[slot] = one; });
     calendar.set(slot, make_key(one.start + duration, slot));
-    if (reserves) release[one.pool].insert(make_key(one.start + one.job.limit, slot), one.job.gpus);
+    if (reserves)
+      release[one.pool].insert(slot, one.start + one.job.limit, one.job.gpus, one.start);
     ++n;
     expect_next();
   }
 
   HD void end_job(i32 slot) {
     calendar.set(slot, kNoKey);
-    const Run& one = run[slot];
-    if (reserves) release[one.pool].remove(make_key(one.start + one.job.limit, slot));
+    if (reserves) release[run[slot].pool].remove(slot);
     const i32 top = free_slots++;
     S::once([&] { free_slot[top] = slot; });
     --n;

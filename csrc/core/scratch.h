@@ -83,7 +83,8 @@ HD_BOTH void carve_queue(Carver* carver, const Model& m, const Sizes& sizes, Que
 template <class S>
 HD_BOTH void carve_running(Carver* carver, const Model& m, const Sizes& sizes, Running<S>* r) {
   const bool reserves = m.policy.backfill >= 1 || m.policy.backfill == kAll;
-  const i64 n = sizes.running, chunks = release_chunks(n);
+  const i64 n = sizes.running;
+  const i32 buckets = release_buckets(n);
   r->calendar.slots = r->slots = sizes.running;
   r->calendar.keys = carver->take<u64>(calendar_keys(n));
   r->pools = m.classes.pools;
@@ -91,16 +92,14 @@ HD_BOTH void carve_running(Carver* carver, const Model& m, const Sizes& sizes, R
   r->free_slot = carver->take<i32>(n);
   r->run = carver->take<Run>(n);
   r->release = carver->take<Release<S>>(m.classes.pools);
+  ReleaseNode* node = carver->take<ReleaseNode>(reserves ? n : 0);
   for (i32 p = 0; reserves && p < m.classes.pools; ++p) {
     Release<S> list{};
-    list.all_chunks = static_cast<i32>(chunks);
-    list.last = carver->take<u64>(chunks);
-    list.sum = carver->take<i64>(chunks);
-    list.size = carver->take<i32>(chunks);
-    list.id = carver->take<i32>(chunks);
-    list.free_id = carver->take<i32>(chunks);
-    list.key = carver->take<u64>(chunks * kShelf);
-    list.gpus = carver->take<i32>(chunks * kShelf);
+    list.buckets = buckets;
+    list.sum = carver->take<i32>(buckets);
+    list.group = carver->take<i32>(buckets / kGroup);
+    list.head = carver->take<i32>(buckets + 2);
+    list.node = node;
     if (carver->base) r->release[p] = list;
   }
 }

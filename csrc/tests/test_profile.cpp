@@ -48,7 +48,7 @@ static void compare(i32 capacity, i32 most_jobs, u64 seed) {
       const i32 g = random.small(1, least(8, capacity - used));
       const Tick start = random.between(0, now),
                  limit = random.between(1, 100);  // some are overdue
-      release.insert(make_key(start + limit, j), g);
+      release.insert(j, start + limit, g, start);
       used += g;
       const Tick end = greatest(start + limit, now + 1);
       for (Tick t = now; t < end; ++t) expected.free[static_cast<size_t>(t - now)] -= g;
@@ -73,7 +73,7 @@ static void compare(i32 capacity, i32 most_jobs, u64 seed) {
 }
 
 TEST(profile_equals_a_counter_per_tick) {
-  for (i32 capacity : {40, 900}) {  // one chunk of the release list, and several
+  for (i32 capacity : {40, 900}) {  // few jobs, and many
     compare<OneLane>(capacity, capacity * 3 / 4, 3);
     compare<Lanes>(capacity, capacity * 3 / 4, 3);
   }
@@ -95,10 +95,10 @@ TEST(profile_says_when_it_is_full) {
   CHECK(!profile.full);
   profile.carve(7, 1, 1);
   CHECK(profile.full);
-  for (i32 j = 0; j < 3; ++j) release.insert(make_key(9, j), 1);
+  for (i32 j = 0; j < 3; ++j) release.insert(j, 9, 1, 1);
   profile.build(release, 1, 5);  // three releases may need five steps
   CHECK(profile.full);
-  release.remove(make_key(9, 1));
+  release.remove(1);
   profile.build(release, 1, 6);
   CHECK(!profile.full);
   CHECK_EQUAL(profile.steps, 2);  // both at tick 9

@@ -1,4 +1,4 @@
-// The release list against an ordered map: order, sums, splits and joins, and the bound on its chunks.
+// The release list against an ordered map: what is back when, whatever is far, overdue or moved about.
 #include "../core/release.h"
 
 #include <map>
@@ -8,141 +8,146 @@
 
 namespace gpusim::test {
 
-typedef std::map<u64, i32> Map;
+typedef std::map<std::pair<Tick, i32>, i32> Map;  // (expected end, slot) -> GPUs
 
 template <class S>
 struct List {  // a list and its memory
-  std::vector<u64> last, key;
-  std::vector<i64> sum;
-  std::vector<i32> size, id, free_id, gpus;
+  std::vector<i32> sum, group, head;
+  std::vector<ReleaseNode> node;
   Release<S> list{};
   explicit List(i32 slots) {
-    const size_t chunks = static_cast<size_t>(release_chunks(slots));
-    for (std::vector<i32>* v : {&size, &id, &free_id}) v->resize(chunks);
-    last.resize(chunks);
-    sum.resize(chunks);
-    key.resize(chunks * kShelf);
-    gpus.resize(chunks * kShelf);
-    list.last = last.data();
+    const size_t buckets = static_cast<size_t>(release_buckets(slots));
+    sum.resize(buckets);
+    group.resize(buckets / kGroup);
+    head.resize(buckets + 2);
+    node.resize(static_cast<size_t>(slots));
+    list.buckets = static_cast<i32>(buckets);
     list.sum = sum.data();
-    list.size = size.data();
-    list.id = id.data();
-    list.free_id = free_id.data();
-    list.key = key.data();
-    list.gpus = gpus.data();
-    list.all_chunks = static_cast<i32>(chunks);
+    list.group = group.data();
+    list.head = head.data();
+    list.node = node.data();
     list.clear();
   }
 };
 
 template <class S>
-static bool same(const Release<S>& list, const Map& expected) {
+static bool same_jobs(Release<S>& list, const Map& expected, Tick now) {
   if (!CHECK_EQUAL(static_cast<size_t>(list.n), expected.size())) return false;
-  if (!CHECK(list.chunks <= 4 * list.n / kShelf + 2)) return false;
-  if (!CHECK_EQUAL(list.chunks + list.free_ids, list.all_chunks)) return false;
-  ReleasePlace p{0, 0};
-  i64 inside = 0;
-  for (const auto& [key, gpus] : expected) {
-    if (!CHECK(!list.ended(p))) return false;
-    if (!CHECK_EQUAL(list.keys_of(p.chunk)[p.at], key)) return false;
-    if (!CHECK_EQUAL(list.tick_at(p), key_tick(key)) || !CHECK_EQUAL(list.gpus_at(p), gpus))
-      return false;
-    inside += gpus;
-    const ReleasePlace next = list.next(p);
-    if (next.chunk != p.chunk) {  // the directory's entry of the chunk that ends here
-      if (!CHECK_EQUAL(list.last[p.chunk], key) || !CHECK_EQUAL(list.sum[p.chunk], inside) ||
-          !CHECK_EQUAL(list.size[p.chunk], p.at + 1))
-        return false;
-      inside = 0;
-    }
-    p = next;
-  }
-  return CHECK(list.ended(p));
+  std::map<std::pair<Tick, i32>, i32> seen, wanted;  // (end, GPUs) -> how often
+  Tick bucket = 0;
+  bool ordered = true;
+  list.each(now, [&](Tick end, i32 gpus) {
+    ++seen[{end, gpus}];
+    const bool in_ring =
+        (end >> list.shift) >= list.origin && (end >> list.shift) - list.origin < list.buckets;
+    if (!in_ring) return;
+    ordered = ordered && end >> list.shift >= bucket;
+    bucket = end >> list.shift;
+  });
+  for (const auto& [key, gpus] : expected) ++wanted[{key.first, gpus}];
+  return CHECK(seen == wanted) && CHECK(ordered);
 }
 
 template <class S>
-static bool reaches_agree(const Release<S>& list, const Map& expected, Random* random) {
+static bool same_answers(Release<S>& list, const Map& expected, Tick now, Random* random) {
   i64 total = 0;
   for (const auto& entry : expected) total += entry.second;
-  for (i64 wanted : {static_cast<i64>(1), random->between(1, total + 1), total, total + 1}) {
-    if (wanted < 1) continue;
-    i64 given = -1, sum = 0;
-    const ReleasePlace p = list.reach(wanted, &given);
+  if (total == 0) return true;
+  for (i64 wanted :
+       {static_cast<i64>(1), random->between(1, total), random->between(1, total), total}) {
+    i64 sum = 0, given = -1;
+    Tick back = now + 1;
     auto it = expected.begin();
-    for (; it != expected.end(); ++it)
-      if ((sum += it->second) >= wanted) break;
-    if (!CHECK_EQUAL(given, sum) || !CHECK_EQUAL(list.ended(p), it == expected.end())) return false;
-    if (it != expected.end() && !CHECK_EQUAL(list.keys_of(p.chunk)[p.at], it->first)) return false;
+    for (; sum < wanted; ++it) {
+      sum += it->second;
+      back = greatest(back, it->first.first);
+    }
+    for (; it != expected.end() && it->first.first <= back; ++it) sum += it->second;
+    if (!CHECK_EQUAL(list.when_back(wanted, now, &given), back) || !CHECK_EQUAL(given, sum))
+      return false;
   }
   return true;
 }
 
-// Slots come and go at random; `spread` sets where keys fall, from all behind the others to anywhere.
+// Jobs come and go. `request` sets how far ahead their ends lie, `rare` those of one in ten; a few stay
+// beyond their request; the clock moves on by up to `pace`.
 template <class S>
-static void compare(i32 slots, Tick spread, u64 seed) {
+static void compare(i32 slots, Tick request, Tick rare, Tick pace, u64 seed) {
   List<S> memory(slots);
   Release<S>& list = memory.list;
   Random random(seed);
   Map expected;
-  std::vector<u64> of_slot(static_cast<size_t>(slots), kNoKey);
-  i32 most = 0;
-  for (i32 step = 0; step < 6000; ++step) {
-    const bool filling = step / 1500 % 2 == 0;
-    const size_t slot = static_cast<size_t>(random.small(0, slots - 1));
-    if (of_slot[slot] == kNoKey) {
-      if (random.small(0, 9) >= (filling ? 10 : 2)) continue;
-      const u64 key = make_key(step + random.between(0, spread), static_cast<i32>(slot));
-      const i32 gpus = random.small(1, 9);
-      list.insert(key, gpus);
-      expected[key] = gpus;
-      of_slot[slot] = key;
-    } else if (random.small(0, 9) < (filling ? 2 : 10)) {
-      list.remove(of_slot[slot]);
-      expected.erase(of_slot[slot]);
-      of_slot[slot] = kNoKey;
+  std::vector<Tick> end(static_cast<size_t>(slots), -1);
+  Tick now = 0;
+  for (i32 step = 0; step < 4000; ++step) {
+    const bool filling = step / 1000 % 2 == 0;
+    now += random.between(0, pace);
+    for (i32 slot = 0; slot < slots; ++slot) {  // nearly all leave by their end
+      const size_t k = static_cast<size_t>(slot);
+      if (end[k] < 0 || end[k] > now || random.small(0, 9) == 0 || step % 8) continue;
+      list.remove(slot);
+      expected.erase({end[k], slot});
+      end[k] = -1;
     }
-    most = greatest(most, list.chunks);
-    if (step % 7 == 0 && !same(list, expected)) return;
-    if (step % 50 == 0 && !reaches_agree(list, expected, &random)) return;
+    const i32 slot = random.small(0, slots - 1);
+    const size_t k = static_cast<size_t>(slot);
+    if (end[k] < 0) {
+      if (random.small(0, 9) >= (filling ? 10 : 2)) continue;
+      end[k] = now + 1 + random.between(0, random.small(0, 9) == 0 ? rare : request);
+      const i32 gpus = random.small(1, 9);
+      list.insert(slot, end[k], gpus, now);
+      expected[{end[k], slot}] = gpus;
+    } else if (random.small(0, 9) < (filling ? 2 : 10)) {
+      list.remove(slot);
+      expected.erase({end[k], slot});
+      end[k] = -1;
+    }
+    if (step % 7 == 0 && !same_jobs(list, expected, now)) return;
+    if (step % 5 == 0 && !same_answers(list, expected, now, &random)) return;
   }
-  while (!expected.empty()) {  // from the front, as jobs end
-    list.remove(expected.begin()->first);
-    expected.erase(expected.begin());
-    if (!same(list, expected)) return;
-  }
-  CHECK_EQUAL(list.chunks, 0);
-  CHECK(slots < 256 || most > slots / kShelf);  // chunks were split
+  CHECK(slots < 1024 || request < 2 * list.buckets || list.shift > 0);  // buckets were widened
 }
 
 TEST(release_list_equals_an_ordered_map) {
-  for (i32 slots : {32, 64, 256, 1024})
-    for (Tick spread : {0, 40, 100000}) {
-      compare<OneLane>(slots, spread, static_cast<u64>(slots + spread));
-      compare<Lanes>(slots, spread, static_cast<u64>(slots + spread));
-    }
+  for (i32 slots : {32, 256, 1024})
+    for (Tick request : {0, 40, 3000, 100000})
+      for (Tick rare : {request, 50 * request}) {
+        compare<OneLane>(slots, request, rare, greatest<Tick>(1, request / 40), 7);
+        compare<Lanes>(slots, request, rare, greatest<Tick>(1, request / 400), 8);
+      }
 }
 
-TEST(chunks_never_run_out_even_when_most_keys_leave_again) {
-  const i32 slots = 4096;
-  List<OneLane> memory(slots);
+TEST(a_clock_that_jumps_over_the_whole_ring_loses_nobody) {
+  List<OneLane> memory(32);
   Release<OneLane>& list = memory.list;
-  Map expected;
-  for (i32 i = 0; i < slots; ++i) {  // descending: every split is of the first chunk
-    const u64 key = make_key(100000 - i, i);
-    list.insert(key, 1);
-    expected[key] = 1;
+  list.insert(3, 10, 4, 0);
+  list.insert(5, 1000000, 2, 0);  // far
+  list.insert(7, 1000001, 1, 0);
+  i64 given = 0;
+  CHECK_EQUAL(list.when_back(6, 0, &given), 1000000);
+  CHECK_EQUAL(given, 6);
+  CHECK_EQUAL(list.when_back(1, 999999, &given), 1000000);  // slot 3 is overdue, slot 5 due next
+  CHECK_EQUAL(given, 6);
+  CHECK_EQUAL(list.when_back(7, 999999, &given), 1000001);
+  CHECK_EQUAL(list.when_back(7, 5000000, &given), 5000001);  // all are overdue
+  CHECK_EQUAL(given, 7);
+  list.remove(3);
+  list.remove(5);
+  list.remove(7);
+  CHECK_EQUAL(list.n, 0);
+  CHECK_EQUAL(list.overdue, 0);
+}
+
+TEST(many_far_jobs_make_buckets_wider_until_few_are_far) {
+  List<OneLane> memory(1024);
+  Release<OneLane>& list = memory.list;
+  for (i32 i = 0; i < 1024; ++i) list.insert(i, 100000 + 97 * i, 1, 0);
+  CHECK(list.far_jobs <= kFewFar);
+  i64 given = 0;
+  for (i32 i : {1, 500, 1024}) {
+    CHECK_EQUAL(list.when_back(i, 0, &given), 100000 + 97 * (i - 1));
+    CHECK_EQUAL(given, i);
   }
-  CHECK(same(list, expected));
-  i32 i = 0;
-  for (auto it = expected.begin(); it != expected.end(); ++i) {  // a few keys stay in each chunk
-    if (i % 17 == 0) {
-      ++it;
-      continue;
-    }
-    list.remove(it->first);
-    it = expected.erase(it);
-  }
-  CHECK(same(list, expected));
 }
 
 }  // namespace gpusim::test
