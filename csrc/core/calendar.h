@@ -35,6 +35,10 @@ struct BinaryCalendar {
       keys[i] = key;
     }
   }
+  // set() of an empty slot: once an earlier key is met, nothing changes above. It takes two steps on average.
+  HD void add(i32 slot, u64 key) {
+    for (i32 i = slots + slot; i > 0 && key < keys[i]; i >>= 1) keys[i] = key;
+  }
 };
 
 template <class S>
@@ -57,6 +61,7 @@ struct WideCalendar {
     return S::min(level, n, kNoKey);
   }
   HD u64 leaf(i32 slot) const { return keys[slot]; }
+  HD void add(i32 slot, u64 key) { set(slot, key); }
   HD void set(i32 slot, u64 key) {
     u64* level = keys;
     i32 n = slots, at = slot;

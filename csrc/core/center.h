@@ -25,6 +25,8 @@ struct Calm {
   i64 spare;    // GPUs that are left over then
 };
 
+constexpr i32 kWalkIns = 32;  // jobs of one tick that are kept out of the queue
+
 template <class S>
 struct Center {
   const Model* model;
@@ -39,6 +41,10 @@ struct Center {
   Tick next_pass;    // a pass is due, or kNever
   i32 has_patience;  // some class can give up
   i32 has_bounds;    // some max_waiting is set
+  i32 walks_in;      // a job that meets no queue and has room starts under any rule (see seat)
+  i32 walk_ins;      // jobs that became eligible in this tick while nobody waited
+  i64 walk_in_gpus;  // of these
+  Job* walk_in;      // (kWalkIns,)
   Calm calm;
   i64* tenant_waiting;  // (T,) waiting jobs by tenant
   Tick* shadow;         // (P,) reservations of the present pass of EASY: kNever = none
@@ -58,6 +64,10 @@ struct Center {
     next_expiry = next_pass = kNever;
     calm = Calm{0, 0, 0, 0};
     has_patience = has_bounds = 0;
+    walk_ins = 0;
+    walk_in_gpus = 0;
+    walks_in = pools == 1 && model->policy.period == 1 && model->policy.max_tests < 0 &&
+               !model->policy.always_profile;
     ROLLED
     for (i32 c = 0; c < model->classes.n; ++c) has_patience |= model->classes.patience[c] >= 0;
     has_bounds = model->policy.max_waiting >= 0;
@@ -161,17 +171,24 @@ struct Center {
 
   // The waiting job at (tier, position) starts now in a pool. Requires its GPUs to be free.
   HD_CALL void start(i32 tier, i32 position, i32 pool) {
-    if (running.full()) {
-      status = kRunningFull;
-      return;
-    }
     const Job job = queue.job_at(tier, position);
-    const bool killed = model->policy.kill_at_limit && job.service > job.limit;
-    S::once([&] { free[pool] -= job.gpus; });
-    allocated += job.gpus;
-    leave_queue(tier, position, job);
-    running.start_job(Run{job, now, pool, killed}, killed ? job.limit : job.service);
-    tally.started(job, now, pool);
+    if (begin(job, pool)) leave_queue(tier, position, job);
+  }
+
+  // Whoever became eligible in this tick while nobody waited: if there is room for all of them, every
+  // policy starts them all, else they queue.
+  HD void seat() {
+    const i32 jobs = walk_ins;
+    const bool room = walk_in_gpus <= free[0];
+    walk_ins = 0;
+    walk_in_gpus = 0;
+    ROLLED
+    for (i32 i = 0; i < jobs && status == kOk; ++i) {
+      if (room)
+        begin(walk_in[i], 0);
+      else
+        enqueue(walk_in[i]);
+    }
   }
 
   // A waiting job leaves without having started; so does the rest of its chain (R39).
@@ -193,16 +210,31 @@ struct Center {
   HD_CALL void complete(i32 slot) {
     const Run run = running.run[slot];
     tally.ended(run, now);
-    S::once([&] { free[run.pool] += run.job.gpus; });
-    allocated -= run.job.gpus;
+    S::once([&] { free[run.pool] += run.gpus; });
+    allocated -= run.gpus;
     running.end_job(slot);
     calm.valid = 0;
-    if (run.job.chain >= 0) go_on(run);
+    if (run.chain >= 0) go_on(run);
   }
 
  private:
-  HD_CALL bool join(Job job) {
+  // A job becomes eligible.
+  HD bool join(Job job) {
     job.eligible = now;
+    tally.joined(job);
+    if (!walks_in || queue.waiting > 0) return enqueue(job);
+    if (walk_ins == kWalkIns) {
+      walk_in_gpus = kNever;  // too many to be seated
+      seat();
+      return status == kOk && enqueue(job);
+    }
+    const i32 at = walk_ins++;
+    S::once([&] { walk_in[at] = job; });
+    walk_in_gpus += job.gpus;
+    return true;
+  }
+
+  HD_CALL bool enqueue(const Job& job) {
     const Tick patience = model->classes.patience[job.job_class];
     const Tick leaves = patience < 0 ? kNever : now + patience;
     if (!queue.push(model->classes.tier_rank[job.job_class], job, leaves)) {
@@ -212,7 +244,19 @@ struct Center {
     next_expiry = least(next_expiry, leaves);
     waiting_gpus += job.gpus;
     count_tenant(job.job_class, 1);
-    tally.joined(job);
+    return true;
+  }
+
+  HD_CALL bool begin(const Job& job, i32 pool) {
+    if (running.full()) {
+      status = kRunningFull;
+      return false;
+    }
+    const bool killed = model->policy.kill_at_limit && job.service > job.limit;
+    S::once([&] { free[pool] -= job.gpus; });
+    allocated += job.gpus;
+    running.start_job(job, now, pool, killed);
+    tally.started(job, now, pool);
     return true;
   }
 
@@ -230,9 +274,9 @@ struct Center {
 
   // A job of a chain has ended: its successor is next (R39).
   HD void go_on(const Run& run) {
-    Chain& chain = chains.chain[run.job.chain];
-    if (!(run.job.part & kLeads)) {
-      const bool failed = run.killed && !model->classes.killed_ok[run.job.job_class];
+    Chain& chain = chains.chain[run.chain];
+    if (!(run.part & kLeads)) {
+      const bool failed = run.killed && !model->classes.killed_ok[run.job_class];
       const i32 open = chain.open;
       S::once([&] { chain.open = 0; });
       if (open) tally.chain_decided(chain, now, failed);
@@ -240,7 +284,7 @@ struct Center {
       const Tick end = now;
       S::once([&] { chain.ready = end; });
     } else {
-      const i32 slot = chains.pop(run.job.chain);
+      const i32 slot = chains.pop(run.chain);
       const Job next = chains.held[slot];
       chains.drop(slot);
       become_eligible(next, now + next.delay);

@@ -12,9 +12,16 @@
 
 namespace gpusim {
 
-struct Run {  // one running job
-  Job job;
+struct Run {  // one running job: 64 bytes, one cache line, like a Job
+  Tick submit;
+  Tick eligible;
+  Tick service;
   Tick start;
+  i64 index;
+  i32 gpus;
+  i32 job_class;
+  i32 chain;
+  i32 part;
   i32 pool;
   i32 killed;  // 1: will be ended by its limit
 };
@@ -44,13 +51,15 @@ struct Running {
   HD bool full() const { return free_slots == 0; }
   HD Tick next_end() const { return calendar.top() == kNoKey ? kNever : key_tick(calendar.top()); }
 
-  // Requires !full().
-  HD void start_job(const Run& one, Tick duration) {
+  // The job starts in a pool. Requires !full().
+  HD void start_job(const Job& job, Tick now, i32 pool, bool killed) {
     const i32 slot = free_slot[--free_slots];
-    S::once([&] { run[slot] = one; });
-    calendar.set(slot, make_key(one.start + duration, slot));
-    if (reserves)
-      release[one.pool].insert(slot, one.start + one.job.limit, one.job.gpus, one.start);
+    S::once([&] {
+      run[slot] = Run{job.submit, job.eligible,  job.service, now,      job.index, job.gpus,
+                      job.job_class, job.chain, job.part,    pool, killed ? 1 : 0};
+    });
+    calendar.add(slot, make_key(now + (killed ? job.limit : job.service), slot));
+    if (reserves) release[pool].insert(slot, now + job.limit, job.gpus, now);
     ++n;
     expect_next();
   }

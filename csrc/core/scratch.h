@@ -121,6 +121,7 @@ HD_BOTH i64 carve_scratch(const Model& m, const Sizes& sizes, char* memory, Scra
   c.chains.free_slot = carver.take<i32>(sizes.held);
   c.chains.taken = carver.take<u8>(sizes.held);
   c.chains.calendar.keys = carver.take<u64>(calendar_keys(sizes.held));
+  c.walk_in = carver.take<Job>(kWalkIns);
   c.free = carver.take<i32>(pools);
   c.shadow = carver.take<Tick>(pools);
   c.spare = carver.take<i64>(pools);

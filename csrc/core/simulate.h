@@ -92,6 +92,7 @@ HD Tick pass_tick(const Center<S>& center) {
 // A pass if one is due, then those who must leave do; again until nothing changes (R3, S9).
 template <class S>
 HD void settle(Center<S>& center) {
+  center.seat();
   const bool passing = center.next_pass == center.now;
   center.next_pass = passing ? kNever : center.next_pass;
   ROLLED

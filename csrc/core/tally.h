@@ -140,22 +140,21 @@ struct Tally {
   }
 
   HD void ended(const Run& run, Tick now) {
-    const Job& job = run.job;
     used(run, now);
-    if (counted(job.submit)) {
-      const i32 c = job.job_class;
+    if (counted(run.submit)) {
+      const i32 c = run.job_class;
       const bool killed = run.killed && !model->classes.killed_ok[c];
       add(c, run.killed ? kKilledLimitCount : kFinishedCount);
-      S::once([&] { out.sums[c * kSums + kTurnaroundSum] += now - job.eligible; });
+      S::once([&] { out.sums[c * kSums + kTurnaroundSum] += now - run.eligible; });
       if (metrics[c] & (1 << kSlowdownMetric | 1 << kTurnaroundMetric))
-        judge(job, [&](i32 s, i32 metric, i64 limit) {
-          if (metric == kSlowdownMetric) return slowdown(job, now, s, limit, killed);
-          if (metric != kTurnaroundMetric || job.chain >= 0) return kOpen;
-          return killed || now - job.submit > limit ? kViolated : kMet;
+        judge(run, [&](i32 s, i32 metric, i64 limit) {
+          if (metric == kSlowdownMetric) return slowdown(run, now, s, limit, killed);
+          if (metric != kTurnaroundMetric || run.chain >= 0) return kOpen;
+          return killed || now - run.submit > limit ? kViolated : kMet;
         });
     }
-    if (out.records.submit) S::once([&] { out.records.end[job.index] = now; });
-    record_outcome(job.index, run.killed ? kKilledLimit : kFinished);
+    if (out.records.submit) S::once([&] { out.records.end[run.index] = now; });
+    record_outcome(run.index, run.killed ? kKilledLimit : kFinished);
   }
 
   // The last job of a chain has ended, or the chain is broken (at a tick that no limit reaches).
@@ -169,9 +168,9 @@ struct Tally {
   // unknown (R38).
   HD void still_running(const Run& run, Tick horizon) {
     used(run, horizon);
-    if (!counted(run.job.submit)) return;
-    add(run.job.job_class, kRunningCount);
-    still_open(run.job, horizon, false);
+    if (!counted(run.submit)) return;
+    add(run.job_class, kRunningCount);
+    still_open(run, horizon, false);
   }
   HD void still_waiting(const Job& job, Tick horizon) {
     if (!counted(job.submit)) return;
@@ -238,9 +237,9 @@ struct Tally {
   HD void used(const Run& run, Tick end) {
     const Tick dt = overlap(run.start, end);
     if (dt <= 0) return;
-    const i64 work = dt * run.job.gpus;
+    const i64 work = dt * run.gpus;
     S::once([&] {
-      out.sums[run.job.job_class * kSums + kGpuTicksSum] += work;
+      out.sums[run.job_class * kSums + kGpuTicksSum] += work;
       out.pool_gpu_ticks[run.pool] += work;
     });
   }
@@ -256,12 +255,15 @@ struct Tally {
     if (out.records.submit) S::once([&] { out.records.outcome[job] = static_cast<u8>(outcome); });
   }
 
-  HD SloCount slowdown(const Job& job, Tick now, i32 s, i64 limit, bool killed) const {
+  // J: a Job or a Run
+  template <class J>
+  HD SloCount slowdown(const J& job, Tick now, i32 s, i64 limit, bool killed) const {
     const bool late = too_slow(now - job.eligible, job.service, model->slos.bound[s], limit);
     return killed || late ? kViolated : kMet;
   }
 
-  HD void still_open(const Job& job, Tick horizon, bool waits) {
+  template <class J>
+  HD void still_open(const J& job, Tick horizon, bool waits) {
     judge(job, [&](i32 s, i32 metric, i64 limit) {
       bool late = false;
       if (metric == kWaitMetric) {
@@ -280,8 +282,8 @@ struct Tally {
   }
 
   // verdict(level, metric, limit) -> SloCount, or kOpen
-  template <class F>
-  HD void judge(const Job& job, F verdict) {
+  template <class J, class F>
+  HD void judge(const J& job, F verdict) {
     each_level(job.job_class, job.submit, job.gpus, [&](i32 s, i32 metric, i64 limit) {
       const SloCount column = verdict(s, metric, limit);
       if (column != kOpen) count(s, column);
