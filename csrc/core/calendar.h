@@ -27,17 +27,19 @@ struct BinaryCalendar {
   HD u64 top() const { return keys[1]; }
   HD u64 leaf(i32 slot) const { return keys[slots + slot]; }
   HD void set(i32 slot, u64 key) {
-    i32 i = slots + slot;
-    keys[i] = key;
+    u64* tree = keys;
+    u64 i = static_cast<u64>(slots + slot);  // as wide as an address: nothing to convert at each step
+    tree[i] = key;
     while (i > 1) {
-      key = least(key, keys[i ^ 1]);
+      key = least(key, tree[i ^ 1]);
       i >>= 1;
-      keys[i] = key;
+      tree[i] = key;
     }
   }
   // set() of an empty slot: once an earlier key is met, nothing changes above. It takes two steps on average.
   HD void add(i32 slot, u64 key) {
-    for (i32 i = slots + slot; i > 0 && key < keys[i]; i >>= 1) keys[i] = key;
+    u64* tree = keys;
+    for (u64 i = static_cast<u64>(slots + slot); i > 0 && key < tree[i]; i >>= 1) tree[i] = key;
   }
 };
 

@@ -36,6 +36,7 @@ struct Center {
   i64 allocated;        // GPUs of all pools
   Tick now;
   Status status;
+  u32 polls;         // how often it was asked whether to stop
   i64 waiting_gpus;  // GPUs asked for by waiting jobs
   Tick next_expiry;  // no live patience ends before this tick
   Tick next_pass;    // a pass is due, or kNever
@@ -60,6 +61,7 @@ struct Center {
     allocated = 0;
     now = 0;
     status = kOk;
+    polls = 63;  // at once, then rarely
     waiting_gpus = 0;
     next_expiry = next_pass = kNever;
     calm = Calm{0, 0, 0, 0};
@@ -82,9 +84,10 @@ struct Center {
     tally.clear();
   }
 
-  // Whether the run must end here: a structure is full, or the caller asked to stop.
+  // Whether the run must end here: a structure is full, or the caller asked to stop, which is looked up
+  // once in a while.
   HD bool interrupted() {
-    if (status == kOk && stop_requested<S>(*model)) status = kCancelled;
+    if (status == kOk && ++polls % 64 == 0 && stop_requested<S>(*model)) status = kCancelled;
     return status != kOk;
   }
 
