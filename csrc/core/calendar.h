@@ -28,7 +28,8 @@ struct BinaryCalendar {
   HD u64 leaf(i32 slot) const { return keys[slots + slot]; }
   HD void set(i32 slot, u64 key) {
     u64* tree = keys;
-    u64 i = static_cast<u64>(slots + slot);  // as wide as an address: nothing to convert at each step
+    u64 i =
+        static_cast<u64>(slots + slot);  // as wide as an address: nothing to convert at each step
     tree[i] = key;
     while (i > 1) {
       key = least(key, tree[i ^ 1]);

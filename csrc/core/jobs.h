@@ -2,7 +2,9 @@
 //
 // Jobs leave the stream in job-index order: (submit, source, order inside the source). A stored
 // workload is one source, already sorted; generated jobs come from sources.h, merged by the key
-// (submit, source). Cost of take(): one minimum over the sources, and a job's share of a block.
+// (submit, source). The source of the next job stands outside the minimum over the others, so that a
+// source which goes on being first costs no search. Cost of take(): a comparison, where the source
+// changes a minimum over the sources, and a job's share of a block.
 #pragma once
 #include "job.h"
 #include "model.h"
@@ -27,9 +29,11 @@ struct JobStream {
   i64 end;       // stored: jobs of the workload
   i32 chains;    // generated: chains begun
   u64 head;      // key of the next job, or kNoKey
+  u64 other;     // generated: least key of the sources that `head` is not of
 
   HD bool stored() const { return model->stored.submit != nullptr; }
-  HD Tick next_submit() const { return head == kNoKey ? kNever : key_tick(head); }
+  // Submit of the next job; after the last one a tick later than every horizon.
+  HD Tick next_submit() const { return key_tick(head); }
 
   HD void open(const Model& m, const SourceBlocks& memory, const Cell& cell) {
     model = &m;
@@ -52,37 +56,44 @@ struct JobStream {
                        g.week_phase,
                        m.windows.horizon};
     ROLLED
-    for (i32 k = 0; k < g.sources; ++k) sources.open(k);
-    head = S::min(memory.head, g.sources, kNoKey);
+    for (i32 k = 0; k < g.sources; ++k) {
+      const u64 key = sources.open(k);
+      S::once([&] { memory.head[k] = key; });
+    }
+    other = S::min(memory.head, g.sources, kNoKey);
+    turn();
   }
 
   HD Job take() {  // requires head != kNoKey
     if (stored()) return take_stored();
     const SourceBlocks& b = sources.b;
-    const i32 k = key_slot(head), at = b.position[k], size = b.size[k];
-    const i32 row = sources.d.rows[k], i = k * kBlock + at;
-    Job job{b.submit[i],
-            b.submit[i],
-            b.service[i],
-            b.limit[i],
-            0,
-            position,
-            b.gpus[i],
-            sources.d.g->job_class[row],
-            -1,
-            0};
-    const Tick segment = sources.d.g->segment[row];
-    if (segment > 0) mark_segment(k, row, at, &job);
+    const i32 k = key_slot(head), at = b.position[k];
+    const Tick submit = key_tick(head);
+    const Asked& asked = b.asked[k * kBlock + at];
+    Job job{submit,   submit,     asked.service,   asked.limit, 0,
+            position, asked.gpus, asked.job_class, -1,          0};
+    if (b.chained[k]) mark_segment(k, at, &job);
     ++position;
-    if (at + 1 < size)
-      sources.point(k, at + 1);
-    else
-      sources.refill(k);
-    head = S::min(b.head, sources.d.g->sources, kNoKey);
+    head = sources.after(k, at);
+    if (other < head) {
+      const u64 key = head;
+      S::once([&] { b.head[k] = key; });
+      turn();
+    }
     return job;
   }
 
  private:
+  // The least of the other sources becomes the next: it leaves their minimum.
+  HD void turn() {
+    u64* keys = sources.b.head;
+    head = other;
+    if (head == kNoKey) return;
+    const i32 k = key_slot(head);
+    S::once([=] { keys[k] = kNoKey; });
+    other = S::min(keys, sources.d.g->sources, kNoKey);
+  }
+
   HD u64 stored_head() const {
     return position < end && model->stored.submit[first + position] < model->windows.horizon
                ? make_key(model->stored.submit[first + position], 0)
@@ -113,7 +124,7 @@ struct JobStream {
   }
 
   // The block holds jobs [part - size, part) of its chain, or its last ones if part is 0.
-  HD void mark_segment(i32 k, i32 row, i32 at, Job* job) {
+  HD void mark_segment(i32 k, i32 at, Job* job) {
     const SourceBlocks& b = sources.b;
     const i32 whole = b.whole[k], part = b.part[k];
     const i32 nth = (part == 0 ? whole : part) - b.size[k] + at;
@@ -122,7 +133,7 @@ struct JobStream {
       const i32 number = chains++;
       S::once([&] { b.chain[k] = number; });
     } else {
-      job->delay = sources.d.g->delay[row];
+      job->delay = sources.d.g->delay[sources.d.rows[k]];
     }
     job->chain = b.chain[k];
     job->part = (nth > 0 ? kFollows : 0) | (nth + 1 < whole ? kLeads : 0);

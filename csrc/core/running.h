@@ -55,8 +55,8 @@ struct Running {
   HD void start_job(const Job& job, Tick now, i32 pool, bool killed) {
     const i32 slot = free_slot[--free_slots];
     S::once([&] {
-      run[slot] = Run{job.submit, job.eligible,  job.service, now,      job.index, job.gpus,
-                      job.job_class, job.chain, job.part,    pool, killed ? 1 : 0};
+      run[slot] = Run{job.submit,    job.eligible, job.service, now,  job.index,     job.gpus,
+                      job.job_class, job.chain,    job.part,    pool, killed ? 1 : 0};
     });
     calendar.add(slot, make_key(now + (killed ? job.limit : job.service), slot));
     if (reserves) release[pool].insert(slot, now + job.limit, job.gpus, now);

@@ -13,22 +13,19 @@ namespace gpusim {
 constexpr i32 kNodeBits = 5;                                               // 32 nodes an octave
 constexpr i32 kTableNodes = 32 + (31 - kNodeBits) * (1 << kNodeBits) + 1;  // 865 per side
 
-// Value at u of a table of two sides of kTableNodes nodes, in the table's own unit.
+// Value at u of a table of two sides of kTableNodes nodes, in the table's own unit. Words fall on either
+// side at random, so nothing here branches on them.
 HD i64 table_value(const i64* nodes, u32 u) {
-  const bool upper = (u >> 31) != 0;
-  const u32 v = upper ? ~u : u;
-  i32 k = static_cast<i32>(v);
-  i64 frac = 0;
-  if (v >= 32) {
-    const i32 bits = floor_log2(v) - kNodeBits;
-    k = 32 + 32 * bits + static_cast<i32>((v >> bits) & 31);
-    const i64 low = v & ((1u << bits) - 1);
-    frac = bits <= 16 ? low << (16 - bits) : low >> (bits - 16);
-  }
-  // value = a + (b - a) * frac / 2^16, in the direction that keeps the shifted number non-negative
-  if (!upper) return nodes[k] + (((nodes[k + 1] - nodes[k]) * frac) >> 16);
-  nodes += kTableNodes;
-  return nodes[k] - (((nodes[k] - nodes[k + 1]) * frac) >> 16);
+  const i64 upper = static_cast<i64>(static_cast<i32>(u)) >> 63;  // all ones on the upper side
+  const u32 v = u ^ static_cast<u32>(upper);
+  // Shifted so that the highest 6 bits say which node of the octave, the next 16 how far towards the
+  // next one; below 32, where nodes are 1 apart as in the lowest octave, shifted as there.
+  const i32 shift = 31 - floor_log2(v | 32);
+  const u32 bits = v << shift;
+  nodes += static_cast<i64>(bits >> 26) + (upper & kTableNodes) - (shift << kNodeBits);
+  nodes += (31 - kNodeBits) << kNodeBits;
+  // value = a + (b - a) * frac / 2^16, rounded towards a: down on the lower side, up on the upper one
+  return nodes[0] + (((nodes[1] - nodes[0]) * ((bits >> 10) & 0xffff) + (upper & 0xffff)) >> 16);
 }
 
 // Run time in whole ticks, at least one, rounded half up. Words from cap_from on give the cap, and no
@@ -44,14 +41,53 @@ HD Tick table_ticks(const i64* nodes, i32 shift, i64 cap, i64 cap_from, u32 u) {
 template <class T>
 HD T alias_pick(const T* value, const u64* threshold, const i32* alias, i32 atoms, u32 word) {
   const u64 x = static_cast<u64>(word) * static_cast<u64>(atoms);
-  const i32 i = static_cast<i32>(x >> 32);
-  return (x & 0xffffffffu) < threshold[i] ? value[i] : value[alias[i]];
+  const i32 i = static_cast<i32>(x >> 32), other = alias[i];
+  return value[(x & 0xffffffffu) < threshold[i] ? i : other];
 }
 
 // limit = ceil(service * factor), factor uniform in [a, b) in units of 2^-16
 HD Tick factor_limit(Tick service, i64 a, i64 b, u32 word) {
   const i64 factor = a + (((b - a) * static_cast<i64>(word)) >> 32);
   return greatest<Tick>(1, (service * factor + 65535) >> 16);
+}
+
+// Eight ascending choices, or fewer and then the largest number. A limit is rounded up by counting the
+// choices below it, in 32 bits, so that loops over it vectorise where there are no wider comparisons.
+struct Choices {
+  enum { most = 8 };
+  i32 of[most];
+
+  HD i32 below(i32 limit) const {
+    i32 count = 0;
+    for (i32 i = 0; i < most; ++i) count += of[i] < limit ? 1 : 0;
+    return count;
+  }
+};
+
+constexpr Tick kBrief = 0x7fffffff;  // ticks from here on do not fit Choices
+
+// The next n of ascending choices, all below kBrief.
+HD Choices some_choices(const i64* choices, i32 n) {
+  Choices c;
+  for (i32 i = 0; i < Choices::most; ++i) c.of[i] = static_cast<i32>(i < n ? choices[i] : kBrief);
+  return c;
+}
+
+// The same count for choices of any length.
+HD i32 choices_below(const i64* choices, i32 n, Tick limit) {
+  i32 count = 0;
+  while (count < n && choices[count] < limit) ++count;
+  return count;
+}
+
+// mixed_word at half and half, the usual weight: a triangle, without divisions and in 32 bits, so that
+// loops over it vectorise.
+HD u32 evenly_mixed_word(u32 common, u32 own) {
+  const u32 v = (common & own) + ((common ^ own) >> 1);  // their mean
+  const u32 upper = 0u - (v >> 31);                      // all ones in the upper half
+  const u32 x = (v ^ upper) - upper;                     // distance from the nearer end, <= 2^31
+  const u32 u = static_cast<u32>((static_cast<u64>(x) * x) >> 31);
+  return upper ? 0u - u - (u == 0 ? 1u : 0u) : u;
 }
 
 // A word that shares the weight p / 65536 with `common`: s = p * common + q * own has a trapezoid
@@ -62,11 +98,7 @@ HD u32 mixed_word(u32 common, u32 own, i64 p) {
   const u64 weight = static_cast<u64>(p), rest = 65536 - weight;
   const u64 v = (weight * common + rest * own) >> 16;
   const u64 low = least(weight, rest), high = greatest(weight, rest);
-  if (low == high) {  // the usual half and half: a triangle, without divisions
-    if (v < low << 16) return static_cast<u32>((v * v) >> 31);
-    const u64 u = (1ULL << 32) - ((((1ULL << 32) - v) * ((1ULL << 32) - v)) >> 31);
-    return static_cast<u32>(least(u, 0xffffffffULL));
-  }
+  if (low == high) return evenly_mixed_word(common, own);
   if (v < low << 16) return static_cast<u32>((v * v) / (2 * low * high));
   if (v < high << 16) return static_cast<u32>(((v - (low << 15)) << 16) / high);
   const u64 w = (1ULL << 32) - v, u = (1ULL << 32) - (w * w) / (2 * low * high);

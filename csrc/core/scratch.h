@@ -52,11 +52,19 @@ HD_BOTH void carve_blocks(Carver* carver, i64 sources, SourceBlocks* b) {
   b->size = carver->take<i32>(sources);
   b->position = carver->take<i32>(sources);
   b->chain = carver->take<i32>(sources);
-  b->submit = carver->take<Tick>(sources * kBlock);
-  b->service = carver->take<Tick>(sources * kBlock);
-  b->limit = carver->take<Tick>(sources * kBlock);
-  b->gpus = carver->take<i32>(sources * kBlock);
+  b->chained = carver->take<u8>(sources);
+  b->key = carver->take<u64>(sources * kBlock);
+  b->asked = carver->take<Asked>(sources * kBlock);
+  b->batch_submit = carver->take<Tick>(sources * kArrivals);
+  b->batch_size = carver->take<i32>(sources * kArrivals);
+  b->batch_gpus = carver->take<i32>(sources * kArrivals);
+  b->batch_word = carver->take<u32>(sources * kArrivals);
+  b->submit = carver->take<Tick>(sources ? kBlock : 0);
   b->offset = carver->take<Tick>(sources ? kBlock : 0);
+  b->brief = carver->take<i32>(sources ? kBlock : 0);
+  b->rank = carver->take<i32>(sources ? kBlock : 0);
+  b->common = carver->take<u32>(sources ? kBlock : 0);
+  b->word = carver->take<u32>(sources ? 4 * kBlock : 0);
 }
 
 template <class S>

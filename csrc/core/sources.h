@@ -2,176 +2,56 @@
 //
 // A source makes its jobs in blocks, each a pure function of (seed, replication, source, index):
 //   plain      a renewal process of single jobs: a block is the next kBlock of them
-//   batch      a renewal process of batches: a block is (a part of) one batch
+//   batch      a renewal process of batches, made kArrivals at a time: a block is the next kBlock jobs
 //   chain      a renewal or scheduled process of chains: a block is (a part of) one chain
 //   scheduled  jobs of a calendar's events: a block is one event
-// Renewal processes run in operational time; a week profile maps it to the clock.
+// A block is made in passes over arrays, each a loop without branches on the data: the random words,
+// then what they mean (demand.h), column by column.
 #pragma once
-#include "job.h"
+#include "blocks.h"
+#include "demand.h"
 #include "model.h"
 #include "rng.h"
-#include "sampler.h"
 #include "strips.h"
 #include "types.h"
 
 namespace gpusim {
 
-constexpr i32 kBlock = 64;        // jobs a source makes at once
-constexpr i32 kProfileShift = 8;  // cumulative profiles count in 2^-8 ticks
-constexpr i32 kEventBits = 10;    // job j of event e has word index e * 2^10 + j
-constexpr i64 kMillion = 1000000;
-constexpr i64 kGolden = 618034;  // golden ratio in millionths: spreads the rounding of events
-
-struct SourceBlocks {  // working memory; shapes (K,) and (K, kBlock)
-  u64* head;           // (K,) key (submit, source) of the source's next job, or kNoKey
-  Tick* clock;         // (K,) operational time of the last arrival made
-  Tick* reached;       // (K,) submit of the last job made
-  i64* arrival;        // (K,) next arrival; scheduled: next event
-  i64* made;           // (K,) jobs made before the block
-  i32* member;         // (K,) scheduled chains: next of the event's chains
-  i32* part;           // (K,) jobs of the current batch or chain made before the block
-  i32* whole;          // (K,) jobs of the current batch or chain; 0: single jobs
-  i32* size;           // (K,) jobs in the block
-  i32* position;       // (K,) next job inside the block
-  i32* chain;          // (K,) number of the current chain
-  Tick* submit;        // (K, kBlock)
-  Tick* service;
-  Tick* limit;
-  i32* gpus;
-  Tick* offset;  // (kBlock,)
-};
-
-// What all sources of one run share.
-struct Demand {
-  const Generator* g;
-  u32 replication;
-  const i32* rows;  // (K,) of the draw
-  i64 gap_scale;    // of the replication, in 1/65536
-  i64 ppm;          // of the cell
-  Tick week_phase;
-  Tick horizon;
-};
-
-// Scale of a replication's gaps in 1/65536: 65536 without demand uncertainty.
-HD i64 demand_scale(const Generator& g, u32 replication) {
-  if (!g.demand_nodes) return 65536;
-  return table_value(g.demand_nodes, philox(0, kDemandStream, replication, 0, g.seed).w[0]);
-}
-
-HD const i64* gap_table(const Generator& g, i32 row) {
-  return g.gap_nodes + static_cast<i64>(row) * 2 * kTableNodes;
-}
-
-// x * 10^6 / ppm without leaving 64 bits.
-HD i64 per_demand(i64 x, i64 ppm) {
-  if (ppm == kMillion) return x;
-  return x / ppm * kMillion + x % ppm * kMillion / ppm;
-}
-
-HD Tick gap(const Demand& d, i32 row, u32 word) {
-  return per_demand((table_value(gap_table(*d.g, row), word) * d.gap_scale) >> 16, d.ppm);
-}
-
-// Clock time at operational time x of a renewal source.
-HD Tick clock_time(const Demand& d, i32 row, Tick x) {
-  const Generator& g = *d.g;
-  const i32 profile = g.profile[row];
-  if (profile < 0) return g.from[row] + (x >> g.gap_shift[row]);
-  const i64* cum = g.profile_cum + g.profile_offset[profile];
-  const i32 bins = g.profile_offset[profile + 1] - g.profile_offset[profile] - 1;
-  const i64 p = (x >> (g.gap_shift[row] - kProfileShift)) + g.profile_start[row];
-  const i64 weeks = p / cum[bins], r = p - weeks * cum[bins];
-  i32 low = 0, high = bins;  // the last bin with cum[bin] <= r
-  while (high - low > 1) {
-    const i32 mid = (low + high) >> 1;
-    if (cum[mid] <= r)
-      low = mid;
-    else
-      high = mid;
-  }
-  const Tick bin = g.week / bins;
-  return weeks * g.week + low * bin + (r - cum[low]) * bin / (cum[low + 1] - cum[low]) -
-         d.week_phase;
-}
-
-HD Tick service_ticks(const Generator& g, i32 row, u32 word) {
-  return table_ticks(g.service_nodes + static_cast<i64>(row) * 2 * kTableNodes,
-                     g.service_shift[row], g.service_cap[row], g.service_cap_from[row], word);
-}
-
-HD i32 pick_gpus(const Generator& g, i32 row, u32 word) {
-  const i32 a = g.atom_offset[row], n = g.atom_offset[row + 1] - a;
-  return alias_pick(g.atom_gpus + a, g.atom_threshold + a, g.atom_alias + a, n, word);
-}
-
-HD Tick pick_limit(const Generator& g, i32 row, Tick service, u32 word) {
-  const i32 mode = g.limit_mode[row];
-  if (mode == kExact) return service;
-  if (mode == kFixed) return g.limit_a[row];
-  const i32 c = g.choice_offset[row], n = g.choice_offset[row + 1] - c;
-  if (mode == kPick)
-    return alias_pick(g.choices + c, g.choice_threshold + c, g.choice_alias + c, n, word);
-  const Tick limit = factor_limit(service, g.limit_a[row], g.limit_b[row], word);
-  if (n == 0) return limit;
-  for (i32 i = 0; i < n; ++i)
-    if (g.choices[c + i] >= limit) return g.choices[c + i];
-  return greatest(g.choices[c + n - 1], service);
-}
-
-// Jobs (or chains) of event e of a row at this demand: never fewer at a larger one.
-HD i32 event_jobs(const Demand& d, i32 row, i64 e) {
-  const i64 count = d.g->events[3 * (d.g->event_offset[row] + e) + 2];
-  return static_cast<i32>((count * d.ppm + e * kGolden % kMillion) / kMillion);
-}
-
-// How many of an event's `n` offsets come before the one of job j.
-HD i32 offset_rank(const Tick* offset, i32 n, i32 j) {
-  i32 rank = 0;
-  for (i32 k = 0; k < n; ++k)
-    rank += offset[k] < offset[j] || (offset[k] == offset[j] && k < j) ? 1 : 0;
-  return rank;
-}
+constexpr i32 kEventBits = 10;  // job j of event e has word index e * 2^10 + j
 
 template <class S>
 struct Sources {
   SourceBlocks b;
   Demand d;
 
-  HD Words job_words(i32 row, i64 index) const {
-    return philox(static_cast<u32>(index), kJobStream, d.replication, d.g->key[row], d.g->seed);
-  }
-  HD Words arrival_words(i32 row, i64 index) const {
-    return philox(static_cast<u32>(index), kArrivalStream, d.replication, d.g->key[row], d.g->seed);
-  }
-
-  HD void open(i32 k) {
+  // Makes the first block of a source; returns the key of its first job.
+  HD u64 open(i32 k) {
     const i32 row = d.rows[k];
     S::once([&] {
+      b.chained[k] = d.g->segment[row] > 0 ? 1 : 0;
       b.clock[k] = b.reached[k] = 0;
       b.arrival[k] = b.made[k] = 0;
       b.member[k] = b.part[k] = b.whole[k] = b.size[k] = b.position[k] = 0;
       b.chain[k] = -1;
-      b.head[k] = kNoKey;
     });
-    if (d.g->active[row]) refill(k);
+    return d.g->active[row] ? refill(k) : kNoKey;
   }
 
-  // Makes job `at` of the block the source's next.
-  HD void point(i32 k, i32 at) {
-    const Tick submit = b.submit[k * kBlock + at];
-    const Tick until = b.whole[k] ? d.horizon : least(d.horizon, d.g->until[d.rows[k]]);
-    const u64 key = submit < until ? make_key(submit, k) : kNoKey;
-    S::once([&] {
-      b.position[k] = at;
-      b.head[k] = key;
-    });
+  // The key of the source's job after job `at` of its block, which becomes its next.
+  HD u64 after(i32 k, i32 at) {
+    if (at + 1 == b.size[k]) return refill(k);
+    S::once([&] { b.position[k] = at + 1; });
+    return b.key[k * kBlock + at + 1];
   }
 
-  HD_CALL void refill(i32 k) {
-    const i32 row = d.rows[k];
+ private:
+  HD_CALL u64 refill(i32 k) {
+    const i32 row = d.rows[k], last = b.size[k];
     const Generator& g = *d.g;
-    const i32 last = b.size[k];
-    S::once([&] { b.made[k] += last; });
+    S::once([&] {
+      b.made[k] += last;
+      b.position[k] = 0;
+    });
     const bool scheduled = g.event_offset[row + 1] > g.event_offset[row];
     bool more = true;
     if (g.segment[row] > 0)
@@ -182,86 +62,222 @@ struct Sources {
       more = batch_block(k, row);
     else
       plain_block(k, row);
-    if (more)
-      point(k, 0);
-    else
-      S::once([&] { b.head[k] = kNoKey; });
+    return more ? b.key[k * kBlock] : kNoKey;
   }
 
- private:
-  HD_CALL void plain_block(i32 k, i32 row) {
+  // ---- passes over the arrays of a block ---------------------------------------------------------
+
+  HD Words words_of(u32 stream, i32 row, i64 index) const {
+    return philox(static_cast<u32>(index), stream, d.replication, d.g->key[row], d.g->seed);
+  }
+
+  // Words of the n indices from `first` on; the even ones only where they are wanted.
+  template <i32 n, bool even>
+  HD_CALL void draw_words(u32 stream, i32 row, i64 first) {
+    const u32 index = static_cast<u32>(first), replication = d.replication, key = d.g->key[row];
+    const u64 seed = d.g->seed;
+    u32* word = b.word;
+    S::each(n, [=](i32 i) {
+      const Words w = philox(index + static_cast<u32>(i), stream, replication, key, seed);
+      if (even) word[i] = w.w[0];
+      word[kBlock + i] = w.w[1];
+      if (even) word[2 * kBlock + i] = w.w[2];
+      word[3 * kBlock + i] = w.w[3];
+    });
+  }
+
+  // Clock times of the next n arrivals of a renewal process, whose gaps are word 0 of each.
+  HD_CALL void draw_times(i32 k, i32 row, Tick* time, i32 n) {
+    const u32* word = b.word;
+    S::each(n, [&](i32 i) { time[i] = gap(d, row, word[i]); });
+    S::prefix_sums(time, n, b.clock[k]);
+    const Tick last = time[n - 1];
+    S::once([&] { b.clock[k] = last; });
+    to_clock<S>(d, row, time, n);
+  }
+
+  HD void draw_run_times(i32 k, i32 row, i32 n) {
+    const RunTimes law = run_times(*d.g, row);
+    const u32* word = b.word + kBlock;
+    Asked* asked = b.asked + k * kBlock;
+    S::each(n, [=](i32 i) { asked[i].service = law.of(word[i]); });
+  }
+
+  HD void draw_gangs(i32 k, i32 row, i32 n) {
     const Generator& g = *d.g;
-    const i64 first = b.arrival[k];
-    Tick *submit = b.submit + k * kBlock, *service = b.service + k * kBlock;
-    Tick* limit = b.limit + k * kBlock;
-    i32* gpus = b.gpus + k * kBlock;
-    S::each(kBlock, [&](i32 i) {
-      const Words w = job_words(row, first + i);
-      submit[i] = gap(d, row, w.w[0]);
-      service[i] = service_ticks(g, row, w.w[1]);
-      gpus[i] = pick_gpus(g, row, w.w[2]);
-      limit[i] = pick_limit(g, row, service[i], w.w[3]);
-    });
-    S::prefix_sums(submit, kBlock, b.clock[k]);
-    const Tick clock = submit[kBlock - 1];
-    S::once([&] {
-      b.clock[k] = clock;
-      b.arrival[k] = first + kBlock;
-      b.size[k] = kBlock;
-    });
-    S::each(kBlock, [&](i32 i) { submit[i] = clock_time(d, row, submit[i]); });
+    const u32* word = b.word + 2 * kBlock;
+    Asked* asked = b.asked + k * kBlock;
+    S::each(n, [&](i32 i) { asked[i].gpus = pick_gpus(g, row, word[i]); });
   }
 
-  // The next renewal arrival: its submit tick, or kNever from `until` on.
-  HD Tick advance(i32 k, i32 row, u32 word) {
-    const Tick clock = b.clock[k] + gap(d, row, word);
-    S::once([&] { b.clock[k] = clock; });
-    const Tick submit = clock_time(d, row, clock);
-    return submit < least(d.horizon, d.g->until[row]) ? submit : kNever;
+  // Limits of jobs whose run times are known.
+  HD_CALL void draw_limits(i32 k, i32 row, i32 n) {
+    const Generator& g = *d.g;
+    const i32 mode = g.limit_mode[row], c = g.choice_offset[row];
+    const i32 choices = g.choice_offset[row + 1] - c;
+    const i64 low = g.limit_a[row], high = g.limit_b[row];
+    const u32* word = b.word + 3 * kBlock;
+    Asked* asked = b.asked + k * kBlock;
+    i32* brief = b.brief;
+    if (mode == kExact)
+      S::each(n, [=](i32 i) { asked[i].limit = asked[i].service; });
+    else if (mode == kFixed)
+      S::each(n, [=](i32 i) { asked[i].limit = low; });
+    else if (mode == kPick)
+      S::each(n, [&](i32 i) {
+        asked[i].limit =
+            alias_pick(g.choices + c, g.choice_threshold + c, g.choice_alias + c, choices, word[i]);
+      });
+    else
+      S::each(n, [=](i32 i) {
+        const Tick limit = factor_limit(asked[i].service, low, high, word[i]);
+        asked[i].limit = limit;
+        brief[i] = static_cast<i32>(least(limit, kBrief));
+      });
+    if (mode == kFactor && choices > 0) round_up(k, g.choices + c, choices, n);
+  }
+
+  // Rounds limits up to the next choice; above the last one it is that, or the run time.
+  HD void round_up(i32 k, const i64* choices, i32 of, i32 n) {
+    Asked* asked = b.asked + k * kBlock;
+    const i32* brief = b.brief;
+    i32* rank = b.rank;
+    const i32 last = of - 1;  // what lies above all others goes there
+    if (last > 0 && choices[last - 1] >= kBrief) {
+      S::each(n, [=](i32 i) { rank[i] = choices_below(choices, last, asked[i].limit); });
+    } else {
+      S::each(n, [=](i32 i) { rank[i] = 0; });
+      ROLLED
+      for (i32 from = 0; from < last; from += Choices::most) {
+        const Choices some = some_choices(choices + from, last - from);
+        S::each(n, [=](i32 i) { rank[i] += some.below(brief[i]); });
+      }
+    }
+    S::each(n, [=](i32 i) {
+      const Tick limit = asked[i].limit, choice = choices[rank[i]];
+      asked[i].limit = limit <= choice ? choice : greatest(choice, asked[i].service);
+    });
+  }
+
+  // Classes and keys of a block whose submits are known.
+  HD void finish(i32 k, i32 row, i32 n, Tick until) {
+    const i32 job_class = d.g->job_class[row];
+    const Tick* submit = b.submit;
+    Asked* asked = b.asked + k * kBlock;
+    u64* key = b.key + k * kBlock;
+    S::each(n, [=](i32 i) {
+      asked[i].job_class = job_class;
+      key[i] = submit[i] < until ? make_key(submit[i], k) : kNoKey;
+    });
+    S::once([&] { b.size[k] = n; });
+  }
+
+  // ---- kinds of sources --------------------------------------------------------------------------
+
+  HD_CALL void plain_block(i32 k, i32 row) {
+    const i64 first = b.arrival[k];
+    draw_words<kBlock, true>(kJobStream, row, first);
+    draw_times(k, row, b.submit, kBlock);
+    draw_run_times(k, row, kBlock);
+    draw_gangs(k, row, kBlock);
+    S::once([&] { b.arrival[k] = first + kBlock; });
+    draw_limits(k, row, kBlock);
+    finish(k, row, kBlock, least(d.horizon, d.g->until[row]));
+  }
+
+  HD_CALL void draw_batches(i32 k, i32 row) {
+    const Generator& g = *d.g;
+    const Tick until = least(d.horizon, g.until[row]);
+    const u32* word = b.word;
+    Tick* submit = b.batch_submit + k * kArrivals;
+    i32 *size = b.batch_size + k * kArrivals, *gpus = b.batch_gpus + k * kArrivals;
+    u32* common = b.batch_word + k * kArrivals;
+    draw_words<kArrivals, true>(kArrivalStream, row, b.arrival[k]);
+    draw_times(k, row, submit, kArrivals);
+    S::each(kArrivals, [&](i32 i) {
+      submit[i] = submit[i] < until ? submit[i] : kNever;
+      size[i] = pick_batch(g, row, word[kBlock + i]);
+      gpus[i] = pick_gpus(g, row, word[2 * kBlock + i]);
+      common[i] = word[3 * kBlock + i];
+    });
+  }
+
+  // Members of the batches that have been made, from place n of the block on, until it is full;
+  // returns how many places are taken then.
+  HD_CALL i32 draw_members(i32 k, i32 row, i32 n) {
+    const Tick spread = d.g->spread[row];
+    Tick *submit = b.submit, reached = b.reached[k];
+    Asked* asked = b.asked + k * kBlock;
+    u32* common = b.common;
+    i64 arrival = b.arrival[k];
+    i32 part = b.part[k];
+    i32 of = k * kArrivals + static_cast<i32>(arrival % kArrivals);
+    ROLLED
+    while (b.batch_submit[of] != kNever) {
+      const Tick base = b.batch_submit[of];
+      const i32 size = b.batch_size[of], gang = b.batch_gpus[of];
+      const u32 word = b.batch_word[of];
+      const i32 members = least(kBlock - n, size - part);
+      const Spacing space = spacing(spread, size);
+      S::each(members, [=](i32 i) {  // a batch never overtakes the one before
+        submit[n + i] = greatest(reached, base + space.of(part + i));
+        asked[n + i].gpus = gang;
+        common[n + i] = word;
+      });
+      n += members;
+      part += members;
+      reached = submit[n - 1];
+      if (part < size) break;
+      part = 0;
+      ++arrival;
+      if (n == kBlock || arrival % kArrivals == 0) break;
+      ++of;
+    }
+    S::once([&] {
+      b.reached[k] = reached;
+      b.arrival[k] = arrival;
+      b.part[k] = part;
+    });
+    return n;
+  }
+
+  // Run times share the common word of their batch.
+  HD void mix_words(i32 row, i32 n) {
+    const i64 weight = d.g->common[row];
+    const u32* common = b.common;
+    u32* word = b.word + kBlock;
+    if (weight == 0) return;
+    if (weight == 32768)
+      S::each(n, [=](i32 i) { word[i] = evenly_mixed_word(common[i], word[i]); });
+    else
+      S::each(n, [=](i32 i) { word[i] = mixed_word(common[i], word[i], weight); });
   }
 
   HD_CALL bool batch_block(i32 k, i32 row) {
-    const Generator& g = *d.g;
-    const i64 arrival = b.arrival[k];
-    const Words a = arrival_words(row, arrival);
-    const Tick base = b.part[k] == 0 ? advance(k, row, a.w[0]) : clock_time(d, row, b.clock[k]);
-    if (base == kNever) return false;
-    const i32 o = g.batch_offset[row], sizes = g.batch_offset[row + 1] - o;
-    const i32 whole =
-        alias_pick(g.batch_sizes + o, g.batch_threshold + o, g.batch_alias + o, sizes, a.w[1]);
-    const i32 part = b.part[k], n = least(kBlock, whole - part);
-    const i32 gang = pick_gpus(g, row, a.w[2]);
-    const i64 first = b.made[k];
-    const Tick reached = b.reached[k], spread = g.spread[row];
-    Tick *submit = b.submit + k * kBlock, *service = b.service + k * kBlock;
-    Tick* limit = b.limit + k * kBlock;
-    i32* gpus = b.gpus + k * kBlock;
-    S::each(n, [&](i32 i) {
-      const Words w = job_words(row, first + i);
-      submit[i] = greatest(reached, base + spread * (part + i) / whole);
-      service[i] = service_ticks(g, row, mixed_word(a.w[3], w.w[1], g.common[row]));
-      gpus[i] = gang;
-      limit[i] = pick_limit(g, row, service[i], w.w[3]);
-    });
-    const bool done = part + n == whole;
-    S::once([&] {
-      b.reached[k] = submit[n - 1];
-      b.whole[k] = whole;
-      b.size[k] = n;
-      b.part[k] = done ? 0 : part + n;
-      if (done) b.arrival[k] = arrival + 1;
-    });
+    i32 n = 0;
+    ROLLED
+    for (i32 before = -1; n > before && n < kBlock;) {
+      if (b.part[k] == 0 && b.arrival[k] % kArrivals == 0) draw_batches(k, row);
+      before = n;
+      n = draw_members(k, row, n);
+    }
+    if (n == 0) return false;
+    draw_words<kBlock, false>(kJobStream, row, b.made[k]);
+    mix_words(row, n);
+    draw_run_times(k, row, n);
+    draw_limits(k, row, n);
+    finish(k, row, n, d.horizon);
     return true;
   }
 
-  // Offsets of the jobs of event e, to b.offset.
+  // Offsets of the jobs of event e, to b.offset; their words are in b.word.
   HD void draw_offsets(i32 row, i64 e, i32 n) {
     const Tick within = d.g->events[3 * (d.g->event_offset[row] + e) + 1];
+    const u32* word = b.word;
     Tick* offset = b.offset;
-    S::each(n, [&](i32 j) {
-      offset[j] = static_cast<Tick>((static_cast<u64>(job_words(row, (e << kEventBits) + j).w[0]) *
-                                     static_cast<u64>(within)) >>
-                                    32);
+    draw_words<kBlock, true>(kJobStream, row, e << kEventBits);
+    S::each(n, [=](i32 j) {
+      offset[j] = static_cast<Tick>((static_cast<u64>(word[j]) * static_cast<u64>(within)) >> 32);
     });
   }
 
@@ -291,21 +307,21 @@ struct Sources {
     const Tick tick = g.events[3 * (g.event_offset[row] + e)];
     draw_offsets(row, e, n);
     const Tick* offset = b.offset;
-    Tick *submit = b.submit + k * kBlock, *service = b.service + k * kBlock;
-    Tick* limit = b.limit + k * kBlock;
-    i32* gpus = b.gpus + k * kBlock;
+    Tick* submit = b.submit;
+    u32* word = b.word;
     S::each(n, [&](i32 j) {  // ranks are a permutation: every element is stored once
-      const Words w = job_words(row, (e << kEventBits) + j);
+      const Words w = words_of(kJobStream, row, (e << kEventBits) + j);
       const i32 i = offset_rank(offset, n, j);
       submit[i] = tick + offset[j];
-      service[i] = service_ticks(g, row, w.w[1]);
-      gpus[i] = pick_gpus(g, row, w.w[2]);
-      limit[i] = pick_limit(g, row, service[i], w.w[3]);
+      word[kBlock + i] = w.w[1];
+      word[2 * kBlock + i] = w.w[2];
+      word[3 * kBlock + i] = w.w[3];
     });
-    S::once([&] {
-      b.arrival[k] = e + 1;
-      b.size[k] = n;
-    });
+    draw_run_times(k, row, n);
+    draw_gangs(k, row, n);
+    S::once([&] { b.arrival[k] = e + 1; });
+    draw_limits(k, row, n);
+    finish(k, row, n, least(d.horizon, g.until[row]));
     return true;
   }
 
@@ -326,28 +342,33 @@ struct Sources {
       index = (e << kEventBits) + j;
       start = g.events[3 * (g.event_offset[row] + e)] + offset[j];
     }
-    const Words a = arrival_words(row, index);
-    if (!scheduled && first_part) start = advance(k, row, a.w[0]);
+    const Words a = words_of(kArrivalStream, row, index);
+    if (!scheduled && first_part) {
+      Tick* time = b.submit;
+      const Tick clock = b.clock[k] + gap(d, row, a.w[0]);
+      S::once([&] { time[0] = b.clock[k] = clock; });
+      to_clock<S>(d, row, time, 1);
+      start = time[0];
+    }
     if (start >= least(d.horizon, g.until[row])) return false;
-    const Tick total = service_ticks(g, row, a.w[3]), segment = g.segment[row];
+    const Tick total = run_times(g, row).of(a.w[3]), segment = g.segment[row];
     const i32 whole = static_cast<i32>((total + segment - 1) / segment);
     const i32 part = b.part[k], n = least(kBlock, whole - part);
     const i32 gang = pick_gpus(g, row, a.w[2]);
-    const i64 first = b.made[k];
-    Tick *submit = b.submit + k * kBlock, *service = b.service + k * kBlock;
-    Tick* limit = b.limit + k * kBlock;
-    i32* gpus = b.gpus + k * kBlock;
-    S::each(n, [&](i32 i) {
+    Tick* submit = b.submit;
+    Asked* asked = b.asked + k * kBlock;
+    S::each(n, [=](i32 i) {
       submit[i] = start;
-      service[i] = least(segment, total - segment * (part + i));
-      gpus[i] = gang;
-      limit[i] = pick_limit(g, row, service[i], job_words(row, first + i).w[3]);
+      asked[i].service = least(segment, total - segment * (part + i));
+      asked[i].gpus = gang;
     });
+    draw_words<kBlock, false>(kJobStream, row, b.made[k]);
+    draw_limits(k, row, n);
+    finish(k, row, n, d.horizon);
     const bool done = part + n == whole;
     S::once([&] {
       b.reached[k] = start;
       b.whole[k] = whole;
-      b.size[k] = n;
       b.part[k] = done ? 0 : part + n;
       if (!done) return;
       if (scheduled)
