@@ -24,7 +24,6 @@ from gpusim.plan.measure import Attainment, SloOutcome, class_shares, occupancy,
 from gpusim.plan.rules import RuleOfThumb, rules_of_thumb
 from gpusim.plan.runs import Runs
 from gpusim.scenario import Scenario
-from gpusim.stats.binomial import clopper_pearson
 from gpusim.stats.critical import CapacityGrid
 from gpusim.stats.evidence import SizingResult
 from gpusim.units import format_share
@@ -77,7 +76,9 @@ def explain(
     runs.begin("measure")
     if limit is not None and limit.infeasible:
         return _findings(scenario, infeasible=str(limit), ceiling=limit, slos=limit.levels)
-    first, stop = found.ranges.get("hold-out", found.ranges.get("final", found.ranges.get("pilot", (0, 8))))
+    # Only replications that nobody chose: where rare periods were sampled separately, more of them follow behind.
+    sample = found.natural
+    first, stop = sample.get("hold-out", sample.get("final", sample.get("pilot", (0, 8))))
     replications = np.arange(first, stop, dtype=np.int64)
     budget = _Budget.of(found.total_runs)
     known: dict[int, Attainment] = {}
@@ -96,7 +97,7 @@ def explain(
     if found.gpus_low is not None and found.gpus_low != grid.first:
         below = grid.capacity(grid.index(found.gpus_low) - 1)
     for value in (shown, below):
-        known |= _counted(found, value, confidence)
+        known |= _counted(found, value)
     whole = runs.measure(_affordable(runs, replications, shown, budget.answer), shown)
     if not len(whole.status):
         return _findings(scenario, ceiling=limit)
@@ -176,7 +177,7 @@ def _band(
     return occupancy_band(scenario, whole, grid, found.gpus_high, runs.axis.total)
 
 
-def _counted(found: SizingResult, value: int | None, confidence: float) -> dict[int, Attainment]:
+def _counted(found: SizingResult, value: int | None) -> dict[int, Attainment]:
     """What the search itself counted at a value, over all its final (or hold-out) replications."""
     counted = [
         e for e in found.evidence if e.capacity == value and e.kind in ("final", "fill-in", "hold-out")
@@ -184,10 +185,11 @@ def _counted(found: SizingResult, value: int | None, confidence: float) -> dict[
     if not counted:
         return {}
     best = max(counted, key=lambda e: (e.kind == "hold-out", e.kind == "fill-in"))
-    interval = clopper_pearson(best.passed, best.replications, confidence)
-    share, implied = best.passed / best.replications, best.replications - best.simulated
+    implied = best.replications - best.simulated
     return {
-        best.capacity: Attainment(best.capacity, best.replications, best.passed, share, *interval, implied)
+        best.capacity: Attainment(
+            best.capacity, best.replications, best.passed, best.share, best.low, best.high, implied
+        )
     }
 
 

@@ -18,6 +18,7 @@ from gpusim.plan.explain import explain
 from gpusim.plan.infeasible import Ceiling, ceiling
 from gpusim.plan.provenance import load_call, provenance
 from gpusim.plan.runs import Progress, Runs
+from gpusim.plan.strata import kinds_of
 from gpusim.scenario import Scenario
 from gpusim.stats.binomial import minimum_replications
 from gpusim.stats.critical import CapacityGrid
@@ -139,6 +140,7 @@ def search(
         grid,
         start=search_start(scenario, runs.axis),
         options=sizing_options(scenario, certify, runs.axis),
+        kinds=kinds_of(runs.experiment, runs.axis, runs.threads),
         on_stage=runs.begin,
     )
 

@@ -8,6 +8,7 @@ from gpusim.stats.binomial import Ranks, clopper_pearson, minimum_replications, 
 from gpusim.stats.critical import CapacityGrid, CriticalSearch, OutOfTime
 from gpusim.stats.evidence import Evidence, Share, SizingResult
 from gpusim.stats.question import Evaluator, SizingOptions
+from gpusim.stats.sample import Kinds
 from gpusim.stats.sizing import find_capacity
 
 __all__ = [
@@ -15,6 +16,7 @@ __all__ = [
     "CriticalSearch",
     "Evaluator",
     "Evidence",
+    "Kinds",
     "OutOfTime",
     "Ranks",
     "Share",

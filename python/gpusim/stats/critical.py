@@ -8,6 +8,10 @@ results of all the others are *implied*. Probes start at a guess, move in doubli
 enclosed, then bisect until two neighbours straddle it. Typical cost: 3 runs per replication for two
 neighbouring ranks.
 
+What is looked for may be more than a rank: any `UpSet`, a condition on the pass counts that one pass more cannot break.
+Where replications are of two kinds it judges the counts of both. Counts rise with the capacity, so there is a first
+capacity at which it holds; rank k is the condition "k passes".
+
 Indices, not capacities, are the currency inside: index k stands for ``low + k step``, or on a descending grid
 for ``high - k step`` (a demand that the center shall carry: less is easier). Larger indices are more generous. A
 critical index of ``count`` means "passes nowhere on the grid"; one of 0 means "passes at the grid's first value,
@@ -26,7 +30,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,6 +38,18 @@ from numpy.typing import NDArray
 IntArray = NDArray[np.int64]
 BoolArray = NDArray[np.bool_]
 Evaluate = Callable[[IntArray, int], BoolArray]
+
+
+class UpSet(Protocol):
+    """A condition on the pass counts of two kinds of replications that one pass more cannot break."""
+
+    def holds(self, counts: IntArray) -> BoolArray:
+        """Whether it holds for each row ``(passes of kind 0, passes of kind 1)``, shape (n,)."""
+        ...
+
+
+Wanted = int | UpSet
+"""A rank, counted from 1, or a condition that holds at the latest when all replications pass."""
 
 _UNSEEN, _FAILED, _PASSED = -1, 0, 1
 
@@ -141,9 +157,13 @@ class CriticalSearch:
         cell is asked at most once. It may raise `OutOfTime`.
     first_step : int
         First step away from ``start``, in grid indices; it doubles until the rank is enclosed.
+    kind : IntArray, optional
+        Of each replication, 0 or 1; needed for an `UpSet`.
 
     Attributes
     ----------
+    start : int
+        Grid index of the first probe.
     runs : int
         Cells simulated so far.
     probes : list of Probe
@@ -151,7 +171,13 @@ class CriticalSearch:
     """
 
     def __init__(
-        self, n_replications: int, grid: CapacityGrid, start: int, evaluate: Evaluate, first_step: int = 1
+        self,
+        n_replications: int,
+        grid: CapacityGrid,
+        start: int,
+        evaluate: Evaluate,
+        first_step: int = 1,
+        kind: IntArray | None = None,
     ) -> None:
         if n_replications < 1:
             raise ValueError(f"n_replications must be at least 1 (found {n_replications})")
@@ -159,9 +185,10 @@ class CriticalSearch:
         self.grid = grid
         self.runs = 0
         self.probes: list[Probe] = []
-        self._start = min(max(start, 0), grid.count - 1)
+        self.start = min(max(start, 0), grid.count - 1)
         self._first_step = max(1, first_step)
         self._evaluate = evaluate
+        self._kind = np.zeros(n_replications, dtype=np.int64) if kind is None else kind
         self._fail = np.full(n_replications, -1, dtype=np.int64)  # bracket: largest index known to fail
         self._pass = np.full(n_replications, grid.count, dtype=np.int64)  # bracket: smallest known to pass
         self._lowest_pass = self._pass.copy()  # over all simulated cells, those of `observe` included
@@ -178,18 +205,22 @@ class CriticalSearch:
         """
         return self._lowest_pass < self._highest_fail
 
-    def bounds(self, rank: int) -> tuple[int, int]:
-        """Best bounds known now of the critical index of rank ``rank`` (1 is the smallest).
+    def bounds(self, wanted: Wanted) -> tuple[int, int]:
+        """Best bounds known now of the first index at which ``wanted`` holds (rank 1: the smallest M_r).
 
-        M_r is in ``fail_r + 1 .. pass_r``, and order statistics keep the order of bounds.
+        M_r is in ``fail_r + 1 .. pass_r``, and order statistics keep the order of bounds; so do the counts.
         """
-        self._check_rank(rank)
-        low = int(np.partition(self._fail, rank - 1)[rank - 1]) + 1
-        high = int(np.partition(self._pass, rank - 1)[rank - 1])
-        return low, high
+        return self._first(self._fail + 1, wanted), self._first(self._pass, wanted)
 
-    def select(self, rank: int) -> int:
-        """Grid index of the ``rank``-th smallest critical capacity; ``grid.count`` if it is above the grid.
+    def select(self, wanted: Wanted, resolution: int = 0) -> int:
+        """First grid index at which ``wanted`` holds; ``grid.count`` if it is above the grid.
+
+        Parameters
+        ----------
+        wanted : int or UpSet
+            The ``wanted``-th smallest critical capacity, or the least one at which a condition holds.
+        resolution : int, default 0
+            The search ends when the index is known to within so many steps; the larger bound is returned.
 
         Raises
         ------
@@ -197,10 +228,10 @@ class CriticalSearch:
             From ``evaluate``; what was learnt is kept and `bounds` gives the interval that remains.
         """
         step = self._first_step
-        low, high = self.bounds(rank)
-        while low < high:
+        low, high = self.bounds(wanted)
+        while high - low > resolution:
             if low == 0 and high == self.grid.count:
-                index = self._start
+                index = self.start
             elif high == self.grid.count:  # all that was probed fails the rank: low - 1 was the last
                 index = min(low - 1 + step, self.grid.count - 1)
                 step *= 2
@@ -210,8 +241,18 @@ class CriticalSearch:
             else:
                 index = (low - 1 + high) // 2
             self._probe(index)
-            low, high = self.bounds(rank)
-        return low
+            low, high = self.bounds(wanted)
+        return high
+
+    def probe(self, capacity: int) -> None:
+        """Decide every replication at a capacity, by a run where its bracket contains it.
+
+        Raises
+        ------
+        OutOfTime
+            As `select`.
+        """
+        self._probe(self.grid.index(capacity))
 
     def passing(self, capacity: int) -> int:
         """Number of replications that pass at ``capacity`` as far as known: simulated there, else implied."""
@@ -305,6 +346,15 @@ class CriticalSearch:
         if cut is not None:
             raise cut
 
-    def _check_rank(self, rank: int) -> None:
-        if not 1 <= rank <= self.n_replications:
-            raise ValueError(f"rank must be within 1..{self.n_replications} (found {rank})")
+    def _first(self, critical: IntArray, wanted: Wanted) -> int:
+        """The first index at which ``wanted`` holds if these were the critical indices."""
+        if isinstance(wanted, int):
+            if not 1 <= wanted <= self.n_replications:
+                raise ValueError(f"rank must be within 1..{self.n_replications} (found {wanted})")
+            return int(np.partition(critical, wanted - 1)[wanted - 1])
+        order = np.argsort(critical, kind="stable")
+        ones = np.cumsum(self._kind[order])
+        holds = wanted.holds(np.stack([np.arange(1, len(order) + 1) - ones, ones], axis=1))
+        if not holds[-1]:
+            raise ValueError("the condition holds for no counts")
+        return int(critical[order[int(holds.argmax())]])

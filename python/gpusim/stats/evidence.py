@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
 from gpusim.stats.binomial import Interval, clopper_pearson
+from gpusim.stats.strata import Design, confidence_interval
 
 Stage = Literal["scout", "pilot", "final", "fill-in", "audit", "hold-out"]
 
@@ -33,6 +34,22 @@ class Share(NamedTuple):
 
 
 @dataclass(frozen=True)
+class Stratum:
+    """Passes among the replications of one kind, which are sampled on their own.
+
+    Attributes
+    ----------
+    weight : float
+        Share of this kind among all replications.
+    replications, passed : int
+    """
+
+    weight: float
+    replications: int
+    passed: int
+
+
+@dataclass(frozen=True)
 class Evidence:
     """Passes counted at one capacity.
 
@@ -50,6 +67,8 @@ class Evidence:
         Which stage counted them.
     confidence : float
         Two-sided, of ``low`` and ``high``, for this capacity alone.
+    strata : tuple of Stratum
+        The counts of the two kinds, where they were sampled separately; else empty.
     """
 
     capacity: int
@@ -58,15 +77,22 @@ class Evidence:
     simulated: int
     kind: Stage
     confidence: float
+    strata: tuple[Stratum, ...] = ()
 
     @property
     def share(self) -> float:
-        """Share of replications that passed."""
+        """Estimate of the probability of a pass: the share that passed, of two strata the weighted one."""
+        if self.strata:
+            return sum(s.weight * s.passed / s.replications for s in self.strata)
         return self.passed / self.replications
 
     @property
     def interval(self) -> Interval:
-        """Clopper-Pearson interval of the probability of a pass (worked out when asked for)."""
+        """Exact interval of the probability of a pass: Clopper-Pearson, or of two strata."""
+        if self.strata:
+            one, other = self.strata
+            design = Design((one.weight, other.weight), (one.replications, other.replications))
+            return confidence_interval(design, (one.passed, other.passed), self.confidence)
         return clopper_pearson(self.passed, self.replications, self.confidence)
 
     @property
@@ -108,7 +134,9 @@ class SizingResult:
         Per stage and capacity, ascending in capacity within a stage.
     ranges : dict of str to (int, int)
         Replications ``first <= r < stop`` of "scout", "pilot", "final", "hold-out" (those that were used); disjoint.
-        Fill-in and audit use the final ones.
+        Fill-in and audit use the final ones. Of a stratified stage: those looked at, of which some were passed over.
+    natural : dict of str to (int, int)
+        The first replications of each of these ranges, none passed over: an ordinary sample, for measurements.
     runs : dict of str to int
         Runs simulated per stage.
     p_value : float or None
@@ -141,6 +169,7 @@ class SizingResult:
     confidence: float
     evidence: tuple[Evidence, ...] = ()
     ranges: dict[str, tuple[int, int]] = field(default_factory=dict)
+    natural: dict[str, tuple[int, int]] = field(default_factory=dict)
     runs: dict[str, int] = field(default_factory=dict)
     p_value: float | None = None
     non_monotone: Share | None = None

@@ -47,6 +47,9 @@ class SizingOptions:
     planning_margin : float
         Final replications, as a multiple of what the pilot says the tolerance needs on average. At 1 the
         interval comes out wider than asked in a good part of all cases, at 2 in few.
+    stratified_pilot, stratified_min, stratified_margin
+        The same three where replications are of two kinds: the pilot tries both, and its forecast is steadier, but the
+        width of the interval hangs on fewer replications.
     audit_share : float
         Share of the final replications that are audited, in [0, 1]; 0 leaves the audit out.
     first_replication : int
@@ -64,6 +67,9 @@ class SizingOptions:
     replications_min: int = 200
     replications_max: int = 12_000
     planning_margin: float = 1.0
+    stratified_pilot: int = 100
+    stratified_min: int = 440
+    stratified_margin: float = 1.3
     audit_share: float = 0.05
     first_replication: int = 0
 

@@ -5,6 +5,10 @@ answer is the smallest capacity N* at which a replication passes with probabilit
 random numbers N* is that quantile of the critical capacities M_r, so two order statistics enclose it exactly
 (`binomial.quantile_ranks`, found by `critical.CriticalSearch`).
 
+Where replications are of two kinds of known share (periods with and without a rare job), they are sampled
+separately: the same search and the same claims, with the exact test of two strata (`strata`) in place of the
+ranks. The pilot decides whether that pays and how many of each kind there are (`allocation`).
+
 0. *Scout*, 8 replications: about where the answer is, so that a bad first guess costs few runs.
 1. *Pilot*, 100 replications: how steep is the quantile, so how many replications does the tolerance need.
 2. *Final*, that many fresh replications, one look: ``[gpus_low, gpus_high]``.
@@ -21,11 +25,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from statistics import NormalDist
 
 import numpy as np
 
-from gpusim.stats.binomial import Ranks, at_least, clopper_pearson, minimum_replications, quantile_ranks
-from gpusim.stats.critical import BoolArray, CapacityGrid, CriticalSearch, IntArray, OutOfTime
+from gpusim.stats.allocation import Counts, Forecast
+from gpusim.stats.binomial import at_least, minimum_replications
+from gpusim.stats.critical import BoolArray, CapacityGrid, CriticalSearch, IntArray, OutOfTime, Wanted
 from gpusim.stats.evidence import (
     GUARANTEE_DEADLINE,
     GUARANTEE_EXACT,
@@ -36,11 +42,18 @@ from gpusim.stats.evidence import (
     Share,
     SizingResult,
     Stage,
+    Stratum,
 )
 from gpusim.stats.question import Evaluator, SizingOptions
+from gpusim.stats.sample import Ends, Kinds, Sample
 
 _PILOT_CONFIDENCE = 0.8  # of the pilot's two ranks: they only measure a slope
 _SCOUT_STEP = 0.02  # first step of the scout, as a share of the guess
+_PILOT_PARTS = 1.5  # of the tolerance: how closely a stratified pilot finds its ends
+_FEWEST_OF_A_KIND = 60  # in the final stage, whatever the pilot says
+_PAYS = 0.8  # of the plain number of replications: a stratified sample must be smaller
+_JUMP = 1.3  # of the way from there to the upper end expected: the first step
+_BELOW = 0.7  # of the interval expected: so far below it the final stage starts, as going down costs most
 
 
 def find_capacity(
@@ -49,6 +62,7 @@ def find_capacity(
     *,
     start: int | None = None,
     options: SizingOptions | None = None,
+    kinds: Kinds | None = None,
     on_stage: Callable[[Stage], object] | None = None,
 ) -> SizingResult:
     """Smallest capacity at which a replication passes with probability ``attainment``, as an interval.
@@ -63,6 +77,8 @@ def find_capacity(
         Guess of the answer, any capacity; a bad one only costs runs. By default the middle of the grid.
     options : SizingOptions, optional
         The question; the defaults if not given.
+    kinds : Kinds, optional
+        Two kinds of replications that may be sampled separately.
     on_stage : callable(Stage), optional
         Called with the name of each stage before its runs.
 
@@ -96,7 +112,7 @@ def find_capacity(
             f"tolerance {chosen.tolerance} is smaller than the grid's step {grid.step}; raise it"
         )
     guess = (grid.count - 1) // 2 if start is None else grid.nearest(start)
-    return _Procedure(evaluator, grid, chosen, on_stage or (lambda stage: None)).run(guess)
+    return _Procedure(evaluator, grid, chosen, kinds, on_stage or (lambda stage: None)).run(guess)
 
 
 class _Procedure:
@@ -107,12 +123,15 @@ class _Procedure:
         evaluator: Evaluator,
         grid: CapacityGrid,
         options: SizingOptions,
+        kinds: Kinds | None,
         on_stage: Callable[[Stage], object],
     ) -> None:
         self.evaluator, self.grid, self.options, self.begin = evaluator, grid, options, on_stage
+        self.kinds = kinds
         self.tolerance = options.tolerance or grid.step
         self.next_replication = options.first_replication
         self.ranges: dict[str, tuple[int, int]] = {}
+        self.natural: dict[str, tuple[int, int]] = {}
         self.runs: dict[str, int] = {}
         self.evidence: list[Evidence] = []
         self.notes: list[str] = []
@@ -129,41 +148,48 @@ class _Procedure:
         self.audit_clean = False
 
     def run(self, guess: int) -> SizingResult:
-        scout = self.new_search("scout", self.options.scout_replications, guess, self.stride(guess))
+        options = self.options
+        few = self.next_plain(options.scout_replications)
+        scout = self.new_search("scout", few, guess, self.stride(guess))
         try:
-            start, first_step = self.scout(scout)
+            start, first_step = self.scout(scout, few)
         except OutOfTime:
             self.set_tolerance(*scout.bounds(self.scout_rank()))
-            self.fall_back(scout)
-            return self.result(self.options.scout_replications)
-        pilot = self.new_search("pilot", self.options.pilot_replications, start, first_step)
+            self.fall_back(scout, few)
+            return self.result(few.size)
+        sample = (
+            self.next_plain(options.pilot_replications) if self.kinds is None else self.pilot_of(self.kinds)
+        )
+        if self.kinds is not None:  # going down costs most: begin below
+            start, first_step = max(0, start - self.stride(start)), self.stride(start)
+        pilot = self.new_search("pilot", sample, start, first_step)
         try:
-            replications, start, first_step = self.pilot(pilot)
+            final_sample, start, first_step = self.pilot(pilot, sample)
         except OutOfTime:
-            self.set_tolerance(*self.pilot_bounds(pilot))
-            self.fall_back(pilot)
-            return self.result(self.options.pilot_replications)
-        final = self.new_search("final", replications, start, first_step)
-        ranks = quantile_ranks(replications, self.options.attainment, self.options.confidence)
-        self.final(final, ranks)
+            self.set_tolerance(*self.pilot_bounds(pilot, sample))
+            self.fall_back(pilot, sample)
+            return self.result(sample.size)
+        final = self.new_search("final", final_sample, start, first_step)
+        ends = final_sample.ends(options.attainment, options.confidence)
+        self.final(final, final_sample, ends)
         if self.out_of_time and self.high == self.grid.count and self.low < self.grid.count:
-            self.fall_back(pilot)
-            return self.result(self.options.pilot_replications)
-        if self.high < self.grid.count and ranks.high is not None and not self.out_of_time:
-            self.check(final, ranks, ranks.high)
-        return self.result(replications)
+            self.fall_back(pilot, sample)
+            return self.result(sample.size)
+        if self.high < self.grid.count and ends.high is not None and not self.out_of_time:
+            self.check(final, final_sample, ends)
+        return self.result(final_sample.size)
 
     def stride(self, index: int) -> int:
         """First step away from a guess that nothing supports: two per cent of it."""
         return max(1, round(_SCOUT_STEP * self.grid.capacity(index) / self.grid.step))
 
-    def scout(self, search: CriticalSearch) -> tuple[int, int]:
+    def scout(self, search: CriticalSearch, sample: Sample) -> tuple[int, int]:
         """Choose (first probe, first step) of the pilot."""
         try:
             high = search.select(self.scout_rank())
             low = search.bounds(max(1, self.scout_rank() // 2))[0]  # what is known of it: it costs no run
         finally:
-            self.close(search, "scout")
+            self.close(search, sample, "scout")
         start = min(high, self.grid.count - 1)
         # what is known of the lower rank may be nothing: then the step is that of a guess
         return start, max(1, min((high - low) // 4, self.stride(start)))
@@ -173,77 +199,129 @@ class _Procedure:
         count = self.options.scout_replications
         return min(count, max(1, math.ceil(self.options.attainment * count)))
 
-    def pilot(self, search: CriticalSearch) -> tuple[int, int, int]:
+    def pilot_of(self, kinds: Kinds) -> Sample:
+        """A stratified pilot: half of each kind."""
+        count = self.options.stratified_pilot
+        return Sample.stratified(self.next_replication, (count - count // 2, count // 2), kinds)
+
+    def pilot(self, search: CriticalSearch, sample: Sample) -> tuple[Sample, int, int]:
         """Choose (replications, first probe, first step) of the final stage; set the tolerance."""
-        options, count = self.options, search.n_replications
-        lower, upper = self.pilot_ranks()
+        lower, upper = self.pilot_ends(sample)
+        resolution = 0 if sample.design is None else self.resolution(search)
         try:
-            high, low = search.select(upper), search.select(lower)
+            high, low = search.select(upper, resolution), search.select(lower, resolution)
         finally:
-            self.close(search, "pilot")
+            self.close(search, sample, "pilot")
         self.set_tolerance(low, high)
-        # On a coarse grid two ranks may fall on one size: count a step more, so that the slope is not too low.
-        slope = (high - low + 1) * self.grid.step * count / (upper - lower)
         reachable = self.tolerance // self.grid.step * self.grid.step  # widths are whole steps
-        replications = options.final_replications(slope, reachable)
+        if sample.design is not None:
+            return self.stratified(search, sample, reachable)
+        # On a coarse grid two ranks may fall on one size: count a step more, so that the slope is not too low.
+        assert isinstance(lower, int)
+        assert isinstance(upper, int)
+        slope = (high - low + 1) * self.grid.step * search.n_replications / (upper - lower)
+        replications = self.options.final_replications(slope, reachable)
         # Probing upwards is cheap (only the few that failed run again), downwards costs nearly all of them:
         # start about one interval below the interval.
-        return replications, max(0, 2 * low - high), max(1, (high - low) // 2)
+        return self.next_plain(replications), max(0, 2 * low - high), max(1, (high - low) // 2)
 
-    def pilot_ranks(self) -> tuple[int, int]:
-        count = self.options.pilot_replications
-        ranks = quantile_ranks(count, self.options.attainment, _PILOT_CONFIDENCE)
-        upper = max(ranks.high or count, 2)
-        return min(max(ranks.low, 1), upper - 1), upper
+    def resolution(self, search: CriticalSearch) -> int:
+        """Grid steps to which a stratified pilot finds its ends: a fit needs no more."""
+        capacity = self.grid.capacity(search.start)
+        return max(
+            1, int(self.options.tolerance_at(capacity, self.grid.step) / self.grid.step / _PILOT_PARTS)
+        )
 
-    def pilot_bounds(self, search: CriticalSearch) -> tuple[int, int]:
-        lower, upper = self.pilot_ranks()
+    def stratified(self, search: CriticalSearch, pilot: Sample, tolerance: int) -> tuple[Sample, int, int]:
+        """`pilot` where replications are of two kinds: sample them separately, if that saves runs."""
+        options, design, kinds = self.options, pilot.design, self.kinds
+        assert design is not None
+        assert kinds is not None
+        places = sorted({self.grid.index(probe.capacity) for probe in search.probes})
+        counts = [Counts(at, *pilot.passes(search, self.grid.capacity(at))) for at in places]
+        forecast = Forecast.of(design.weights, design.sizes, counts)
+        z = NormalDist().inv_cdf(1.0 - options.delta / 2.0)
+        steps = tolerance / self.grid.step
+        chosen, plain = forecast.allocate(
+            options.attainment, z, steps, options.stratified_margin, _FEWEST_OF_A_KIND
+        )
+        pays = chosen.total < _PAYS * plain.total
+        fewest = minimum_replications(options.attainment, 1.0 - options.delta / 2.0)
+        plain = plain.within(max(options.replications_min, fewest), options.replications_max)
+        chosen = chosen.within(max(options.stratified_min, fewest), options.replications_max)
+        sample = self.next_plain(plain.total)
+        if pays and chosen.sizes is not None:
+            apart = Sample.stratified(self.next_replication, chosen.sizes, kinds)
+            if None not in apart.ends(options.attainment, options.confidence):
+                sample = apart
+        expected = plain if sample.design is None else chosen
+        start = round(expected.low - _BELOW * (expected.high - expected.low))
+        step = max(1, round(_JUMP * (expected.high - start)))  # then most of what is above is never run
+        start = min(max(start, 0), self.grid.count - 1)
+        if sample.design is None:
+            return sample, start, step
+        zeros, ones = sample.design.sizes
+        self.notes.append(
+            f"periods with and without {kinds.name} were sampled separately (about {kinds.weight:.0%} have one): "
+            f"{ones} and {zeros} of them"
+        )
+        return sample, start, step
+
+    def pilot_ends(self, sample: Sample) -> tuple[Wanted, Wanted]:
+        """What the pilot looks for; where it is too small for an end, the outermost that it can find."""
+        ends = sample.ends(self.options.attainment, _PILOT_CONFIDENCE)
+        if isinstance(ends.low, int | None) and isinstance(ends.high, int | None):
+            upper = max(ends.high or sample.size, 2)
+            return min(max(ends.low or 0, 1), upper - 1), upper
+        return ends.low or 1, ends.high or sample.size
+
+    def pilot_bounds(self, search: CriticalSearch, sample: Sample) -> tuple[int, int]:
+        lower, upper = self.pilot_ends(sample)
         return search.bounds(lower)[0], search.bounds(upper)[1]
 
     def set_tolerance(self, low: int, high: int) -> None:
         size = self.grid.capacity(min((low + high) // 2, self.grid.count - 1))
         self.tolerance = self.options.tolerance_at(size, self.grid.step)
 
-    def final(self, search: CriticalSearch, ranks: Ranks) -> None:
-        """The two order statistics, or the bounds of them that are known when time is out."""
+    def final(self, search: CriticalSearch, sample: Sample, ends: Ends) -> None:
+        """The two ends, or the bounds of them that are known when time is out."""
         try:
-            if ranks.high is not None:
-                search.select(ranks.high)
-            if ranks.low > 0:
-                search.select(ranks.low)
+            if ends.high is not None:
+                search.select(ends.high)
+            if ends.low is not None:
+                search.select(ends.low)
         except OutOfTime:
             self.stop("final")
-        if ranks.high is None:
+        if ends.high is None:
             needed = minimum_replications(self.options.attainment, 1.0 - self.options.delta / 2.0)
             self.notes.append(
                 f"{search.n_replications} replications cannot certify this attainment; "
                 f"at least {needed} are needed"
             )
-        self.take_bounds(search, ranks)
-        self.close(search, "final")
-        if self.high < self.grid.count and ranks.high is not None:
-            passed = search.passing(self.grid.capacity(self.high))
+        self.take_bounds(search, ends)
+        self.close(search, sample, "final")
+        if self.high < self.grid.count and ends.high is not None:
+            passes = sample.passes(search, self.grid.capacity(self.high))
             self.certified = self.options.monotone and self.options.certify == "normal"
-            self.claim(
-                GUARANTEE_EXACT if self.certified else GUARANTEE_IMPLIED, passed, search.n_replications
-            )
+            self.claim(GUARANTEE_EXACT if self.certified else GUARANTEE_IMPLIED, passes, sample)
 
-    def check(self, search: CriticalSearch, ranks: Ranks, needed: int) -> None:
+    def check(self, search: CriticalSearch, sample: Sample, ends: Ends) -> None:
         """Fill-in or hold-out, then the audit."""
         try:
             if self.options.certify == "strict":
                 self.hold_out(search.n_replications)
             elif not self.options.monotone:
-                self.fill_in(search, ranks, needed)
+                self.fill_in(search, sample, ends)
             if self.high < self.grid.count and self.options.audit_share > 0.0:
-                self.audit(search, ranks, needed)
+                self.audit(search, sample, ends)
         except OutOfTime:
             self.stop(
                 "audit" if self.certified else "hold-out" if self.options.certify == "strict" else "fill-in"
             )
 
-    def fill_in(self, search: CriticalSearch, ranks: Ranks, needed: int) -> None:
-        """Run what was only implied at ``gpus_high``; step up until at least ``needed`` really pass."""
+    def fill_in(self, search: CriticalSearch, sample: Sample, ends: Ends) -> None:
+        """Run what was only implied at ``gpus_high``; step up until enough really pass."""
+        assert ends.high is not None
         self.begin("fill-in")
         self.certified, before, stride = False, search.runs, 1
         self.guarantee, self.p_value = GUARANTEE_IMPLIED, None
@@ -252,18 +330,21 @@ class _Procedure:
                 capacity = self.grid.capacity(self.high)
                 search.observe(capacity, search.implied(capacity))
                 self.filled_in = True
-                passed = search.observed(capacity)[1]
-                self.add_evidence(capacity, search.n_replications, passed, search.n_replications, "fill-in")
-                if passed >= needed:
+                passes = sample.passes(search, capacity)
+                self.add_evidence(capacity, sample, passes, sample.size, "fill-in")
+                if sample.holds(ends.high, passes):
                     self.certified = True
-                    return self.claim(GUARANTEE_FILL_IN, passed, search.n_replications)
+                    return self.claim(GUARANTEE_FILL_IN, passes, sample)
+                needed = (
+                    f" ({ends.high} are needed)" if isinstance(ends.high, int) else ", too few of one kind"
+                )
                 self.notes.append(
-                    f"at {capacity} only {passed} of {search.n_replications} replications pass once all are "
-                    f"run ({needed} are needed): pass or fail is not monotone in the size"
+                    f"at {capacity} only {sum(passes)} of {sample.size} replications pass once all are "
+                    f"run{needed}: pass or fail is not monotone in the size"
                 )
                 stride = self.step_up(stride)
                 if self.high == self.grid.count:
-                    if passed < ranks.low:
+                    if ends.low is not None and not sample.holds(ends.low, passes):
                         self.low = self.grid.count
                     return None
         finally:
@@ -274,7 +355,8 @@ class _Procedure:
         options, error, stride = self.options, self.options.delta / 2.0, 1
         self.p_value = None
         fewest = minimum_replications(options.attainment, 1.0 - error / 2.0)
-        search = self.new_search("hold-out", max(replications, fewest), self.high)
+        sample = self.next_plain(max(replications, fewest))
+        search = self.new_search("hold-out", sample, self.high)
         everyone = np.arange(search.n_replications, dtype=np.int64)
         try:
             while self.high < self.grid.count:
@@ -282,10 +364,10 @@ class _Procedure:
                 capacity = self.grid.capacity(self.high)
                 search.observe(capacity, everyone)
                 passed = search.observed(capacity)[1]
-                self.add_evidence(capacity, everyone.size, passed, everyone.size, "hold-out")
+                self.add_evidence(capacity, sample, (passed,), everyone.size, "hold-out")
                 if at_least(passed, everyone.size, options.attainment) <= error:
                     self.certified = True
-                    return self.claim(GUARANTEE_EXACT, passed, everyone.size)
+                    return self.claim(GUARANTEE_EXACT, (passed,), sample)
                 self.notes.append(
                     f"the hold-out does not certify {capacity} ({passed} of {everyone.size} pass); "
                     "just above the answer this is common and no sign of a fault"
@@ -294,88 +376,90 @@ class _Procedure:
         finally:
             self.runs["hold-out"] = search.runs
 
-    def audit(self, search: CriticalSearch, ranks: Ranks, needed: int) -> None:
+    def audit(self, search: CriticalSearch, sample: Sample, ends: Ends) -> None:
         """Look above ``gpus_high`` for replications that pass below and fail there."""
         self.begin("audit")
         options = self.options
         size = math.ceil(options.audit_share * search.n_replications)
         if options.certify == "strict" and not options.monotone:  # no fill-in: fewer could not show anything
             size = max(size, minimum_replications(1.0 - options.beta / 4.0, options.confidence))
-        sample = np.arange(min(size, search.n_replications), dtype=np.int64)
+        head = sample.head(min(size, sample.size))
+        looked_at = np.arange(head.size, dtype=np.int64)
         before, looked = search.runs, False
         try:
             for times in (1, 2):
                 index = self.high + times * max(1, self.tolerance // self.grid.step)
                 if index < self.grid.count:
                     capacity, looked = self.grid.capacity(index), True
-                    search.observe(capacity, sample)
-                    passed = search.passing_among(capacity, sample)
-                    self.add_evidence(capacity, sample.size, passed, sample.size, "audit")
+                    search.observe(capacity, looked_at)
+                    self.add_evidence(capacity, head, head.passes(search, capacity), head.size, "audit")
         finally:
             self.runs["audit"] = search.runs - before
         if not looked and not self.filled_in and not options.monotone:
             self.notes.append("the grid has no size above gpus_high to audit")
             return
-        checked = search.n_replications if self.filled_in else sample.size
-        seen = int(np.count_nonzero(search.violations[:checked]))
-        above = int(np.count_nonzero(search.violations[: sample.size]))
+        judged = sample if self.filled_in else head
+        where = np.flatnonzero(search.violations[: judged.size]).astype(np.int64)
+        above, seen, checked = where[where < head.size], len(where), judged.size
         confidence, allowed = options.confidence, options.beta / 4.0
-        upper = clopper_pearson(seen, checked, confidence, "upper").high
-        self.non_monotone = Share(seen, checked, seen / checked, 0.0, upper)
+        upper = judged.upper(where, confidence)
+        self.non_monotone = Share(seen, checked, judged.share(where), 0.0, upper)
         if options.monotone and seen:
             self.notes.append(
                 f"{seen} of {checked} audited replications pass at a size and fail at a larger one, although "
                 "pass or fail was declared monotone: treated as not monotone"
             )
             if options.certify == "normal" and not self.filled_in:
-                self.fill_in(search, ranks, needed)
+                self.fill_in(search, sample, ends)
         elif options.monotone:
             self.audit_clean = True
         else:
-            own_lower = clopper_pearson(above, sample.size, confidence, "lower").low
-            self.audit_clean = upper <= allowed and own_lower <= allowed
+            self.audit_clean = upper <= allowed and head.lower(above, confidence) <= allowed
 
-    def new_search(self, stage: Stage, replications: int, start: int, first_step: int = 1) -> CriticalSearch:
-        """A search over the next ``replications`` unused replications."""
+    def next_plain(self, count: int) -> Sample:
+        """The next unused replications."""
+        return Sample.plain(self.next_replication, count)
+
+    def new_search(self, stage: Stage, sample: Sample, start: int, first_step: int = 1) -> CriticalSearch:
+        """A search over a sample of unused replications, which are used now."""
         self.begin(stage)
-        first = self.next_replication
-        self.next_replication += replications
-        self.ranges[stage] = (first, self.next_replication)
+        self.next_replication = sample.stop
+        self.ranges[stage], self.natural[stage] = sample.span, sample.natural
 
-        def evaluate(numbers: IntArray, capacity: int) -> BoolArray:
-            return self.evaluator.evaluate(numbers + first, capacity)
+        def evaluate(positions: IntArray, capacity: int) -> BoolArray:
+            return self.evaluator.evaluate(sample.numbers[positions], capacity)
 
-        return CriticalSearch(replications, self.grid, start, evaluate, first_step)
+        return CriticalSearch(sample.size, self.grid, start, evaluate, first_step, sample.kind)
 
-    def close(self, search: CriticalSearch, stage: Stage) -> None:
+    def close(self, search: CriticalSearch, sample: Sample, stage: Stage) -> None:
         self.runs[stage] = search.runs
-        for probe in sorted(search.probes):
-            simulated = search.observed(probe.capacity)[0]
-            self.add_evidence(probe.capacity, search.n_replications, probe.passed, simulated, stage)
+        for capacity in sorted({probe.capacity for probe in search.probes}):
+            simulated = search.observed(capacity)[0]
+            self.add_evidence(capacity, sample, sample.passes(search, capacity), simulated, stage)
 
     def add_evidence(
-        self, capacity: int, replications: int, passed: int, simulated: int, kind: Stage
+        self, capacity: int, sample: Sample, passes: tuple[int, ...], simulated: int, kind: Stage
     ) -> None:
+        design = sample.design
+        strata = () if design is None else tuple(map(Stratum, design.weights, design.sizes, passes))
         self.evidence.append(
-            Evidence(capacity, replications, passed, simulated, kind, self.options.confidence)
+            Evidence(capacity, sample.size, sum(passes), simulated, kind, self.options.confidence, strata)
         )
 
-    def take_bounds(self, search: CriticalSearch, ranks: Ranks) -> None:
-        self.low = search.bounds(ranks.low)[0] if ranks.low > 0 else 0
-        self.high = search.bounds(ranks.high)[1] if ranks.high is not None else self.grid.count
+    def take_bounds(self, search: CriticalSearch, ends: Ends) -> None:
+        self.low = search.bounds(ends.low)[0] if ends.low is not None else 0
+        self.high = search.bounds(ends.high)[1] if ends.high is not None else self.grid.count
 
-    def fall_back(self, pilot: CriticalSearch) -> None:
+    def fall_back(self, search: CriticalSearch, sample: Sample) -> None:
         """The pilot's interval at the full confidence, where the cut final stage has no upper bound."""
         options = self.options
         self.out_of_time = True
         self.notes.append("the deadline left only the pilot: the interval comes from its replications alone")
-        self.take_bounds(pilot, quantile_ranks(pilot.n_replications, options.attainment, options.confidence))
+        self.take_bounds(search, sample.ends(options.attainment, options.confidence))
         if self.high < self.grid.count:
-            passed = pilot.passing(self.grid.capacity(self.high))
+            passes = sample.passes(search, self.grid.capacity(self.high))
             self.certified = options.monotone and options.certify == "normal"
-            self.claim(
-                GUARANTEE_DEADLINE if self.certified else GUARANTEE_IMPLIED, passed, pilot.n_replications
-            )
+            self.claim(GUARANTEE_DEADLINE if self.certified else GUARANTEE_IMPLIED, passes, sample)
 
     def step_up(self, stride: int) -> int:
         """Move ``gpus_high`` up (from the top of the grid: off it); steps double up to the tolerance."""
@@ -383,9 +467,9 @@ class _Procedure:
         self.high = self.grid.count if self.high == top else min(self.high + stride, top)
         return min(2 * stride, max(1, self.tolerance // self.grid.step))
 
-    def claim(self, guarantee: str, passed: int, replications: int) -> None:
+    def claim(self, guarantee: str, passes: tuple[int, ...], sample: Sample) -> None:
         self.guarantee = guarantee
-        self.p_value = at_least(passed, replications, self.options.attainment)
+        self.p_value = sample.p_value(passes, self.options.attainment, self.options.confidence)
 
     def stop(self, stage: Stage) -> None:
         self.out_of_time = True
@@ -435,6 +519,7 @@ class _Procedure:
             confidence=self.options.confidence,
             evidence=tuple(self.evidence),
             ranges=self.ranges,
+            natural=self.natural,
             runs=self.runs,
             p_value=self.p_value,
             non_monotone=self.non_monotone,
