@@ -159,6 +159,8 @@ class CriticalSearch:
         First step away from ``start``, in grid indices; it doubles until the rank is enclosed.
     kind : IntArray, optional
         Of each replication, 0 or 1; needed for an `UpSet`.
+    first_step_down : int, optional
+        The same towards lower indices, if it is another.
 
     Attributes
     ----------
@@ -178,6 +180,7 @@ class CriticalSearch:
         evaluate: Evaluate,
         first_step: int = 1,
         kind: IntArray | None = None,
+        first_step_down: int | None = None,
     ) -> None:
         if n_replications < 1:
             raise ValueError(f"n_replications must be at least 1 (found {n_replications})")
@@ -187,6 +190,7 @@ class CriticalSearch:
         self.probes: list[Probe] = []
         self.start = min(max(start, 0), grid.count - 1)
         self._first_step = max(1, first_step)
+        self._first_step_down = max(1, first_step_down or first_step)
         self._evaluate = evaluate
         self._kind = np.zeros(n_replications, dtype=np.int64) if kind is None else kind
         self._fail = np.full(n_replications, -1, dtype=np.int64)  # bracket: largest index known to fail
@@ -227,7 +231,7 @@ class CriticalSearch:
         OutOfTime
             From ``evaluate``; what was learnt is kept and `bounds` gives the interval that remains.
         """
-        step = self._first_step
+        step, down = self._first_step, self._first_step_down
         low, high = self.bounds(wanted)
         while high - low > resolution:
             if low == 0 and high == self.grid.count:
@@ -236,8 +240,8 @@ class CriticalSearch:
                 index = min(low - 1 + step, self.grid.count - 1)
                 step *= 2
             elif low == 0:  # all that was probed passes it
-                index = max(high - step, 0)
-                step *= 2
+                index = max(high - down, 0)
+                down *= 2
             else:
                 index = (low - 1 + high) // 2
             self._probe(index)
@@ -273,6 +277,15 @@ class CriticalSearch:
         if cells is None:
             return np.arange(self.n_replications, dtype=np.int64)
         return np.flatnonzero(cells == _UNSEEN).astype(np.int64)
+
+    def doubtful(self, capacity: int) -> IntArray:
+        """Replications whose result at ``capacity`` is implied, the likeliest to differ from it first.
+
+        Those that pass, from the one that was seen to fail the nearest below; then those that failed above.
+        """
+        implied = self.implied(capacity)
+        distance = self.grid.index(capacity) - self._fail[implied]
+        return implied[np.argsort(np.where(distance > 0, distance, self.grid.count + 1), kind="stable")]
 
     def observed(self, capacity: int) -> tuple[int, int]:
         """``(simulated, passed)`` among the cells really simulated at ``capacity``."""

@@ -67,9 +67,9 @@ class SizingOptions:
     replications_min: int = 200
     replications_max: int = 12_000
     planning_margin: float = 1.0
-    stratified_pilot: int = 100
-    stratified_min: int = 440
-    stratified_margin: float = 1.3
+    stratified_pilot: int = 80
+    stratified_min: int = 470
+    stratified_margin: float = 1.2
     audit_share: float = 0.05
     first_replication: int = 0
 

@@ -50,10 +50,12 @@ from gpusim.stats.sample import Ends, Kinds, Sample
 _PILOT_CONFIDENCE = 0.8  # of the pilot's two ranks: they only measure a slope
 _SCOUT_STEP = 0.02  # first step of the scout, as a share of the guess
 _PILOT_PARTS = 1.5  # of the tolerance: how closely a stratified pilot finds its ends
+_FILL_IN_BATCH = 64  # runs between two looks whether enough still pass
 _FEWEST_OF_A_KIND = 60  # in the final stage, whatever the pilot says
 _PAYS = 0.8  # of the plain number of replications: a stratified sample must be smaller
-_JUMP = 1.3  # of the way from there to the upper end expected: the first step
-_BELOW = 0.7  # of the interval expected: so far below it the final stage starts, as going down costs most
+_JUMP = 1.1  # of the way from there to the upper end expected: the first step
+_DROP = 0.5  # of the interval expected: the first step down, which nearly all run again
+_BELOW = 0.8  # of the interval expected: so far below it the final stage starts, as going down costs most
 
 
 def find_capacity(
@@ -146,6 +148,7 @@ class _Procedure:
         self.p_value: float | None = None
         self.non_monotone: Share | None = None
         self.audit_clean = False
+        self.step_down: int | None = None  # first step down of the final stage, where it is not that up
 
     def run(self, guess: int) -> SizingResult:
         options = self.options
@@ -160,8 +163,9 @@ class _Procedure:
         sample = (
             self.next_plain(options.pilot_replications) if self.kinds is None else self.pilot_of(self.kinds)
         )
-        if self.kinds is not None:  # going down costs most: begin below
-            start, first_step = max(0, start - self.stride(start)), self.stride(start)
+        if self.kinds is not None:  # going down costs most, and the scout's largest may have a rare job
+            start = min(start, scout.bounds(self.common_rank())[1])
+            first_step = self.stride(start)
         pilot = self.new_search("pilot", sample, start, first_step)
         try:
             final_sample, start, first_step = self.pilot(pilot, sample)
@@ -169,7 +173,7 @@ class _Procedure:
             self.set_tolerance(*self.pilot_bounds(pilot, sample))
             self.fall_back(pilot, sample)
             return self.result(sample.size)
-        final = self.new_search("final", final_sample, start, first_step)
+        final = self.new_search("final", final_sample, start, first_step, self.step_down)
         ends = final_sample.ends(options.attainment, options.confidence)
         self.final(final, final_sample, ends)
         if self.out_of_time and self.high == self.grid.count and self.low < self.grid.count:
@@ -198,6 +202,10 @@ class _Procedure:
         """Rank of the scout's replications that stands for the quantile asked."""
         count = self.options.scout_replications
         return min(count, max(1, math.ceil(self.options.attainment * count)))
+
+    def common_rank(self) -> int:
+        """Rank of the scout that stands for what replications need without a rare job."""
+        return max(1, self.scout_rank() - 2)
 
     def pilot_of(self, kinds: Kinds) -> Sample:
         """A stratified pilot: half of each kind."""
@@ -258,6 +266,7 @@ class _Procedure:
         start = round(expected.low - _BELOW * (expected.high - expected.low))
         step = max(1, round(_JUMP * (expected.high - start)))  # then most of what is above is never run
         start = min(max(start, 0), self.grid.count - 1)
+        self.step_down = max(1, round(_DROP * (expected.high - expected.low)))
         if sample.design is None:
             return sample, start, step
         zeros, ones = sample.design.sizes
@@ -328,19 +337,16 @@ class _Procedure:
         try:
             while True:
                 capacity = self.grid.capacity(self.high)
-                search.observe(capacity, search.implied(capacity))
-                self.filled_in = True
+                complete = self.run_implied(search, sample, ends.high)
+                self.filled_in = self.filled_in or complete
                 passes = sample.passes(search, capacity)
                 self.add_evidence(capacity, sample, passes, sample.size, "fill-in")
-                if sample.holds(ends.high, passes):
+                if complete and sample.holds(ends.high, passes):
                     self.certified = True
                     return self.claim(GUARANTEE_FILL_IN, passes, sample)
-                needed = (
-                    f" ({ends.high} are needed)" if isinstance(ends.high, int) else ", too few of one kind"
-                )
                 self.notes.append(
-                    f"at {capacity} only {sum(passes)} of {sample.size} replications pass once all are "
-                    f"run{needed}: pass or fail is not monotone in the size"
+                    f"at {capacity} too few replications pass once those are run that passed with less: "
+                    "pass or fail is not monotone in the size"
                 )
                 stride = self.step_up(stride)
                 if self.high == self.grid.count:
@@ -349,6 +355,16 @@ class _Procedure:
                     return None
         finally:
             self.runs["fill-in"] = search.runs - before
+
+    def run_implied(self, search: CriticalSearch, sample: Sample, wanted: Wanted) -> bool:
+        """Run what is implied at ``gpus_high``, the doubtful first. False: too few pass already, the rest was left."""
+        capacity = self.grid.capacity(self.high)
+        order = search.doubtful(capacity)
+        for first in range(0, order.size, _FILL_IN_BATCH):
+            search.observe(capacity, order[first : first + _FILL_IN_BATCH])
+            if not sample.holds(wanted, sample.passes(search, capacity)):
+                return False
+        return True
 
     def hold_out(self, replications: int) -> None:
         """Fresh replications at ``gpus_high``; attempt k may err with probability ``delta / 2^(k+1)``."""
@@ -420,7 +436,9 @@ class _Procedure:
         """The next unused replications."""
         return Sample.plain(self.next_replication, count)
 
-    def new_search(self, stage: Stage, sample: Sample, start: int, first_step: int = 1) -> CriticalSearch:
+    def new_search(
+        self, stage: Stage, sample: Sample, start: int, first_step: int = 1, first_step_down: int | None = None
+    ) -> CriticalSearch:
         """A search over a sample of unused replications, which are used now."""
         self.begin(stage)
         self.next_replication = sample.stop
@@ -429,7 +447,7 @@ class _Procedure:
         def evaluate(positions: IntArray, capacity: int) -> BoolArray:
             return self.evaluator.evaluate(sample.numbers[positions], capacity)
 
-        return CriticalSearch(sample.size, self.grid, start, evaluate, first_step, sample.kind)
+        return CriticalSearch(sample.size, self.grid, start, evaluate, first_step, sample.kind, first_step_down)
 
     def close(self, search: CriticalSearch, sample: Sample, stage: Stage) -> None:
         self.runs[stage] = search.runs
