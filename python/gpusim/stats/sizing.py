@@ -437,7 +437,12 @@ class _Procedure:
         return Sample.plain(self.next_replication, count)
 
     def new_search(
-        self, stage: Stage, sample: Sample, start: int, first_step: int = 1, first_step_down: int | None = None
+        self,
+        stage: Stage,
+        sample: Sample,
+        start: int,
+        first_step: int = 1,
+        first_step_down: int | None = None,
     ) -> CriticalSearch:
         """A search over a sample of unused replications, which are used now."""
         self.begin(stage)
@@ -447,7 +452,9 @@ class _Procedure:
         def evaluate(positions: IntArray, capacity: int) -> BoolArray:
             return self.evaluator.evaluate(sample.numbers[positions], capacity)
 
-        return CriticalSearch(sample.size, self.grid, start, evaluate, first_step, sample.kind, first_step_down)
+        return CriticalSearch(
+            sample.size, self.grid, start, evaluate, first_step, sample.kind, first_step_down
+        )
 
     def close(self, search: CriticalSearch, sample: Sample, stage: Stage) -> None:
         self.runs[stage] = search.runs
