@@ -105,7 +105,6 @@ static void compare(i32 slots, Tick request, Tick rare, Tick pace, u64 seed) {
     if (step % 7 == 0 && !same_jobs(list, expected, now)) return;
     if (step % 5 == 0 && !same_answers(list, expected, now, &random)) return;
   }
-  CHECK(slots < 1024 || request < 2 * list.buckets || list.shift > 0);  // buckets were widened
 }
 
 TEST(release_list_equals_an_ordered_map) {

@@ -20,6 +20,7 @@ import numpy as np
 from gpusim.engine.cpu import usable_cores
 from gpusim.plan.runs import Runs
 from gpusim.plan.size import capacity_grid, prepared_runs, search_start, sizing_options
+from gpusim.plan.strata import kinds_of
 from gpusim.scenario import Scenario
 from gpusim.stats.binomial import quantile_ranks
 from gpusim.stats.critical import BoolArray, CapacityGrid, CriticalSearch, IntArray, OutOfTime
@@ -37,7 +38,9 @@ _SEARCH_SHARE = 0.7
 """Share of the budget for the small search; the rest times whole runs."""
 
 # Runs for each replication of a stage, from the searches of the built-in scenarios.
-_PILOT_RUNS, _FINAL_RUNS, _FILL_IN_RUNS, _AUDIT_RUNS = 3.5, 2.0, 1.6, 0.1
+_PILOT_RUNS, _FINAL_RUNS, _FILL_IN_RUNS, _AUDIT_RUNS = 3.5, 2.0, 1.2, 0.1
+_STRATIFIED = 1.1
+"""Final replications where two kinds of periods are sampled separately, as a multiple of the least number."""
 _EXPLAINED, _EXPLAINED_LEAST = 0.25, 200
 """Runs that explain an answer, as a share of those that found it, and at least; half of them are whole."""
 _PILOT_CONFIDENCE = 0.8
@@ -120,7 +123,7 @@ def estimate_seconds(
     runs = prepared_runs(scenario, seed, backend, threads, vary=vary)
     grid = capacity_grid(scenario, runs.axis)
     options = sizing_options(scenario, certify, runs.axis)
-    trial = _Trial(runs, threads, grid)
+    trial = _Trial(runs, threads, grid, kinds_of(runs.experiment, runs.axis, threads) is not None)
     runs.deadline = began + _SEARCH_SHARE * BUDGET
     start = grid.nearest(search_start(scenario, runs.axis))
     trial.search(0, _TRIED[0], start, max(1, start // 16))
@@ -166,10 +169,12 @@ class _Trial:
         Grid indices of two order statistics of the critical size.
     deviation : float
         Standard deviation of the critical size, in the unit of the grid, as if its law were normal.
+    two_kinds : bool
+        The search may sample two kinds of periods separately.
     """
 
-    def __init__(self, runs: Runs, threads: int, grid: CapacityGrid) -> None:
-        self.runs, self.threads, self.grid = runs, threads, grid
+    def __init__(self, runs: Runs, threads: int, grid: CapacityGrid, two_kinds: bool) -> None:
+        self.runs, self.threads, self.grid, self.two_kinds = runs, threads, grid, two_kinds
         self.seconds, self.rounds = 0.0, 0
         self.low, self.high, self.deviation = 0, 0, 0.0
 
@@ -234,7 +239,7 @@ def _runs(options: SizingOptions, trial: _Trial, spread: float) -> tuple[int, in
     """(whole runs, all runs) of a sizing run; `spread` multiplies the standard deviation that the trial shows."""
     step = trial.grid.step
     # As the pilot will: the distance of two order statistics, and a step more, over the share between them.
-    pilot = options.pilot_replications
+    pilot = options.stratified_pilot if trial.two_kinds else options.pilot_replications
     ranks = quantile_ranks(pilot, options.attainment, _PILOT_CONFIDENCE)
     upper = max(ranks.high or pilot, 2)
     lower = min(max(ranks.low, 1), upper - 1)
@@ -243,6 +248,8 @@ def _runs(options: SizingOptions, trial: _Trial, spread: float) -> tuple[int, in
     size = trial.grid.capacity(trial.high)
     tolerance = options.tolerance_at(size, step) // step * step
     final = options.final_replications(slope, max(tolerance, step))
+    if trial.two_kinds:  # too few of the rare kind were tried to say more
+        final = round(_STRATIFIED * options.stratified_min)
     searched = _PILOT_RUNS * pilot + (_FINAL_RUNS + _AUDIT_RUNS) * final
     certain = options.monotone and options.certify == "normal"
     checked = 0.0 if certain else _FILL_IN_RUNS * final
