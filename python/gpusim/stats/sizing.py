@@ -27,22 +27,17 @@ import math
 from collections.abc import Callable
 from statistics import NormalDist
 
-import numpy as np
-
 from gpusim.stats.allocation import Counts, Forecast
-from gpusim.stats.binomial import at_least, minimum_replications
-from gpusim.stats.critical import BoolArray, CapacityGrid, CriticalSearch, IntArray, OutOfTime, Wanted
+from gpusim.stats.binomial import minimum_replications
+from gpusim.stats.checks import Checks
+from gpusim.stats.critical import CapacityGrid, CriticalSearch, OutOfTime, Wanted
 from gpusim.stats.evidence import (
     GUARANTEE_DEADLINE,
     GUARANTEE_EXACT,
-    GUARANTEE_FILL_IN,
     GUARANTEE_IMPLIED,
     GUARANTEE_NONE,
-    Evidence,
-    Share,
     SizingResult,
     Stage,
-    Stratum,
 )
 from gpusim.stats.question import Evaluator, SizingOptions
 from gpusim.stats.sample import Ends, Kinds, Sample
@@ -50,7 +45,6 @@ from gpusim.stats.sample import Ends, Kinds, Sample
 _PILOT_CONFIDENCE = 0.8  # of the pilot's two ranks: they only measure a slope
 _SCOUT_STEP = 0.02  # first step of the scout, as a share of the guess
 _PILOT_PARTS = 1.5  # of the tolerance: how closely a stratified pilot finds its ends
-_FILL_IN_BATCH = 64  # runs between two looks whether enough still pass
 _FEWEST_OF_A_KIND = 60  # in the final stage, whatever the pilot says
 _PAYS = 0.8  # of the plain number of replications: a stratified sample must be smaller
 _JUMP = 1.1  # of the way from there to the upper end expected: the first step
@@ -117,38 +111,8 @@ def find_capacity(
     return _Procedure(evaluator, grid, chosen, kinds, on_stage or (lambda stage: None)).run(guess)
 
 
-class _Procedure:
+class _Procedure(Checks):
     """One sizing run; each stage is a method and leaves its findings in the fields."""
-
-    def __init__(
-        self,
-        evaluator: Evaluator,
-        grid: CapacityGrid,
-        options: SizingOptions,
-        kinds: Kinds | None,
-        on_stage: Callable[[Stage], object],
-    ) -> None:
-        self.evaluator, self.grid, self.options, self.begin = evaluator, grid, options, on_stage
-        self.kinds = kinds
-        self.tolerance = options.tolerance or grid.step
-        self.next_replication = options.first_replication
-        self.ranges: dict[str, tuple[int, int]] = {}
-        self.natural: dict[str, tuple[int, int]] = {}
-        self.runs: dict[str, int] = {}
-        self.evidence: list[Evidence] = []
-        self.notes: list[str] = []
-        self.out_of_time = False
-        self.low, self.high = (
-            0,
-            grid.count,
-        )  # indices of gpus_low and gpus_high; grid.count is "above the grid"
-        self.certified = False
-        self.filled_in = False
-        self.guarantee = GUARANTEE_NONE
-        self.p_value: float | None = None
-        self.non_monotone: Share | None = None
-        self.audit_clean = False
-        self.step_down: int | None = None  # first step down of the final stage, where it is not that up
 
     def run(self, guess: int) -> SizingResult:
         options = self.options
@@ -288,10 +252,6 @@ class _Procedure:
         lower, upper = self.pilot_ends(sample)
         return search.bounds(lower)[0], search.bounds(upper)[1]
 
-    def set_tolerance(self, low: int, high: int) -> None:
-        size = self.grid.capacity(min((low + high) // 2, self.grid.count - 1))
-        self.tolerance = self.options.tolerance_at(size, self.grid.step)
-
     def final(self, search: CriticalSearch, sample: Sample, ends: Ends) -> None:
         """The two ends, or the bounds of them that are known when time is out."""
         try:
@@ -314,167 +274,6 @@ class _Procedure:
             self.certified = self.options.monotone and self.options.certify == "normal"
             self.claim(GUARANTEE_EXACT if self.certified else GUARANTEE_IMPLIED, passes, sample)
 
-    def check(self, search: CriticalSearch, sample: Sample, ends: Ends) -> None:
-        """Fill-in or hold-out, then the audit."""
-        try:
-            if self.options.certify == "strict":
-                self.hold_out(search.n_replications)
-            elif not self.options.monotone:
-                self.fill_in(search, sample, ends)
-            if self.high < self.grid.count and self.options.audit_share > 0.0:
-                self.audit(search, sample, ends)
-        except OutOfTime:
-            self.stop(
-                "audit" if self.certified else "hold-out" if self.options.certify == "strict" else "fill-in"
-            )
-
-    def fill_in(self, search: CriticalSearch, sample: Sample, ends: Ends) -> None:
-        """Run what was only implied at ``gpus_high``; step up until enough really pass."""
-        assert ends.high is not None
-        self.begin("fill-in")
-        self.certified, before, stride = False, search.runs, 1
-        self.guarantee, self.p_value = GUARANTEE_IMPLIED, None
-        try:
-            while True:
-                capacity = self.grid.capacity(self.high)
-                complete = self.run_implied(search, sample, ends.high)
-                self.filled_in = self.filled_in or complete
-                passes = sample.passes(search, capacity)
-                self.add_evidence(capacity, sample, passes, sample.size, "fill-in")
-                if complete and sample.holds(ends.high, passes):
-                    self.certified = True
-                    return self.claim(GUARANTEE_FILL_IN, passes, sample)
-                self.notes.append(
-                    f"at {capacity} too few replications pass once those are run that passed with less: "
-                    "pass or fail is not monotone in the size"
-                )
-                stride = self.step_up(stride)
-                if self.high == self.grid.count:
-                    if ends.low is not None and not sample.holds(ends.low, passes):
-                        self.low = self.grid.count
-                    return None
-        finally:
-            self.runs["fill-in"] = search.runs - before
-
-    def run_implied(self, search: CriticalSearch, sample: Sample, wanted: Wanted) -> bool:
-        """Run what is implied at ``gpus_high``, the doubtful first. False: too few pass already, the rest was left."""
-        capacity = self.grid.capacity(self.high)
-        order = search.doubtful(capacity)
-        for first in range(0, order.size, _FILL_IN_BATCH):
-            search.observe(capacity, order[first : first + _FILL_IN_BATCH])
-            if not sample.holds(wanted, sample.passes(search, capacity)):
-                return False
-        return True
-
-    def hold_out(self, replications: int) -> None:
-        """Fresh replications at ``gpus_high``; attempt k may err with probability ``delta / 2^(k+1)``."""
-        options, error, stride = self.options, self.options.delta / 2.0, 1
-        self.p_value = None
-        fewest = minimum_replications(options.attainment, 1.0 - error / 2.0)
-        sample = self.next_plain(max(replications, fewest))
-        search = self.new_search("hold-out", sample, self.high)
-        everyone = np.arange(search.n_replications, dtype=np.int64)
-        try:
-            while self.high < self.grid.count:
-                error /= 2.0
-                capacity = self.grid.capacity(self.high)
-                search.observe(capacity, everyone)
-                passed = search.observed(capacity)[1]
-                self.add_evidence(capacity, sample, (passed,), everyone.size, "hold-out")
-                if at_least(passed, everyone.size, options.attainment) <= error:
-                    self.certified = True
-                    return self.claim(GUARANTEE_EXACT, (passed,), sample)
-                self.notes.append(
-                    f"the hold-out does not certify {capacity} ({passed} of {everyone.size} pass); "
-                    "just above the answer this is common and no sign of a fault"
-                )
-                stride = self.step_up(stride)
-        finally:
-            self.runs["hold-out"] = search.runs
-
-    def audit(self, search: CriticalSearch, sample: Sample, ends: Ends) -> None:
-        """Look above ``gpus_high`` for replications that pass below and fail there."""
-        self.begin("audit")
-        options = self.options
-        size = math.ceil(options.audit_share * search.n_replications)
-        if options.certify == "strict" and not options.monotone:  # no fill-in: fewer could not show anything
-            size = max(size, minimum_replications(1.0 - options.beta / 4.0, options.confidence))
-        head = sample.head(min(size, sample.size))
-        looked_at = np.arange(head.size, dtype=np.int64)
-        before, looked = search.runs, False
-        try:
-            for times in (1, 2):
-                index = self.high + times * max(1, self.tolerance // self.grid.step)
-                if index < self.grid.count:
-                    capacity, looked = self.grid.capacity(index), True
-                    search.observe(capacity, looked_at)
-                    self.add_evidence(capacity, head, head.passes(search, capacity), head.size, "audit")
-        finally:
-            self.runs["audit"] = search.runs - before
-        if not looked and not self.filled_in and not options.monotone:
-            self.notes.append("the grid has no size above gpus_high to audit")
-            return
-        judged = sample if self.filled_in else head
-        where = np.flatnonzero(search.violations[: judged.size]).astype(np.int64)
-        above, seen, checked = where[where < head.size], len(where), judged.size
-        confidence, allowed = options.confidence, options.beta / 4.0
-        upper = judged.upper(where, confidence)
-        self.non_monotone = Share(seen, checked, judged.share(where), 0.0, upper)
-        if options.monotone and seen:
-            self.notes.append(
-                f"{seen} of {checked} audited replications pass at a size and fail at a larger one, although "
-                "pass or fail was declared monotone: treated as not monotone"
-            )
-            if options.certify == "normal" and not self.filled_in:
-                self.fill_in(search, sample, ends)
-        elif options.monotone:
-            self.audit_clean = True
-        else:
-            self.audit_clean = upper <= allowed and head.lower(above, confidence) <= allowed
-
-    def next_plain(self, count: int) -> Sample:
-        """The next unused replications."""
-        return Sample.plain(self.next_replication, count)
-
-    def new_search(
-        self,
-        stage: Stage,
-        sample: Sample,
-        start: int,
-        first_step: int = 1,
-        first_step_down: int | None = None,
-    ) -> CriticalSearch:
-        """A search over a sample of unused replications, which are used now."""
-        self.begin(stage)
-        self.next_replication = sample.stop
-        self.ranges[stage], self.natural[stage] = sample.span, sample.natural
-
-        def evaluate(positions: IntArray, capacity: int) -> BoolArray:
-            return self.evaluator.evaluate(sample.numbers[positions], capacity)
-
-        return CriticalSearch(
-            sample.size, self.grid, start, evaluate, first_step, sample.kind, first_step_down
-        )
-
-    def close(self, search: CriticalSearch, sample: Sample, stage: Stage) -> None:
-        self.runs[stage] = search.runs
-        for capacity in sorted({probe.capacity for probe in search.probes}):
-            simulated = search.observed(capacity)[0]
-            self.add_evidence(capacity, sample, sample.passes(search, capacity), simulated, stage)
-
-    def add_evidence(
-        self, capacity: int, sample: Sample, passes: tuple[int, ...], simulated: int, kind: Stage
-    ) -> None:
-        design = sample.design
-        strata = () if design is None else tuple(map(Stratum, design.weights, design.sizes, passes))
-        self.evidence.append(
-            Evidence(capacity, sample.size, sum(passes), simulated, kind, self.options.confidence, strata)
-        )
-
-    def take_bounds(self, search: CriticalSearch, ends: Ends) -> None:
-        self.low = search.bounds(ends.low)[0] if ends.low is not None else 0
-        self.high = search.bounds(ends.high)[1] if ends.high is not None else self.grid.count
-
     def fall_back(self, search: CriticalSearch, sample: Sample) -> None:
         """The pilot's interval at the full confidence, where the cut final stage has no upper bound."""
         options = self.options
@@ -485,22 +284,6 @@ class _Procedure:
             passes = sample.passes(search, self.grid.capacity(self.high))
             self.certified = options.monotone and options.certify == "normal"
             self.claim(GUARANTEE_DEADLINE if self.certified else GUARANTEE_IMPLIED, passes, sample)
-
-    def step_up(self, stride: int) -> int:
-        """Move ``gpus_high`` up (from the top of the grid: off it); steps double up to the tolerance."""
-        top = self.grid.count - 1
-        self.high = self.grid.count if self.high == top else min(self.high + stride, top)
-        return min(2 * stride, max(1, self.tolerance // self.grid.step))
-
-    def claim(self, guarantee: str, passes: tuple[int, ...], sample: Sample) -> None:
-        self.guarantee = guarantee
-        self.p_value = sample.p_value(passes, self.options.attainment, self.options.confidence)
-
-    def stop(self, stage: Stage) -> None:
-        self.out_of_time = True
-        self.notes.append(
-            f"the deadline cut the {stage} stage: the interval is wider or less sure than asked"
-        )
 
     def result(self, replications: int) -> SizingResult:
         grid, count = self.grid, self.grid.count
