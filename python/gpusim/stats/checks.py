@@ -15,7 +15,7 @@ from gpusim.stats.evidence import GUARANTEE_EXACT, GUARANTEE_FILL_IN, GUARANTEE_
 from gpusim.stats.sample import Ends, Sample
 from gpusim.stats.stages import Stages
 
-_FILL_IN_BATCH = 64  # runs between two looks whether enough still pass
+_FILL_IN_BATCH = 64  # runs before the first look whether enough still pass
 
 
 class Checks(Stages):
@@ -66,11 +66,12 @@ class Checks(Stages):
     def run_implied(self, search: CriticalSearch, sample: Sample, wanted: Wanted) -> bool:
         """Run what is implied at ``gpus_high``, the doubtful first. False: too few pass already, the rest was left."""
         capacity = self.grid.capacity(self.high)
-        order = search.doubtful(capacity)
-        for first in range(0, order.size, _FILL_IN_BATCH):
-            search.observe(capacity, order[first : first + _FILL_IN_BATCH])
+        order, first, batch = search.doubtful(capacity), 0, _FILL_IN_BATCH
+        while first < order.size:
+            search.observe(capacity, order[first : first + batch])
             if not sample.holds(wanted, sample.passes(search, capacity)):
                 return False
+            first, batch = first + batch, 2 * batch  # doubt fades quickly, and a batch has its price
         return True
 
     def hold_out(self, replications: int) -> None:
