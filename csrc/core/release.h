@@ -4,9 +4,9 @@
 // Nobody needs the jobs sorted: a reservation asks at which tick enough GPUs are back. So time is cut
 // into buckets of 2^shift ticks. A ring of them, from bucket number `origin` on, keeps for each bucket
 // the sum of its GPUs and the jobs themselves as a linked list; every kGroup buckets have a sum too. A
-// question adds up groups, then buckets, and bisects the ticks of one bucket.
+// question adds up groups, then buckets, then looks at the ticks of one bucket.
 // Two more lists take what the ring does not: jobs expected beyond its end (`far`), and jobs that run
-// beyond their request (`overdue`). When many are far, buckets become twice as wide. The widths and
+// beyond their request (`overdue`). When many are far, or twice as many jobs run, the width is chosen anew. The widths and
 // lists are a matter of speed alone: every answer is exact.
 // Cost: O(1) to insert or remove, O(kGroup + buckets / kGroup + jobs in a bucket * shift) a question.
 #pragma once
@@ -16,9 +16,9 @@
 namespace gpusim {
 
 constexpr i32 kGroup = 64;  // buckets with one sum
-constexpr i32 kFewFar =
-    64;  // so many far jobs are no reason for wider buckets, nor is a 16th of all
+constexpr i32 kFewFar = 4;  // far jobs that are always few, as is an eighth of all
 constexpr i32 kTickBits = 44;
+constexpr i32 kShort = 16;  // jobs of a list that is looked at in one go
 
 HD_BOTH i32 release_buckets(i64 slots) {  // a power of two, like slots
   return static_cast<i32>(least<i64>(greatest<i64>(2 * slots, 4 * kGroup), 4096));
@@ -39,6 +39,7 @@ struct Release {
   i32 n;              // jobs
   i32 far_jobs;       // of these
   i32 shift;          // a bucket has 2^shift ticks
+  i32 fitted;         // jobs when the width was chosen
   i64 origin;         // number of the ring's first bucket: no job of the ring ends before it
   i64 in_ring;        // GPUs
   i64 overdue;        // GPUs
@@ -51,6 +52,7 @@ struct Release {
   HD void clear() {
     S::once([&] {
       n = shift = 0;
+      fitted = 2 * kFewFar;
       empty(0);
     });
   }
@@ -63,8 +65,7 @@ struct Release {
       ++n;
       link(slot);
     });
-    ROLLED
-    while (far_jobs > greatest(kFewFar, n / 16)) widen(now);
+    if (misfits()) fit(now);
   }
 
   HD void remove(i32 slot) {
@@ -84,16 +85,9 @@ struct Release {
     *given = before + given_until(at(next), soon);
     if (*given >= wanted) return soon;
     const i32 bucket = reach(at(next), wanted, &before);
-    const bool far = bucket == buckets;
-    const i64 first = far ? origin + buckets : origin + at(bucket - origin);
-    Tick last = (first << shift) - 1;  // at this tick, fewer than wanted are back
-    ROLLED
-    for (i32 bit = far ? kTickBits : shift; bit-- > 0;) {
-      const Tick middle = last + (1LL << bit);
-      if (before + given_until(bucket, middle) < wanted) last = middle;
-    }
-    *given = before + given_until(bucket, last + 1);
-    return last + 1;
+    const Tick back = crossing(bucket, wanted - before);
+    *given = before + given_until(bucket, back);
+    return back;
   }
 
   // f(expected end, GPUs) of every job, bucket by bucket in the order of time, in any order inside one.
@@ -129,6 +123,40 @@ struct Release {
     ROLLED
     for (i32 s = head[list]; s >= 0; s = node[s].next) g += node[s].tick <= tick ? node[s].gpus : 0;
     return g;
+  }
+
+  // First tick at which a list has given back `wanted`, which it has. A short list is copied and each of its
+  // ticks tried; in a long one the tick is bisected.
+  HD_CALL Tick crossing(i32 list, i64 wanted) const {
+    Tick tick[kShort];
+    i32 gpus[kShort];
+    i32 m = 0, s = head[list];
+    ROLLED
+    for (; s >= 0 && m < kShort; s = node[s].next, ++m) {
+      tick[m] = node[s].tick;
+      gpus[m] = node[s].gpus;
+    }
+    if (s >= 0) return bisected(list, wanted);
+    Tick first = kNever;
+    ROLLED
+    for (i32 i = 0; i < m; ++i) {
+      i64 given = 0;
+      ROLLED
+      for (i32 k = 0; k < m; ++k) given += tick[k] <= tick[i] ? gpus[k] : 0;
+      if (given >= wanted) first = least(first, tick[i]);
+    }
+    return first;
+  }
+  HD_CALL Tick bisected(i32 list, i64 wanted) const {
+    const bool far = list == buckets;
+    const i64 number = far ? origin + buckets : origin + at(list - origin);
+    Tick last = (number << shift) - 1;  // at this tick, too few are back
+    ROLLED
+    for (i32 bit = far ? kTickBits : shift; bit-- > 0;) {
+      const Tick middle = last + (1LL << bit);
+      if (given_until(list, middle) < wanted) last = middle;
+    }
+    return last + 1;
   }
 
   // The bucket in which the GPUs given back reach `wanted`, from bucket `from` on: before it `before`
@@ -194,7 +222,10 @@ struct Release {
     });
   }
 
-  HD_CALL void widen(Tick now) {  // buckets of twice the width
+  HD bool misfits() const { return far_jobs > greatest(2 * kFewFar, n / 4) || n >= 2 * fitted; }
+
+  // Chooses the width anew: the narrowest with which few jobs are far.
+  HD_CALL void fit(Tick now) {
     S::once([&] {
       i32 all = -1;  // a chain of all jobs
       for (i32 list = 0; list < buckets + 2; ++list)
@@ -202,7 +233,15 @@ struct Release {
           node[s].prev = all;
           all = s;
         }
-      ++shift;
+      i32 far = n;
+      for (shift = -1; far > greatest(kFewFar, n / 8);) {
+        ++shift;
+        far = 0;
+        for (i32 s = all; s >= 0; s = node[s].prev)
+          far += (node[s].tick >> shift) - (now >> shift) >= buckets ? 1 : 0;
+      }
+      shift = greatest(shift, 0);
+      fitted = greatest(n, 2 * kFewFar);
       empty(now >> shift);
       while (all >= 0) {
         const i32 s = all;
