@@ -40,7 +40,6 @@ struct Center {
   i64 waiting_gpus;  // GPUs asked for by waiting jobs
   Tick next_expiry;  // no live patience ends before this tick
   Tick next_pass;    // a pass is due, or kNever
-  i32 has_patience;  // some class can give up
   i32 has_bounds;    // some max_waiting is set
   i32 walks_in;      // a job that meets no queue and has room starts under any rule (see seat)
   i32 walk_ins;      // jobs that became eligible in this tick while nobody waited
@@ -65,13 +64,10 @@ struct Center {
     waiting_gpus = 0;
     next_expiry = next_pass = kNever;
     calm = Calm{0, 0, 0, 0};
-    has_patience = has_bounds = 0;
     walk_ins = 0;
     walk_in_gpus = 0;
     walks_in = pools == 1 && model->policy.period == 1 && model->policy.max_tests < 0 &&
                !model->policy.always_profile;
-    ROLLED
-    for (i32 c = 0; c < model->classes.n; ++c) has_patience |= model->classes.patience[c] >= 0;
     has_bounds = model->policy.max_waiting >= 0;
     ROLLED
     for (i32 t = 0; t < model->classes.tenants; ++t)

@@ -1,8 +1,8 @@
 // The profile of a pool: GPUs free at every future tick, as far as requests tell (R8, R14, R15).
 //
 // A step function: free[i] GPUs on [time[i], time[i + 1]), the last step for ever; time[0] is now.
-// It is built from the release list in one pass, nearly in the order of time, and each reservation (or job started in this
-// pass) is carved out of it. An overdue job is expected to end at now + 1, so it never counts as
+// It is built from the release list in one pass, nearly in the order of time, and each reservation
+// (or job started in this pass) is carved out of it. An overdue job is expected to end at now + 1, so it never counts as
 // free now. One per pool, in shared memory: its scalars are written inside once() like its arrays.
 // Cost: earliest(), fits_now() and carve() are O(steps). A profile that does not fit its memory says so; the
 // run is repeated.

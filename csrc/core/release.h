@@ -6,8 +6,8 @@
 // the sum of its GPUs and the jobs themselves as a linked list; every kGroup buckets have a sum too. A
 // question adds up groups, then buckets, then looks at the ticks of one bucket.
 // Two more lists take what the ring does not: jobs expected beyond its end (`far`), and jobs that run
-// beyond their request (`overdue`). When many are far, or twice as many jobs run, the width is chosen anew. The widths and
-// lists are a matter of speed alone: every answer is exact.
+// beyond their request (`overdue`). When many are far, or twice as many jobs run, the width is chosen
+// anew. The widths and lists are a matter of speed alone: every answer is exact.
 // Cost: O(1) to insert or remove, O(kGroup + buckets / kGroup + jobs in a bucket * shift) a question.
 #pragma once
 #include "strips.h"

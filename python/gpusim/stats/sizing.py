@@ -12,8 +12,9 @@ ranks. The pilot decides whether that pays and how many of each kind there are (
 0. *Scout*, 8 replications: about where the answer is, so that a bad first guess costs few runs.
 1. *Pilot*, 100 replications: how steep is the quantile, so how many replications does the tolerance need.
 2. *Final*, that many fresh replications, one look: ``[gpus_low, gpus_high]``.
-3. If pass/fail need not be monotone in the capacity: *fill-in*, run what was only implied at ``gpus_high``
-   and step up until enough pass; or, with ``certify="strict"``, a *hold-out* of fresh replications instead.
+3. If pass/fail need not be monotone in the capacity: *fill-in*, run what was only implied at ``gpus_high``,
+   the doubtful first, and step up until enough pass; or, with ``certify="strict"``, a *hold-out* of fresh
+   replications instead.
 4. *Audit*: look for replications that pass at a size and fail at a larger one.
 
 The two sides share the error: half of ``1 - confidence`` each. The hold-out spends its half as 1/2, 1/4, ...
