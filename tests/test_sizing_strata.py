@@ -164,7 +164,7 @@ def test_a_deadline_leaves_a_valid_wider_interval() -> None:
 
 def test_results_that_are_not_monotone_are_certified_by_runs() -> None:
     result = sized(2, wobble=0.02)
-    last = [line for line in result.evidence if line.kind == "fill-in"][-1]
+    last = [line for line in result.evidence if line.capacity == result.gpus_high][-1]
     assert last.simulated == last.replications
     assert result.non_monotone is not None
     assert result.non_monotone.low <= result.non_monotone.share <= result.non_monotone.high
@@ -195,10 +195,10 @@ def test_the_forecast_finds_the_shares_it_was_made_from() -> None:
     law = NormalDist()
     offsets, slope, n = (1.0, -0.6), 0.02, 200_000
     counts = [
-        Counts(place, *(round(n * law.cdf(offset + slope * place)) for offset in offsets))
+        Counts(place, (n, n), tuple(round(n * law.cdf(offset + slope * place)) for offset in offsets))
         for place in range(0, 100, 10)
     ]
-    forecast = Forecast.of((0.79, 0.21), (n, n), counts)
+    forecast = Forecast.of((0.79, 0.21), counts)
     assert forecast.slope == pytest.approx(slope, rel=1e-2)
     assert forecast.offsets == pytest.approx(offsets, abs=1e-2)
     chosen, plain = forecast.allocate(0.9, 1.96, 20.0, 1.0, 60)

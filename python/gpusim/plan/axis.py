@@ -15,7 +15,7 @@ import numpy.typing as npt
 from gpusim.errors import Problem, UsageError
 from gpusim.plan.staffing import carried_guess, staffing_guess
 from gpusim.scenario import Scenario
-from gpusim.stats.critical import CapacityGrid
+from gpusim.stats.grid import CapacityGrid
 from gpusim.suggest import did_you_mean
 from gpusim.workload.ticks import MAX_GPUS
 

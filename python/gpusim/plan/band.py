@@ -22,7 +22,7 @@ from gpusim.engine.result import BatchResult
 from gpusim.plan.measure import Estimate, occupancies
 from gpusim.scenario import ResolvedSlo, Scenario
 from gpusim.stats.binomial import clopper_pearson
-from gpusim.stats.critical import CapacityGrid
+from gpusim.stats.grid import CapacityGrid
 from gpusim.stats.means import mean_interval
 from gpusim.units import format_share
 

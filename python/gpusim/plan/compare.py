@@ -28,7 +28,8 @@ from gpusim.plan.measure import MET, VIOLATED
 from gpusim.plan.provenance import load_call, provenance
 from gpusim.plan.runs import Progress, Runs
 from gpusim.scenario import Scenario
-from gpusim.stats.critical import CapacityGrid, OutOfTime
+from gpusim.stats.critical import OutOfTime
+from gpusim.stats.grid import CapacityGrid
 from gpusim.stats.paired import Paired, compare_paired, critical_indices, order_statistic
 
 _STEP_SHARE = 0.003

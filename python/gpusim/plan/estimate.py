@@ -23,7 +23,8 @@ from gpusim.plan.size import capacity_grid, prepared_runs, search_start, sizing_
 from gpusim.plan.strata import kinds_of
 from gpusim.scenario import Scenario
 from gpusim.stats.binomial import quantile_ranks
-from gpusim.stats.critical import BoolArray, CapacityGrid, CriticalSearch, IntArray, OutOfTime
+from gpusim.stats.critical import BoolArray, CriticalSearch, IntArray, OutOfTime
+from gpusim.stats.grid import CapacityGrid
 from gpusim.stats.question import SizingOptions
 
 BUDGET = 1.5

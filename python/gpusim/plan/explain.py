@@ -1,8 +1,8 @@
 """What explains an answer: measured at it, below it and beside it, on the replications that decided it.
 
-The search costs most, and what it ran is used again: its whole runs at the answer give the levels there, and for the
-rules of thumb a replication that is known to pass with fewer GPUs is not run with more. So the explanation stays near a
-quarter of the search.
+The search costs most, and what it ran is used again: its whole runs at the answer give the levels there, and
+elsewhere a replication that is known to pass with fewer GPUs is not run with more. So the explanation stays near a
+tenth of the search.
 """
 
 from __future__ import annotations
@@ -24,9 +24,12 @@ from gpusim.plan.measure import Attainment, SloOutcome, class_shares, occupancy,
 from gpusim.plan.rules import RuleOfThumb, rules_of_thumb
 from gpusim.plan.runs import Runs
 from gpusim.scenario import Scenario
-from gpusim.stats.critical import CapacityGrid
-from gpusim.stats.evidence import SizingResult
+from gpusim.stats.evidence import SizingResult, Stage
+from gpusim.stats.grid import CapacityGrid
 from gpusim.units import format_share
+
+_CERTAIN: tuple[Stage, ...] = ("final", "fill-in", "narrow", "hold-out")
+"""Stages whose counts speak for a size, those that are worth more last."""
 
 _OCCUPANCY_RUNS = 60
 """Replications behind the band of sizes, at each size run for it."""
@@ -34,8 +37,8 @@ _OCCUPANCY_RUNS = 60
 
 @dataclasses.dataclass(frozen=True)
 class _Budget:
-    """Replications measured, as shares of what the search ran: at the answer (beyond the runs there are), with the
-    GPUs there are, one step below, and for each rule of thumb.
+    """Replications measured, as shares of what the search ran: at the answer and with the GPUs there are (runs
+    beyond those that are known or implied), one step below, and for each rule of thumb.
     """
 
     answer: int
@@ -48,7 +51,7 @@ class _Budget:
         def share(part: float, least: int, most: int) -> int:
             return min(max(round(part * runs), least), most)
 
-        return cls(share(0.06, 60, 300), share(0.08, 40, 300), share(0.06, 40, 150), share(0.06, 30, 60))
+        return cls(share(0.06, 60, 300), share(0.08, 40, 300), share(0.04, 40, 150), share(0.03, 30, 60))
 
 
 def explain(
@@ -83,10 +86,10 @@ def explain(
     budget = _Budget.of(found.total_runs)
     known: dict[int, Attainment] = {}
 
-    def attainment(value: int, most: int, *, implied: bool = False) -> Attainment | None:
+    def attainment(value: int, some: npt.NDArray[np.int64]) -> Attainment | None:
         if value in known:
             return known[value]
-        passed, untested = runs.verdicts(replications[:most], value, implied=implied)
+        passed, untested = runs.verdicts(some, value)
         if not len(passed):
             return None
         known[value] = Attainment.of(value, passed, confidence, untested)
@@ -98,7 +101,7 @@ def explain(
         below = grid.capacity(grid.index(found.gpus_low) - 1)
     for value in (shown, below):
         known |= _counted(found, value)
-    whole = runs.measure(_affordable(runs, replications, shown, budget.answer), shown)
+    whole = runs.measure(_few(replications, runs.missing(replications, shown), budget.answer), shown)
     if not len(whole.status):
         return _findings(scenario, ceiling=limit)
     levels = slo_outcomes(scenario, whole, confidence)
@@ -106,6 +109,7 @@ def explain(
     if below is not None:
         too_small = runs.measure(replications[: budget.below], below)
         if len(too_small.status):
+            known.setdefault(below, Attainment.of(below, too_small.passed, confidence))
             paying = slo_outcomes(scenario, too_small, confidence)
             binding = _binding(paying)
             levels = tuple(
@@ -113,9 +117,12 @@ def explain(
                 for level, other in zip(levels, paying, strict=True)
             )
     have = present(runs)
-    at_have = None if have is None else attainment(have, budget.have)
+    at_have = None
+    if have is not None:
+        at_have = attainment(have, _few(replications, runs.open(replications, have), budget.have))
     rules = tuple(
-        RuleOutcome(rule, attainment(rule.gpus, budget.rule, implied=True)) for rule in _rules(scenario, runs)
+        RuleOutcome(rule, attainment(rule.gpus, replications[: budget.rule]))
+        for rule in _rules(scenario, runs)
     )
     return _findings(
         scenario,
@@ -124,8 +131,8 @@ def explain(
         slos=levels,
         binding_slo=binding,
         have=at_have,
-        at_answer=attainment(shown, budget.have),
-        below=None if below is None else attainment(below, budget.below),
+        at_answer=attainment(shown, replications[: budget.have]),
+        below=None if below is None else attainment(below, replications[: budget.below]),
         occupancy=occupancy(scenario, whole, runs.axis.total(shown), confidence),
         classes=class_shares(scenario, whole, confidence),
         rules=rules,
@@ -140,11 +147,10 @@ def present(runs: Runs) -> int | None:
     return axis.demand if axis.pool is None else axis.have[axis.pool]
 
 
-def _affordable(
-    runs: Runs, replications: npt.NDArray[np.int64], value: int, fresh: int
+def _few(
+    replications: npt.NDArray[np.int64], missing: npt.NDArray[np.int64], fresh: int
 ) -> npt.NDArray[np.int64]:
-    """As many replications from the first on as need at most so many further runs."""
-    missing = runs.missing(replications, value)
+    """As many replications from the first on as contain at most so many of those that must be run."""
     if len(missing) <= fresh:
         return replications
     first: npt.NDArray[np.int64] = replications[replications < missing[fresh]]
@@ -179,12 +185,10 @@ def _band(
 
 def _counted(found: SizingResult, value: int | None) -> dict[int, Attainment]:
     """What the search itself counted at a value, over all its final (or hold-out) replications."""
-    counted = [
-        e for e in found.evidence if e.capacity == value and e.kind in ("final", "fill-in", "hold-out")
-    ]
+    counted = [e for e in found.evidence if e.capacity == value and e.kind in _CERTAIN]
     if not counted:
         return {}
-    best = max(counted, key=lambda e: (e.kind == "hold-out", e.kind == "fill-in"))
+    best = max(counted, key=lambda e: _CERTAIN.index(e.kind))
     implied = best.replications - best.simulated
     return {
         best.capacity: Attainment(

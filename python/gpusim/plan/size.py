@@ -21,8 +21,8 @@ from gpusim.plan.runs import Progress, Runs
 from gpusim.plan.strata import kinds_of
 from gpusim.scenario import Scenario
 from gpusim.stats.binomial import minimum_replications
-from gpusim.stats.critical import CapacityGrid
 from gpusim.stats.evidence import GUARANTEE_NONE, SizingResult
+from gpusim.stats.grid import CapacityGrid
 from gpusim.stats.question import SizingOptions
 from gpusim.stats.sizing import find_capacity
 
@@ -141,6 +141,7 @@ def search(
         start=search_start(scenario, runs.axis),
         options=sizing_options(scenario, certify, runs.axis),
         kinds=kinds_of(runs.experiment, runs.axis, runs.threads),
+        strain=runs.strain,
         on_stage=runs.begin,
     )
 

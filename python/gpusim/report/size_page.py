@@ -139,7 +139,15 @@ def _sizes(answer: Answer) -> RenderableType | None:
             if answer.vary == "gpus"
             else f"{words.percent(answer.findings.occupancy.value)} of all GPUs are allocated on average."
         )
-    return section("How often all levels hold", table(SIZE_COLUMNS, rows), use) if rows else None
+    have = answer.have
+    not_run = None
+    if have is not None and have.implied and (at is None or have.gpus != at.gpus):
+        periods = words.things(have.replications, "period")
+        not_run = plain(
+            f"With {_gpus(answer, have.gpus)}, {have.implied:,} of {periods} were not run: they hold with fewer, or "
+            "fail with more."
+        )
+    return section("How often all levels hold", table(SIZE_COLUMNS, rows), use, not_run) if rows else None
 
 
 def _how_sure(answer: Answer) -> Iterator[str]:

@@ -5,8 +5,9 @@ pass. Start reading at `sizing.find_capacity`.
 """
 
 from gpusim.stats.binomial import Ranks, clopper_pearson, minimum_replications, quantile_ranks
-from gpusim.stats.critical import CapacityGrid, CriticalSearch, OutOfTime
+from gpusim.stats.critical import CriticalSearch, OutOfTime
 from gpusim.stats.evidence import Evidence, Share, SizingResult
+from gpusim.stats.grid import CapacityGrid
 from gpusim.stats.question import Evaluator, SizingOptions
 from gpusim.stats.sample import Kinds
 from gpusim.stats.sizing import find_capacity

@@ -15,13 +15,15 @@ below the answer more replications fail, above it the share rises more slowly.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from statistics import NormalDist
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+
+from gpusim.stats.critical import BoolArray, IntArray
 
 FloatArray = NDArray[np.float64]
 
@@ -36,15 +38,11 @@ _RARER = np.linspace(0.2, 0.7, 26)  # shares of kind 1 in the final sample that 
 
 
 class Counts(NamedTuple):
-    """Passes of both kinds at a place (a grid index) of the pilot."""
+    """Replications of each kind run at a place (a grid index), and how many of them passed."""
 
     place: int
-    zeros: int
-    ones: int
-
-    def of(self, kind: int) -> int:
-        """Passes of one kind."""
-        return self.ones if kind else self.zeros
+    sizes: tuple[float, ...]
+    passes: tuple[float, ...]
 
 
 class Allocation(NamedTuple):
@@ -66,7 +64,7 @@ class Allocation(NamedTuple):
 
 @dataclass(frozen=True)
 class Forecast:
-    """Pass probabilities of both kinds near the answer.
+    """Pass probabilities near the answer, of one kind of replications or of two.
 
     Attributes
     ----------
@@ -77,22 +75,35 @@ class Forecast:
         Its rise per grid step, above 0.
     """
 
-    weights: tuple[float, float]
-    offsets: tuple[float, float]
+    weights: tuple[float, ...]
+    offsets: tuple[float, ...]
     slope: float
 
     @classmethod
-    def of(cls, weights: tuple[float, float], sizes: tuple[int, int], counts: Sequence[Counts]) -> Forecast:
-        """Fit the pilot's counts, in ascending order of place."""
-        place = np.array([each.place for each in counts] * 2, dtype=np.float64)
-        n = np.repeat(np.array(sizes, dtype=np.float64), len(counts))
-        passed = np.array([each.of(kind) for kind in (0, 1) for each in counts], dtype=np.float64)
+    def of(cls, weights: tuple[float, ...], counts: Sequence[Counts]) -> Forecast:
+        """Fit counts."""
+        kinds = range(len(weights))
+        place = np.array([each.place for each in counts for _ in kinds], dtype=np.float64)
+        n = np.array([size for each in counts for size in each.sizes], dtype=np.float64)
+        passed = np.array([x for each in counts for x in each.passes], dtype=np.float64)
         middle, reach = float(place.mean()), max(float(np.ptp(place)), 1.0)
-        kind = np.repeat([0.0, 1.0], len(counts))
-        columns = np.stack([1.0 - kind, kind, (place - middle) / reach], axis=1)
+        own = np.tile(np.eye(len(weights)), (len(counts), 1))
+        columns = np.column_stack([own, (place - middle) / reach])
         fitted = _probit(columns, n, passed)
-        slope = max(float(fitted[2]), _LEAST_RISE) / reach
-        return cls(weights, (float(fitted[0]) - slope * middle, float(fitted[1]) - slope * middle), slope)
+        slope = max(float(fitted[-1]), _LEAST_RISE) / reach
+        return cls(weights, tuple(float(x) - slope * middle for x in fitted[:-1]), slope)
+
+    def first(
+        self, sizes: tuple[int, ...], holds: Callable[[IntArray], BoolArray], attainment: float
+    ) -> float:
+        """Place from which on a condition holds for the counts expected of so many replications of each kind.
+
+        `holds` judges rows of pass counts, shape (n, kinds).
+        """
+        place, *shares = self._shares(attainment)
+        counts = np.rint(np.stack(shares, axis=1) * np.array(sizes)).astype(np.int64)
+        found = holds(counts)
+        return float(place[int(found.argmax())] if found.any() else place[-1])
 
     def allocate(
         self, attainment: float, z: float, width: float, margin: float, fewest: int
@@ -134,7 +145,8 @@ class Forecast:
     def _ends(self, rarer: float | None, attainment: float, z: float, n: float) -> tuple[float, float]:
         """The two ends expected of n replications, of which a share `rarer` is of kind 1 (None: as they come)."""
         place, first, second = self._shares(attainment)
-        (w0, w1), share = self.weights, self.weights[0] * first + self.weights[1] * second
+        w0, w1 = self.weights
+        share = w0 * first + w1 * second
         if rarer is None:
             variance = share * (1.0 - share)
         else:
@@ -142,13 +154,12 @@ class Forecast:
         error = z * np.sqrt(variance / n)
         return tuple(float(place[(line >= attainment).argmax()]) for line in (share + error, share - error))  # type: ignore[return-value]
 
-    def _shares(self, attainment: float) -> tuple[FloatArray, FloatArray, FloatArray]:
-        """(place, pass probability of kind 0, of kind 1) around the answer."""
+    def _shares(self, attainment: float) -> tuple[FloatArray, ...]:
+        """(place, pass probability of each kind) around the answer."""
         score = _NORMAL.inv_cdf(attainment)
         centers = [(score - offset) / self.slope for offset in self.offsets]  # each kind alone
         place = np.linspace(min(centers) - _REACH / self.slope, max(centers) + _REACH / self.slope, _POINTS)
-        first, second = (_cdf(offset + self.slope * place) for offset in self.offsets)
-        return place, first, second
+        return place, *(_cdf(offset + self.slope * place) for offset in self.offsets)
 
 
 def _probit(columns: FloatArray, n: FloatArray, passed: FloatArray) -> FloatArray:
@@ -159,7 +170,7 @@ def _probit(columns: FloatArray, n: FloatArray, passed: FloatArray) -> FloatArra
         share = _cdf(scores)
         density = np.array([_NORMAL.pdf(score) for score in scores])
         weight = n * density**2 / (share * (1.0 - share))
-        response = scores + (passed / n - share) / density
+        response = scores + (passed / np.maximum(n, 1.0) - share) / density
         weighted = columns.T * weight
         ridge = _RIDGE * np.eye(len(fitted))
         fitted = np.linalg.solve(weighted @ columns + ridge, weighted @ response)

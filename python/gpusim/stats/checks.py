@@ -10,15 +10,13 @@ import math
 import numpy as np
 
 from gpusim.stats.binomial import at_least, minimum_replications
-from gpusim.stats.critical import CriticalSearch, OutOfTime, Wanted
+from gpusim.stats.critical import CriticalSearch, OutOfTime
 from gpusim.stats.evidence import GUARANTEE_EXACT, GUARANTEE_FILL_IN, GUARANTEE_IMPLIED, Share
 from gpusim.stats.sample import Ends, Sample
-from gpusim.stats.stages import Stages
-
-_FILL_IN_BATCH = 64  # runs before the first look whether enough still pass
+from gpusim.stats.sweep import Sweep
 
 
-class Checks(Stages):
+class Checks(Sweep):
     """Fill-in, hold-out and audit."""
 
     def check(self, search: CriticalSearch, sample: Sample, ends: Ends) -> None:
@@ -27,13 +25,13 @@ class Checks(Stages):
             if self.options.certify == "strict":
                 self.hold_out(search.n_replications)
             elif not self.options.monotone:
-                self.fill_in(search, sample, ends)
+                if not self.certified:
+                    self.fill_in(search, sample, ends)
+                self.narrow(search, sample, ends)
             if self.high < self.grid.count and self.options.audit_share > 0.0:
                 self.audit(search, sample, ends)
         except OutOfTime:
-            self.stop(
-                "audit" if self.certified else "hold-out" if self.options.certify == "strict" else "fill-in"
-            )
+            self.stop()
 
     def fill_in(self, search: CriticalSearch, sample: Sample, ends: Ends) -> None:
         """Run what was only implied at ``gpus_high``; step up until enough really pass."""
@@ -44,12 +42,11 @@ class Checks(Stages):
         try:
             while True:
                 capacity = self.grid.capacity(self.high)
-                complete = self.run_implied(search, sample, ends.high)
-                self.filled_in = self.filled_in or complete
+                complete = search.complete(self.high, ends.high)
                 passes = sample.passes(search, capacity)
                 self.add_evidence(capacity, sample, passes, search.observed(capacity)[0], "fill-in")
-                if complete and sample.holds(ends.high, passes):
-                    self.certified = True
+                if complete:
+                    self.certified = self.filled_in = True
                     return self.claim(GUARANTEE_FILL_IN, passes, sample)
                 self.notes.append(
                     f"at {capacity} too few replications pass once those are run that passed with less: "
@@ -62,17 +59,6 @@ class Checks(Stages):
                     return None
         finally:
             self.runs["fill-in"] = search.runs - before
-
-    def run_implied(self, search: CriticalSearch, sample: Sample, wanted: Wanted) -> bool:
-        """Run what is implied at ``gpus_high``, the doubtful first. False: too few pass already, the rest was left."""
-        capacity = self.grid.capacity(self.high)
-        order, first, batch = search.doubtful(capacity), 0, _FILL_IN_BATCH
-        while first < order.size:
-            search.observe(capacity, order[first : first + batch])
-            if not sample.holds(wanted, sample.passes(search, capacity)):
-                return False
-            first, batch = first + batch, 2 * batch  # doubt fades quickly, and a batch has its price
-        return True
 
     def hold_out(self, replications: int) -> None:
         """Fresh replications at ``gpus_high``; attempt k may err with probability ``delta / 2^(k+1)``."""
@@ -122,9 +108,12 @@ class Checks(Stages):
         if not looked and not self.filled_in and not options.monotone:
             self.notes.append("the grid has no size above gpus_high to audit")
             return
-        judged = sample if self.filled_in else head
-        where = np.flatnonzero(search.violations[: judged.size]).astype(np.int64)
-        above, seen, checked = where[where < head.size], len(where), judged.size
+        # a sweep runs most at one size only; those run at two are the hardest, so their share is rather too large
+        everyone = np.arange(sample.size if self.filled_in else head.size, dtype=np.int64)
+        looked_at = search.compared if self.swept else everyone
+        judged, violations = sample.some(looked_at), search.violations
+        where = np.flatnonzero(violations[looked_at]).astype(np.int64)
+        above, seen, checked = np.flatnonzero(violations[: head.size]), len(where), judged.size
         confidence, allowed = options.confidence, options.beta / 4.0
         upper = judged.upper(where, confidence)
         self.non_monotone = Share(seen, checked, judged.share(where), 0.0, upper)

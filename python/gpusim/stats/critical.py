@@ -12,10 +12,8 @@ What is looked for may be more than a rank: any `UpSet`, a condition on the pass
 Where replications are of two kinds it judges the counts of both. Counts rise with the capacity, so there is a first
 capacity at which it holds; rank k is the condition "k passes".
 
-Indices, not capacities, are the currency inside: index k stands for ``low + k step``, or on a descending grid
-for ``high - k step`` (a demand that the center shall carry: less is easier). Larger indices are more generous. A
-critical index of ``count`` means "passes nowhere on the grid"; one of 0 means "passes at the grid's first value,
-perhaps before it too".
+Indices of the grid, not capacities, are the currency inside: larger ones are more generous. A critical index of
+``count`` means "passes nowhere on the grid"; one of 0 means "passes at the grid's first value, perhaps before it too".
 
 Order and ties: replications are handed to ``evaluate`` in ascending order, one call per probe, and a result
 is taken by its place in that order, never by when it was ready. Bounds of a rank follow from the brackets
@@ -29,14 +27,16 @@ seen to pass at a capacity and to fail at a larger one.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from gpusim.stats.grid import CapacityGrid
+
 IntArray = NDArray[np.int64]
 BoolArray = NDArray[np.bool_]
+FloatArray = NDArray[np.float64]
 Evaluate = Callable[[IntArray, int], BoolArray]
 
 
@@ -53,6 +53,9 @@ Wanted = int | UpSet
 
 _UNSEEN, _FAILED, _PASSED = -1, 0, 1
 
+_BATCH = 12  # runs between two looks
+_FADED = 0.2  # of a batch fail: those after it, less strained still, will hardly change the count
+
 
 class OutOfTime(Exception):
     """Raised by ``evaluate`` when the deadline is reached.
@@ -67,69 +70,6 @@ class OutOfTime(Exception):
     def __init__(self, passes: BoolArray | None = None) -> None:
         super().__init__("the deadline was reached")
         self.passes = np.zeros(0, dtype=np.bool_) if passes is None else passes
-
-
-@dataclass(frozen=True)
-class CapacityGrid:
-    """Capacities ``low, low + step, ...``, ``count`` of them, from the least generous to the most generous.
-
-    Parameters
-    ----------
-    low : int
-        Smallest capacity, at least 0.
-    step : int
-        Granularity, at least 1.
-    count : int
-        Number of capacities, at least 1.
-    descending : bool
-        The smallest value is the most generous one: the first index stands for the largest value.
-    """
-
-    low: int
-    step: int
-    count: int
-    descending: bool = False
-
-    def __post_init__(self) -> None:
-        if self.low < 0 or self.step < 1 or self.count < 1:
-            raise ValueError(f"need low >= 0, step >= 1, count >= 1 (found {self})")
-
-    @property
-    def high(self) -> int:
-        """Largest capacity."""
-        return self.low + self.step * (self.count - 1)
-
-    @property
-    def first(self) -> int:
-        """The least generous capacity, of index 0."""
-        return self.capacity(0)
-
-    @property
-    def last(self) -> int:
-        """The most generous capacity, of index ``count - 1``."""
-        return self.capacity(self.count - 1)
-
-    def capacity(self, index: int) -> int:
-        """Capacity at a grid index in 0..count-1."""
-        if not 0 <= index < self.count:
-            raise IndexError(f"grid index {index} is outside 0..{self.count - 1}")
-        return self.low + self.step * self._turned(index)
-
-    def index(self, capacity: int) -> int:
-        """Grid index of a capacity that is on the grid."""
-        index, remainder = divmod(capacity - self.low, self.step)
-        if remainder or not 0 <= index < self.count:
-            raise ValueError(
-                f"capacity {capacity} is not on the grid {self.low}..{self.high} step {self.step}"
-            )
-        return self._turned(index)
-
-    def nearest(self, capacity: float) -> int:
-        """Grid index whose capacity is nearest to any number."""
-        return self._turned(min(max(round((capacity - self.low) / self.step), 0), self.count - 1))
-
-    def _turned(self, index: int) -> int:
-        return self.count - 1 - index if self.descending else index
 
 
 class Probe(NamedTuple):
@@ -161,6 +101,8 @@ class CriticalSearch:
         Of each replication, 0 or 1; needed for an `UpSet`.
     first_step_down : int, optional
         The same towards lower indices, if it is another.
+    strain : callable, optional
+        Of replications seen to pass, any number that tells which will fail first with less: the larger, the sooner.
 
     Attributes
     ----------
@@ -181,6 +123,7 @@ class CriticalSearch:
         first_step: int = 1,
         kind: IntArray | None = None,
         first_step_down: int | None = None,
+        strain: Callable[[IntArray], FloatArray] | None = None,
     ) -> None:
         if n_replications < 1:
             raise ValueError(f"n_replications must be at least 1 (found {n_replications})")
@@ -192,6 +135,7 @@ class CriticalSearch:
         self._first_step = max(1, first_step)
         self._first_step_down = max(1, first_step_down or first_step)
         self._evaluate = evaluate
+        self._strain = strain
         self._kind = np.zeros(n_replications, dtype=np.int64) if kind is None else kind
         self._fail = np.full(n_replications, -1, dtype=np.int64)  # bracket: largest index known to fail
         self._pass = np.full(n_replications, grid.count, dtype=np.int64)  # bracket: smallest known to pass
@@ -208,6 +152,14 @@ class CriticalSearch:
         Probes alone cannot show one, as they never run an implied cell; `observe` can.
         """
         return self._lowest_pass < self._highest_fail
+
+    @property
+    def compared(self) -> IntArray:
+        """Replications run at two capacities or more: only these could show a violation."""
+        runs = np.zeros(self.n_replications, dtype=np.int64)
+        for cells in self._cells.values():
+            runs += cells != _UNSEEN
+        return np.flatnonzero(runs > 1).astype(np.int64)
 
     def bounds(self, wanted: Wanted) -> tuple[int, int]:
         """Best bounds known now of the first index at which ``wanted`` holds (rank 1: the smallest M_r).
@@ -278,14 +230,93 @@ class CriticalSearch:
             return np.arange(self.n_replications, dtype=np.int64)
         return np.flatnonzero(cells == _UNSEEN).astype(np.int64)
 
-    def doubtful(self, capacity: int) -> IntArray:
-        """Replications whose result at ``capacity`` is implied, the likeliest to differ from it first.
+    def complete(self, index: int, wanted: Wanted) -> bool:
+        """Run what was not run at an index, the likeliest to fail first, as long as ``wanted`` may still hold there.
 
-        Those that pass, from the one that was seen to fail the nearest below; then those that failed above.
+        Returns
+        -------
+        bool
+            Whether it holds; then every replication was run.
         """
-        implied = self.implied(capacity)
-        distance = self.grid.index(capacity) - self._fail[implied]
-        return implied[np.argsort(np.where(distance > 0, distance, self.grid.count + 1), kind="stable")]
+        order, first, batch = self._doubtful(index), 0, 2 * _BATCH
+        while self._may_hold(index, wanted):
+            if first >= order.size:
+                return True
+            some = np.sort(order[first : first + batch])
+            self.run(index, some)
+            self.observe(self.grid.capacity(index), some)
+            first, batch = first + batch, 2 * batch  # doubt fades quickly, and a batch has its price
+        return False
+
+    def raise_low(self, wanted: Wanted, top: int, step: int, resolution: int) -> None:
+        """Raise the lower bound of ``wanted`` towards ``top``, running few replications at each index: the hardest.
+
+        That an index is too small is shown by fails alone. Where strain tells what will fail, most of the others
+        need not be run: not run, they count as passes.
+
+        Parameters
+        ----------
+        wanted : int or UpSet
+        top : int
+            Index where it holds.
+        step : int
+            So far below it the first index is tried.
+        resolution : int
+            It ends so many steps from an index that could not be shown to be too small.
+        """
+        low, high = self.bounds(wanted)[0], top
+        while high - low > max(resolution, 0):
+            index = max(high - step, 0) if low == 0 else (low + high) // 2
+            if self._too_small(index, wanted):
+                low = self.bounds(wanted)[0]
+            else:
+                high, step = index, 2 * step
+
+    def _too_small(self, index: int, wanted: Wanted) -> bool:
+        """Whether enough replications fail at an index, the hardest being run first until it is clear."""
+        inside = np.flatnonzero((self._fail < index) & (index < self._pass)).astype(np.int64)
+        order = inside[self._hardest_first(inside)]
+        for first in range(0, order.size, _BATCH):
+            batch = np.sort(order[first : first + _BATCH])
+            self.run(index, batch)
+            if self.bounds(wanted)[0] > index:
+                return True
+            if np.count_nonzero(self._fail[batch] == index) < _FADED * batch.size:
+                break
+        return False
+
+    def _doubtful(self, index: int) -> IntArray:
+        """Replications not run at an index, the likeliest to fail there first; those that failed above it last."""
+        cells = self._cells.get(index)
+        open_ = np.arange(self.n_replications) if cells is None else np.flatnonzero(cells == _UNSEEN)
+        open_ = open_.astype(np.int64)
+        if self._strain is None:  # from the one that was seen to fail the nearest below
+            order = np.argsort(index - self._fail[open_], kind="stable")
+        else:
+            order = self._hardest_first(open_)
+        failed_above = (self._fail[open_] >= index)[order]
+        return np.concatenate([open_[order][~failed_above], open_[order][failed_above]])
+
+    def _hardest_first(self, replications: IntArray) -> IntArray:
+        """Their order by strain; first those that never passed."""
+        strain = np.zeros(replications.size) if self._strain is None else self._strain(replications)
+        return np.argsort(-np.nan_to_num(strain, nan=np.inf), kind="stable").astype(np.int64)
+
+    def not_failed(self, capacity: int) -> BoolArray:
+        """Replications not known to fail at a capacity: neither run there without passing, nor failed above it."""
+        index = self.grid.index(capacity)
+        cells = self._cells.get(index)
+        passes = self._fail < index
+        return passes if cells is None else np.where(cells == _UNSEEN, passes, cells == _PASSED)
+
+    def _may_hold(self, index: int, wanted: Wanted) -> bool:
+        """Whether a condition holds at an index if all pass there that are not known to fail."""
+        passes = self.not_failed(self.grid.capacity(index))
+        if isinstance(wanted, int):
+            return int(np.count_nonzero(passes)) >= wanted
+        ones = int(np.count_nonzero(passes & (self._kind == 1)))
+        zeros = int(np.count_nonzero(passes)) - ones
+        return bool(wanted.holds(np.array([[zeros, ones]], dtype=np.int64))[0])
 
     def observed(self, capacity: int) -> tuple[int, int]:
         """``(simulated, passed)`` among the cells really simulated at ``capacity``."""
@@ -325,7 +356,13 @@ class CriticalSearch:
 
     def _probe(self, index: int) -> None:
         """Decide every replication at ``index``: simulate where the bracket contains it, imply elsewhere."""
-        inside = np.flatnonzero((self._fail < index) & (index < self._pass)).astype(np.int64)
+        ran = self.run(index, np.arange(self.n_replications, dtype=np.int64))
+        passed = int(np.count_nonzero(self._pass <= index))
+        self.probes.append(Probe(self.grid.capacity(index), ran, self.n_replications - ran, passed))
+
+    def run(self, index: int, replications: IntArray) -> int:
+        """Run those replications whose bracket contains an index, which narrows them; the number that was run."""
+        inside = replications[(self._fail[replications] < index) & (index < self._pass[replications])]
         seen = self._cells.setdefault(index, np.full(self.n_replications, _UNSEEN, dtype=np.int8))
         wanted = inside[seen[inside] == _UNSEEN]
         try:
@@ -334,10 +371,7 @@ class CriticalSearch:
             results = seen[inside]
             self._fail[inside[results == _FAILED]] = index
             self._pass[inside[results == _PASSED]] = index
-        passed = int(np.count_nonzero(self._pass <= index))
-        self.probes.append(
-            Probe(self.grid.capacity(index), wanted.size, self.n_replications - wanted.size, passed)
-        )
+        return int(wanted.size)
 
     def _simulate(self, index: int, replications: IntArray) -> None:
         """Run cells never run before, in ascending order, and record them."""

@@ -8,7 +8,7 @@ from typing import Literal, NamedTuple
 from gpusim.stats.binomial import Interval, clopper_pearson
 from gpusim.stats.strata import Design, confidence_interval
 
-Stage = Literal["scout", "pilot", "final", "fill-in", "audit", "hold-out"]
+Stage = Literal["scout", "pilot", "sweep", "final", "lower", "fill-in", "narrow", "audit", "hold-out"]
 
 GUARANTEE_EXACT = "exact"
 """The error of the claim is at most ``1 - confidence``, by the binomial law alone."""
@@ -60,9 +60,10 @@ class Evidence:
     replications : int
         Replications counted.
     passed : int
-        Those that passed.
+        Those that passed; of kind "lower": those not seen to fail, although few were run.
     simulated : int
-        Those really run at this capacity; the others are implied by their runs at other capacities.
+        Those really run at this capacity; the others are implied by their runs at other capacities, or of kind "lower"
+        taken to pass.
     kind : Stage
         Which stage counted them.
     confidence : float

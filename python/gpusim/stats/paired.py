@@ -18,7 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gpusim.stats.binomial import Interval
-from gpusim.stats.critical import BoolArray, CapacityGrid, IntArray
+from gpusim.stats.critical import BoolArray, IntArray
+from gpusim.stats.grid import CapacityGrid
 
 EvaluateCells = Callable[[IntArray, IntArray], BoolArray]
 """Given replications and one capacity for each, whether they pass."""

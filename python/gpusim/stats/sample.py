@@ -140,11 +140,21 @@ class Sample:
         low = None if short is None else short.mirrored(design)
         return Ends(low, strata.region(design, attainment, error))
 
-    def passes(self, search: CriticalSearch, capacity: int) -> tuple[int, ...]:
+    def passes(
+        self, search: CriticalSearch, capacity: int, positions: IntArray | None = None
+    ) -> tuple[int, ...]:
         """Passes of each stratum at a capacity, as far as known (of a plain sample: one number)."""
-        positions = np.arange(self.size, dtype=np.int64)
-        kinds = [positions] if self.kind is None else [positions[self.kind == kind] for kind in (0, 1)]
-        return tuple(search.passing_among(capacity, mine) for mine in kinds)
+        return tuple(search.passing_among(capacity, mine) for mine in self.strata(positions))
+
+    def passes_at_most(self, search: CriticalSearch, capacity: int) -> tuple[int, ...]:
+        """The same if all pass that are not known to fail."""
+        passes = search.not_failed(capacity)
+        return tuple(int(np.count_nonzero(passes[mine])) for mine in self.strata())
+
+    def strata(self, positions: IntArray | None = None) -> list[IntArray]:
+        """Positions of each stratum (of a plain sample: one list), of all or of some."""
+        some = np.arange(self.size, dtype=np.int64) if positions is None else positions
+        return [some] if self.kind is None else [some[self.kind[some] == kind] for kind in (0, 1)]
 
     def holds(self, wanted: Wanted, passes: tuple[int, ...]) -> bool:
         """Whether a condition holds at these counts."""
@@ -158,6 +168,12 @@ class Sample:
         if design is None:
             return at_least(passes[0], self.size, attainment)
         return strata.p_value(design, (passes[0], passes[1]), attainment, (1.0 - confidence) / 2.0)
+
+    def some(self, positions: IntArray) -> Sample:
+        """Some of the replications; of both kinds where both are among them."""
+        if self.kind is None or len(set(self.kind[positions].tolist())) < 2:
+            return Sample(self.numbers[positions], self.stop)
+        return Sample(self.numbers[positions], self.stop, self.kinds, self.kind[positions])
 
     def head(self, count: int) -> Sample:
         """The first ``count`` replications: a plain sample where none was passed over among them."""

@@ -11,7 +11,8 @@ ranks. The pilot decides whether that pays and how many of each kind there are (
 
 0. *Scout*, 8 replications: about where the answer is, so that a bad first guess costs few runs.
 1. *Pilot*, 100 replications: how steep is the quantile, so how many replications does the tolerance need.
-2. *Final*, that many fresh replications, one look: ``[gpus_low, gpus_high]``.
+2. *Final*, that many fresh replications, one look: ``[gpus_low, gpus_high]``. Of two kinds all are run where the
+   pilot expects ``gpus_high``, and only the hardest below it (`sweep`).
 3. If pass/fail need not be monotone in the capacity: *fill-in*, run what was only implied at ``gpus_high``,
    the doubtful first, and step up until enough pass; or, with ``certify="strict"``, a *hold-out* of fresh
    replications instead.
@@ -31,15 +32,17 @@ from statistics import NormalDist
 from gpusim.stats.allocation import Counts, Forecast
 from gpusim.stats.binomial import minimum_replications
 from gpusim.stats.checks import Checks
-from gpusim.stats.critical import CapacityGrid, CriticalSearch, OutOfTime, Wanted
+from gpusim.stats.critical import CriticalSearch, FloatArray, IntArray, OutOfTime, Wanted
 from gpusim.stats.evidence import (
     GUARANTEE_DEADLINE,
     GUARANTEE_EXACT,
+    GUARANTEE_FILL_IN,
     GUARANTEE_IMPLIED,
     GUARANTEE_NONE,
     SizingResult,
     Stage,
 )
+from gpusim.stats.grid import CapacityGrid
 from gpusim.stats.question import Evaluator, SizingOptions
 from gpusim.stats.sample import Ends, Kinds, Sample
 
@@ -60,6 +63,7 @@ def find_capacity(
     start: int | None = None,
     options: SizingOptions | None = None,
     kinds: Kinds | None = None,
+    strain: Callable[[IntArray], FloatArray] | None = None,
     on_stage: Callable[[Stage], object] | None = None,
 ) -> SizingResult:
     """Smallest capacity at which a replication passes with probability ``attainment``, as an interval.
@@ -76,6 +80,9 @@ def find_capacity(
         The question; the defaults if not given.
     kinds : Kinds, optional
         Two kinds of replications that may be sampled separately.
+    strain : callable(replications), optional
+        How hard each was when it last passed, nan if it never did: any number, and the larger it is, the sooner the
+        replication fails with less. It decides what is run first, never what is claimed.
     on_stage : callable(Stage), optional
         Called with the name of each stage before its runs.
 
@@ -109,7 +116,7 @@ def find_capacity(
             f"tolerance {chosen.tolerance} is smaller than the grid's step {grid.step}; raise it"
         )
     guess = (grid.count - 1) // 2 if start is None else grid.nearest(start)
-    return _Procedure(evaluator, grid, chosen, kinds, on_stage or (lambda stage: None)).run(guess)
+    return _Procedure(evaluator, grid, chosen, kinds, strain, on_stage or (lambda stage: None)).run(guess)
 
 
 class _Procedure(Checks):
@@ -141,6 +148,8 @@ class _Procedure(Checks):
         final = self.new_search("final", final_sample, start, first_step, self.step_down)
         ends = final_sample.ends(options.attainment, options.confidence)
         self.final(final, final_sample, ends)
+        if self.swept and not self.out_of_time:
+            self.lower_end(final, final_sample, ends)
         if self.out_of_time and self.high == self.grid.count and self.low < self.grid.count:
             self.fall_back(pilot, sample)
             return self.result(sample.size)
@@ -210,9 +219,8 @@ class _Procedure(Checks):
         options, design, kinds = self.options, pilot.design, self.kinds
         assert design is not None
         assert kinds is not None
-        places = sorted({self.grid.index(probe.capacity) for probe in search.probes})
-        counts = [Counts(at, *pilot.passes(search, self.grid.capacity(at))) for at in places]
-        forecast = Forecast.of(design.weights, design.sizes, counts)
+        self.weights, self.counts = design.weights, self.counted(search, pilot)
+        forecast = Forecast.of(self.weights, self.counts)
         z = NormalDist().inv_cdf(1.0 - options.delta / 2.0)
         steps = tolerance / self.grid.step
         chosen, plain = forecast.allocate(
@@ -241,6 +249,12 @@ class _Procedure(Checks):
         )
         return sample, start, step
 
+    def counted(self, search: CriticalSearch, sample: Sample) -> list[Counts]:
+        """What a search counted at each place where it decided every replication."""
+        places = sorted({self.grid.index(probe.capacity) for probe in search.probes})
+        sizes = tuple(map(len, sample.strata()))
+        return [Counts(at, sizes, sample.passes(search, self.grid.capacity(at))) for at in places]
+
     def pilot_ends(self, sample: Sample) -> tuple[Wanted, Wanted]:
         """What the pilot looks for; where it is too small for an end, the outermost that it can find."""
         ends = sample.ends(self.options.attainment, _PILOT_CONFIDENCE)
@@ -255,13 +269,18 @@ class _Procedure(Checks):
 
     def final(self, search: CriticalSearch, sample: Sample, ends: Ends) -> None:
         """The two ends, or the bounds of them that are known when time is out."""
+        options = self.options
+        self.swept = self.strain is not None and sample.design is not None and not options.monotone
+        self.swept = self.swept and options.certify == "normal"
         try:
-            if ends.high is not None:
+            if self.swept:
+                self.sweep(search, sample, ends)
+            if ends.high is not None and not self.certified:
                 search.select(ends.high)
-            if ends.low is not None:
+            if ends.low is not None and not self.swept:
                 search.select(ends.low)
         except OutOfTime:
-            self.stop("final")
+            self.stop()
         if ends.high is None:
             needed = minimum_replications(self.options.attainment, 1.0 - self.options.delta / 2.0)
             self.notes.append(
@@ -269,11 +288,21 @@ class _Procedure(Checks):
                 f"at least {needed} are needed"
             )
         self.take_bounds(search, ends)
+        if self.certified:
+            self.high = self.place
+        elif self.swept and not self.out_of_time:  # what is implied may say otherwise
+            self.high = max(self.high, min(self.place + 1, self.grid.count))
         self.close(search, sample, "final")
         if self.high < self.grid.count and ends.high is not None:
-            passes = sample.passes(search, self.grid.capacity(self.high))
-            self.certified = self.options.monotone and self.options.certify == "normal"
+            capacity = self.grid.capacity(self.high)
+            passes = sample.passes(search, capacity)
+            if self.certified:
+                self.filled_in = True
+                self.add_evidence(capacity, sample, passes, sample.size, "final")
+                return self.claim(GUARANTEE_FILL_IN, passes, sample)
+            self.certified = options.monotone and options.certify == "normal"
             self.claim(GUARANTEE_EXACT if self.certified else GUARANTEE_IMPLIED, passes, sample)
+        return None
 
     def fall_back(self, search: CriticalSearch, sample: Sample) -> None:
         """The pilot's interval at the full confidence, where the cut final stage has no upper bound."""

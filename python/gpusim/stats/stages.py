@@ -7,8 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from gpusim.stats.critical import BoolArray, CapacityGrid, CriticalSearch, IntArray
+from gpusim.stats.allocation import Counts
+from gpusim.stats.critical import BoolArray, CriticalSearch, FloatArray, IntArray
 from gpusim.stats.evidence import GUARANTEE_NONE, Evidence, Share, Stage, Stratum
+from gpusim.stats.grid import CapacityGrid
 from gpusim.stats.question import Evaluator, SizingOptions
 from gpusim.stats.sample import Ends, Kinds, Sample
 
@@ -22,10 +24,12 @@ class Stages:
         grid: CapacityGrid,
         options: SizingOptions,
         kinds: Kinds | None,
+        strain: Callable[[IntArray], FloatArray] | None,
         on_stage: Callable[[Stage], object],
     ) -> None:
-        self.evaluator, self.grid, self.options, self.begin = evaluator, grid, options, on_stage
-        self.kinds = kinds
+        self.evaluator, self.grid, self.options, self.on_stage = evaluator, grid, options, on_stage
+        self.stage: Stage = "scout"
+        self.kinds, self.strain = kinds, strain
         self.tolerance = options.tolerance or grid.step
         self.next_replication = options.first_replication
         self.ranges: dict[str, tuple[int, int]] = {}
@@ -45,6 +49,9 @@ class Stages:
         self.non_monotone: Share | None = None
         self.audit_clean = False
         self.step_down: int | None = None  # first step down of the final stage, where it is not that up
+        self.weights: tuple[float, ...] = (1.0,)  # of the kinds that are sampled
+        self.counts: list[Counts] = []  # what replications that nobody chose showed, for forecasts
+        self.swept, self.place = False, 0  # whether the sample was swept, and at which index
 
     def next_plain(self, count: int) -> Sample:
         """The next unused replications."""
@@ -66,8 +73,19 @@ class Stages:
         def evaluate(positions: IntArray, capacity: int) -> BoolArray:
             return self.evaluator.evaluate(sample.numbers[positions], capacity)
 
+        def strain(positions: IntArray) -> FloatArray:
+            assert self.strain is not None
+            return self.strain(sample.numbers[positions])
+
         return CriticalSearch(
-            sample.size, self.grid, start, evaluate, first_step, sample.kind, first_step_down
+            sample.size,
+            self.grid,
+            start,
+            evaluate,
+            first_step,
+            sample.kind,
+            first_step_down,
+            None if self.strain is None else strain,
         )
 
     def close(self, search: CriticalSearch, sample: Sample, stage: Stage) -> None:
@@ -108,9 +126,14 @@ class Stages:
         self.guarantee = guarantee
         self.p_value = sample.p_value(passes, self.options.attainment, self.options.confidence)
 
-    def stop(self, stage: Stage) -> None:
+    def begin(self, stage: Stage) -> None:
+        """What is run now belongs to this stage."""
+        self.stage = stage
+        self.on_stage(stage)
+
+    def stop(self) -> None:
         """The deadline cut this stage."""
         self.out_of_time = True
         self.notes.append(
-            f"the deadline cut the {stage} stage: the interval is wider or less sure than asked"
+            f"the deadline cut the {self.stage} stage: the interval is wider or less sure than asked"
         )
