@@ -43,7 +43,11 @@ def critical_size(scores: NDArray[np.float64], kind: int) -> NDArray[np.float64]
 
 
 class Periods:
-    """Evaluator of one macro-replication; out of time after ``budget`` cells."""
+    """Evaluator of one macro-replication; out of time after ``budget`` cells.
+
+    How hard a replication was says roughly when it fails: the critical size give or take 80 GPUs, in one of 20 give or
+    take 400. That is how well queues foretell fails in the built-in scenario.
+    """
 
     def __init__(self, seed: int, budget: int | None = None, wobble: float = 0.0) -> None:
         rng = np.random.default_rng([20_251_122, seed])
@@ -52,6 +56,12 @@ class Periods:
         self.critical = np.where(self.kind == 1, critical_size(scores, 1), critical_size(scores, 0))
         self.wobbles = rng.random(DRAWS) < wobble
         self.cells, self.budget = 0, budget
+        spread = np.where(rng.random(DRAWS) < 0.05, 400.0, 80.0)
+        self.hard = self.critical + spread * rng.standard_normal(DRAWS)
+        self.passed = np.zeros(DRAWS, dtype=np.bool_)
+
+    def strain(self, replications: IntArray) -> NDArray[np.float64]:
+        return np.where(self.passed[replications], self.hard[replications], np.nan)
 
     def evaluate(self, replications: IntArray, capacity: int) -> BoolArray:
         passes: BoolArray = self.critical[replications] <= capacity
@@ -60,6 +70,7 @@ class Periods:
             done, self.cells = self.budget - self.cells, self.budget
             raise OutOfTime(passes[:done])
         self.cells += passes.size
+        self.passed[replications] |= passes
         return passes
 
     def kinds(self, weight: float = RARE) -> Kinds:
@@ -71,7 +82,9 @@ def sized(
 ) -> SizingResult:
     periods = Periods(seed, **changes)  # type: ignore[arg-type]
     start = 9_900 + 8 * int(np.random.default_rng([3, seed]).integers(-60, 61))
-    return find_capacity(periods, GRID, start=start, options=options, kinds=periods.kinds(weight))
+    return find_capacity(
+        periods, GRID, start=start, options=options, kinds=periods.kinds(weight), strain=periods.strain
+    )
 
 
 def wrong(result: SizingResult) -> bool:
@@ -101,12 +114,42 @@ def test_a_few_searches_keep_their_promise() -> None:
 def test_three_hundred_searches_keep_their_promise_in_fewer_runs() -> None:
     mistakes, runs, _, narrow = judged([sized(seed) for seed in range(300)])
     assert mistakes <= most_wrong(300)
-    assert narrow >= 0.87  # measured: 0.93
-    assert runs <= 1_800  # measured: 1,649; one plain sample 3,177
+    assert narrow >= 0.85  # measured: MEASURED_NARROW
+    assert runs <= 1_550  # measured: MEASURED_RUNS; one plain sample 3,177
     plain = [
         find_capacity(Periods(seed), GRID, start=9_900, options=OPTIONS).total_runs for seed in range(300)
     ]
     assert runs < 0.6 * float(np.mean(plain))
+
+
+@pytest.mark.parametrize("misled", [False, True])
+def test_wrong_ideas_of_what_is_hard_cost_runs_but_no_claim(misled: bool) -> None:
+    """Strain says what is run first, so nonsense there, even the reverse of the truth, must not show in the claims."""
+
+    class Misled(Periods):
+        def strain(self, replications: IntArray) -> NDArray[np.float64]:
+            hard = -self.critical if misled else np.zeros(DRAWS)
+            return np.where(self.passed[replications], hard[replications], np.nan)
+
+    results = []
+    for seed in range(12):
+        periods = Misled(seed)
+        kinds = periods.kinds()
+        results.append(
+            find_capacity(periods, GRID, start=9_800, options=OPTIONS, kinds=kinds, strain=periods.strain)
+        )
+    assert sum(map(wrong, results)) <= most_wrong(12)
+    assert all(result.certified for result in results)
+
+
+def test_below_the_answer_few_are_run_and_the_rest_count_as_passes() -> None:
+    for seed in range(6):
+        result = sized(seed)
+        line = next(line for line in result.evidence if line.kind == "lower")
+        assert line.capacity == (result.gpus_low or 0) - GRID.step
+        assert line.simulated < 0.5 * line.replications
+        at = [line for line in result.evidence if line.capacity == result.gpus_high][-1]
+        assert at.simulated == at.replications
 
 
 @pytest.mark.slow
@@ -128,7 +171,7 @@ def final_of(result: SizingResult) -> Evidence:
 
 def test_the_answer_says_that_kinds_were_sampled_separately_and_weighs_them() -> None:
     result = stratified()
-    line = next(line for line in result.evidence if line.kind == "fill-in")
+    line = [line for line in result.evidence if line.capacity == result.gpus_high][-1]
     zeros, ones = line.strata
     assert [zeros.weight, ones.weight] == pytest.approx([0.79, 0.21])
     assert zeros.replications + ones.replications == line.replications

@@ -35,6 +35,7 @@ template <class S, class P>
 HD bool seek(Queue<S>& queue, Cursor* at, Cursor end, P p) {
   ROLLED
   for (; at->tier < queue.tiers; ++at->tier, at->position = 0) {
+    if (queue.live[at->tier] == 0) continue;
     at->position = queue.first_that(at->tier, greatest(at->position, queue.head[at->tier]), p);
     if (!before(*at, end)) return false;
     if (at->position < queue.tail[at->tier]) return true;
@@ -42,7 +43,18 @@ HD bool seek(Queue<S>& queue, Cursor* at, Cursor end, P p) {
   return false;
 }
 
-HD bool any_job(i32 g, Tick) { return g != kHole; }
+// The same for any waiting job.
+template <class S>
+HD bool seek_any(const Queue<S>& queue, Cursor* at, Cursor end) {
+  ROLLED
+  for (; at->tier < queue.tiers; ++at->tier, at->position = 0) {
+    if (queue.live[at->tier] == 0) continue;
+    at->position = queue.next_live(at->tier, greatest(at->position, queue.head[at->tier]));
+    if (!before(*at, end)) return false;
+    if (at->position < queue.tail[at->tier]) return true;
+  }
+  return false;
+}
 
 // Where the jobs end that a pass looks at: behind the first max_tests (R15).
 template <class S>
@@ -135,7 +147,7 @@ HD_CALL void pass_easy(Center<S>& center, Cursor at, Cursor end) {
   Cursor first = at;
   ROLLED
   while (without > 0 && center.most_free() > 0 && !center.interrupted()) {
-    if (!seek(center.queue, &at, end, any_job)) return;
+    if (!seek_any(center.queue, &at, end)) return;
     const Job& job = center.queue.job_at(at.tier, at.position);
     const i32 gpus = job.gpus;
     const Tick limit = job.limit;
@@ -283,7 +295,7 @@ HD_CALL void pass_reserving(Center<S>& center, Cursor at, Cursor end, i64 most) 
     }
     ++at.position;
   }
-  if (full) center.status = kProfileFull;
+  if (full) center.fail(kProfileFull);
 }
 
 template <class S>

@@ -3,9 +3,9 @@
 // Slots hold keys (end tick, slot); kNoKey marks an empty slot. Keys are unique, so the two shapes
 // below give the same order. Both answer the earliest key in O(1), change any slot in one update (a
 // preempted or failed job is an update, not a search), never allocate, and are bounded by their
-// number of slots (a power of two up to 2^20).
+// number of slots (a power of two from 32 to 2^20).
 //
-//   BinaryCalendar   host: a winner tree, log2(slots) branch-free steps an update
+//   BinaryCalendar   host: a winner tree, log2(largest slot used) branch-free steps an update
 //   WideCalendar     device: 32-way minima, one strip operation a level, 2 levels for 1,024 slots
 //
 // memory: `keys` has calendar_keys(slots) elements; the leaves come first.
@@ -20,27 +20,50 @@ HD_BOTH i64 calendar_keys(i64 slots) { return 2 * slots; }  // enough for both s
 struct BinaryCalendar {
   u64* keys;  // (2 * slots,) heap order: root at 1, leaf of slot s at slots + s
   i32 slots;
+  i32 used;  // a power of two: no slot from here on has had a key
+  u64 root;  // of the subtree over the used slots; indices as wide as addresses need no conversion
 
   HD void clear() {
     for (i32 i = 0; i < 2 * slots; ++i) keys[i] = kNoKey;
+    used = 32;
+    root = static_cast<u64>(slots) / 32;
   }
-  HD u64 top() const { return keys[1]; }
+  HD u64 top() const { return keys[root]; }
   HD u64 leaf(i32 slot) const { return keys[slots + slot]; }
   HD void set(i32 slot, u64 key) {
+    if (slot >= used) use(slot);
     u64* tree = keys;
-    u64 i =
-        static_cast<u64>(slots + slot);  // as wide as an address: nothing to convert at each step
+    const u64 end = root;
+    u64 i = static_cast<u64>(slots + slot);
     tree[i] = key;
-    while (i > 1) {
+    while (i > end) {
       key = least(key, tree[i ^ 1]);
       i >>= 1;
       tree[i] = key;
     }
   }
-  // set() of an empty slot: once an earlier key is met, nothing changes above. It takes two steps on average.
+  // set() of an empty slot: once an earlier key is met, nothing changes above. That takes two steps on average,
+  // but no telling when; so the first steps are taken without looking.
   HD void add(i32 slot, u64 key) {
+    if (slot >= used) use(slot);
     u64* tree = keys;
-    for (u64 i = static_cast<u64>(slots + slot); i > 0 && key < tree[i]; i >>= 1) tree[i] = key;
+    const u64 end = root;
+    u64 i = static_cast<u64>(slots + slot);
+    tree[i] = key;
+    for (i32 step = 0; step < 4; ++step) {
+      i >>= 1;
+      tree[i] = least(tree[i], key);
+    }
+    for (i >>= 1; i >= end && key < tree[i]; i >>= 1) tree[i] = key;
+  }
+
+ private:
+  HD_CALL void use(i32 slot) {
+    for (; slot >= used; used *= 2) {
+      const u64 first = keys[root];  // the other half of the next subtree is empty
+      root /= 2;
+      keys[root] = first;
+    }
   }
 };
 

@@ -26,20 +26,21 @@ struct Calm {
 };
 
 constexpr i32 kWalkIns = 32;  // jobs of one tick that are kept out of the queue
+constexpr i32 kPolls = 64;    // calls of interrupted() for one look at the caller's request
 
 template <class S>
 struct Center {
   const Model* model;
   const i32* capacity;  // (P,) GPUs of each pool
   i32* free;            // (P,) GPUs not allocated
+  i32* largest;         // (C,) GPUs of the largest pool that a class may use
   i32 pools;            // P
-  i64 allocated;        // GPUs of all pools
   Tick now;
-  Status status;
-  u32 polls;         // how often it was asked whether to stop
-  i64 waiting_gpus;  // GPUs asked for by waiting jobs
+  Status status;  // set by fail()
+  i32 polls;  // calls of interrupted() until the caller is asked whether to stop; 0 after fail()
   Tick next_expiry;  // no live patience ends before this tick
-  Tick next_pass;    // a pass is due, or kNever
+  Tick next_pass;    // with a scheduler period: a pass is due, or kNever
+  Tick timer;        // the least of these two and of the ticks at which held jobs become eligible
   i32 has_bounds;    // some max_waiting is set
   i32 walks_in;      // a job that meets no queue and has room starts under any rule (see seat)
   i32 walk_ins;      // jobs that became eligible in this tick while nobody waited
@@ -57,12 +58,10 @@ struct Center {
 
   HD void clear() {
     pools = model->classes.pools;
-    allocated = 0;
     now = 0;
     status = kOk;
-    polls = 63;  // at once, then rarely
-    waiting_gpus = 0;
-    next_expiry = next_pass = kNever;
+    polls = 0;  // at once, then rarely
+    next_expiry = next_pass = timer = kNever;
     calm = Calm{0, 0, 0, 0};
     walk_ins = 0;
     walk_in_gpus = 0;
@@ -74,6 +73,7 @@ struct Center {
       has_bounds |= model->policy.tenant_max_waiting[t] >= 0;
     S::each(model->classes.tenants, [&](i32 t) { tenant_waiting[t] = 0; });
     S::each(pools, [&](i32 p) { free[p] = capacity[p]; });
+    S::each(model->classes.n, [&](i32 c) { largest[c] = largest_pool(c); });
     queue.clear();
     running.clear();
     chains.clear();
@@ -82,9 +82,11 @@ struct Center {
 
   // Whether the run must end here: a structure is full, or the caller asked to stop, which is looked up
   // once in a while.
-  HD bool interrupted() {
-    if (status == kOk && ++polls % 64 == 0 && stop_requested<S>(*model)) status = kCancelled;
-    return status != kOk;
+  HD bool interrupted() { return --polls < 0 && must_end(); }
+
+  HD void fail(Status why) {
+    status = why;
+    polls = 0;
   }
 
   // Whether more jobs wait than the bounds that a job of tenant t meets (R4).
@@ -119,27 +121,37 @@ struct Center {
     return -1;
   }
 
-  HD Tick next_event() const {
-    return least(least(running.next_end(), next_expiry), least(chains.next_eligible(), next_pass));
-  }
+  HD Tick next_event() const { return least(running.next_end(), timer); }
 
-  HD void advance_to(Tick t) {
-    tally.advance(now, t, allocated, running.n, queue.waiting, waiting_gpus);
-    now = t;
+  HD void set_timer() { timer = least(chains.next_eligible(), least(next_expiry, next_pass)); }
+
+  // With a scheduler period, passes come at its multiples from a change on (S9). Whether one is due now.
+  HD bool due(Tick period, bool changed) {
+    if (changed) next_pass = least(next_pass, (now + period - 1) / period * period);
+    const bool now_due = next_pass == now;
+    if (now_due) next_pass = kNever;
+    set_timer();
+    return now_due;
   }
 
   // A job is submitted. Returns whether something changed for the scheduler: it joined the queue. One
   // larger than every allowed pool is rejected at once (R9); one of a chain may be held (S11).
-  HD_CALL bool admit(const Job& job) {
+  HD_JOB bool admit(Job& job) {
     tally.submitted(job);
+    if (job.chain >= 0) return admit_of_chain(job);
+    if (job.gpus <= largest[job.job_class]) return join(job);
+    tally.turned_away(job, kRejectedCount, kRejected);
+    return false;
+  }
+  HD_CALL bool admit_of_chain(Job& job) {
     const bool follows = (job.part & kFollows) != 0;
-    if (job.chain >= 0 && !follows && !chains.open(job)) {
-      status = kChainsFull;
+    if (!follows && !chains.open(job)) {
+      fail(kChainsFull);
       return false;
     }
-    if (allowed_pool(job.job_class, [&](i32 p) { return job.gpus <= capacity[p]; }) < 0) {
+    if (job.gpus > largest[job.job_class]) {
       tally.turned_away(job, kRejectedCount, kRejected);
-      if (job.chain >= 0) break_chain(job.chain);
+      break_chain(job.chain);
       return false;
     }
     if (!follows) return join(job);
@@ -155,10 +167,10 @@ struct Center {
   }
 
   // Jobs held until now join the queue. Returns whether there were any.
-  HD bool release_held() {
+  HD_CALL bool release_held() {
     bool any = false;
     ROLLED
-    while (!interrupted() && chains.next_eligible() == now) {
+    while (chains.next_eligible() == now && !interrupted()) {
       const i32 slot = key_slot(chains.calendar.top());
       Job job = chains.held[slot];
       chains.calendar.set(slot, kNoKey);
@@ -170,14 +182,15 @@ struct Center {
 
   // The waiting job at (tier, position) starts now in a pool. Requires its GPUs to be free.
   HD_CALL void start(i32 tier, i32 position, i32 pool) {
-    const Job job = queue.job_at(tier, position);
+    const Job& job = queue.job_at(tier, position);  // stays as it is until the next job joins
     if (begin(job, pool)) leave_queue(tier, position, job);
   }
 
   // Whoever became eligible in this tick while nobody waited: if there is room for all of them, every
-  // policy starts them all, else they queue.
-  HD void seat() {
+  // policy starts them all, else they queue. Returns whether there was anybody.
+  HD_JOB bool seat() {
     const i32 jobs = walk_ins;
+    if (jobs == 0) return false;
     const bool room = walk_in_gpus <= free[0];
     walk_ins = 0;
     walk_in_gpus = 0;
@@ -188,6 +201,7 @@ struct Center {
       else
         enqueue(walk_in[i]);
     }
+    return true;
   }
 
   // A waiting job leaves without having started; so does the rest of its chain (R39).
@@ -206,19 +220,32 @@ struct Center {
     }
   }
 
-  HD_CALL void complete(i32 slot) {
-    const Run run = running.run[slot];
+  HD_JOB void complete(i32 slot) {
+    const Run& run = running.run[slot];  // stays as it is until the next job starts
     tally.ended(run, now);
     S::once([&] { free[run.pool] += run.gpus; });
-    allocated -= run.gpus;
     running.end_job(slot);
     calm.valid = 0;
     if (run.chain >= 0) go_on(run);
   }
 
  private:
+  HD_CALL bool must_end() {
+    if (status == kOk && stop_requested<S>(*model)) status = kCancelled;
+    polls = status == kOk ? kPolls : 0;
+    return status != kOk;
+  }
+
+  HD i32 largest_pool(i32 c) const {
+    i32 most = 0;
+    ROLLED
+    for (i32 k = model->classes.pool_offset[c]; k < model->classes.pool_offset[c + 1]; ++k)
+      most = greatest(most, capacity[model->classes.pool_list[k]]);
+    return most;
+  }
+
   // A job becomes eligible.
-  HD bool join(Job job) {
+  HD_JOB bool join(Job& job) {
     job.eligible = now;
     tally.joined(job);
     if (!walks_in || queue.waiting > 0) return enqueue(job);
@@ -237,23 +264,22 @@ struct Center {
     const Tick patience = model->classes.patience[job.job_class];
     const Tick leaves = patience < 0 ? kNever : now + patience;
     if (!queue.push(model->classes.tier_rank[job.job_class], job, leaves)) {
-      status = kQueueFull;
+      fail(kQueueFull);
       return false;
     }
     next_expiry = least(next_expiry, leaves);
-    waiting_gpus += job.gpus;
+    timer = least(timer, leaves);
     count_tenant(job.job_class, 1);
     return true;
   }
 
-  HD_CALL bool begin(const Job& job, i32 pool) {
+  HD_JOB bool begin(const Job& job, i32 pool) {
     if (running.full()) {
-      status = kRunningFull;
+      fail(kRunningFull);
       return false;
     }
     const bool killed = model->policy.kill_at_limit && job.service > job.limit;
     S::once([&] { free[pool] -= job.gpus; });
-    allocated += job.gpus;
     running.start_job(job, now, pool, killed);
     tally.started(job, now, pool);
     return true;
@@ -261,18 +287,19 @@ struct Center {
 
   HD bool hold(const Job& job, Tick tick) {
     if (chains.full())
-      status = kHeldFull;
+      fail(kHeldFull);
     else
       chains.hold(job, tick);
+    timer = least(timer, tick);
     return false;
   }
 
-  HD bool become_eligible(const Job& job, Tick tick) {
+  HD_CALL bool become_eligible(Job& job, Tick tick) {
     return tick > now ? hold(job, tick) : join(job);
   }
 
   // A job of a chain has ended: its successor is next (R39).
-  HD void go_on(const Run& run) {
+  HD_CALL void go_on(const Run& run) {
     Chain& chain = chains.chain[run.chain];
     if (!(run.part & kLeads)) {
       const bool failed = run.killed && !model->classes.killed_ok[run.job_class];
@@ -284,7 +311,7 @@ struct Center {
       S::once([&] { chain.ready = end; });
     } else {
       const i32 slot = chains.pop(run.chain);
-      const Job next = chains.held[slot];
+      Job next = chains.held[slot];
       chains.drop(slot);
       become_eligible(next, now + next.delay);
     }
@@ -302,7 +329,7 @@ struct Center {
 
   HD void leave_queue(i32 tier, i32 position, const Job& job) {
     queue.remove(tier, position);
-    waiting_gpus -= job.gpus;
+    tally.waited(job, now);
     count_tenant(job.job_class, -1);
   }
   HD void count_tenant(i32 c, i32 change) {

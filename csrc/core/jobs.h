@@ -42,7 +42,7 @@ struct JobStream {
     if (stored()) {
       first = m.stored.offset[cell.replication];
       end = m.stored.offset[cell.replication + 1] - first;
-      head = stored_head();
+      head = stored_head(0);
       return;
     }
     const Generator& g = m.generator;
@@ -64,26 +64,33 @@ struct JobStream {
     turn();
   }
 
-  HD Job take() {  // requires head != kNoKey
-    if (stored()) return take_stored();
+  HD_JOB Job take() {  // requires head != kNoKey
+    Job job;
+    if (stored())
+      take_stored(&job);
+    else
+      take_generated(&job);
+    ++position;
+    return job;
+  }
+
+ private:
+  HD_JOB void take_generated(Job* job) {
     const SourceBlocks& b = sources.b;
     const i32 k = key_slot(head), at = b.position[k];
     const Tick submit = key_tick(head);
     const Asked& asked = b.asked[k * kBlock + at];
-    Job job{submit,   submit,     asked.service,   asked.limit, 0,
-            position, asked.gpus, asked.job_class, -1,          0};
-    if (b.chained[k]) mark_segment(k, at, &job);
-    ++position;
+    *job = Job{submit,   submit,     asked.service,   asked.limit, 0,
+               position, asked.gpus, asked.job_class, -1,          0};
+    if (b.chained[k]) mark_segment(k, at, job);
     head = sources.after(k, at);
     if (other < head) {
       const u64 key = head;
       S::once([&] { b.head[k] = key; });
       turn();
     }
-    return job;
   }
 
- private:
   // The least of the other sources becomes the next: it leaves their minimum.
   HD void turn() {
     u64* keys = sources.b.head;
@@ -94,37 +101,35 @@ struct JobStream {
     other = S::min(keys, sources.d.g->sources, kNoKey);
   }
 
-  HD u64 stored_head() const {
-    return position < end && model->stored.submit[first + position] < model->windows.horizon
-               ? make_key(model->stored.submit[first + position], 0)
+  HD u64 stored_head(i64 at) const {
+    return at < end && model->stored.submit[first + at] < model->windows.horizon
+               ? make_key(model->stored.submit[first + at], 0)
                : kNoKey;
   }
 
-  HD Job take_stored() {
+  HD_CALL void take_stored(Job* job) {
     const StoredJobs& s = model->stored;
     const i64 j = first + position;
-    Job job{s.submit[j],
-            s.submit[j],
-            s.service[j],
-            s.limit[j],
-            0,
-            position,
-            s.gpus[j],
-            static_cast<i32>(s.job_class[j]),
-            -1,
-            0};
+    *job = Job{s.submit[j],
+               s.submit[j],
+               s.service[j],
+               s.limit[j],
+               0,
+               position,
+               s.gpus[j],
+               static_cast<i32>(s.job_class[j]),
+               -1,
+               0};
     if (s.chain) {
-      job.delay = s.delay[j];
-      job.chain = s.chain[j];
-      job.part = s.part[j];
+      job->delay = s.delay[j];
+      job->chain = s.chain[j];
+      job->part = s.part[j];
     }
-    ++position;
-    head = stored_head();
-    return job;
+    head = stored_head(position + 1);
   }
 
   // The block holds jobs [part - size, part) of its chain, or its last ones if part is 0.
-  HD void mark_segment(i32 k, i32 at, Job* job) {
+  HD_CALL void mark_segment(i32 k, i32 at, Job* job) {
     const SourceBlocks& b = sources.b;
     const i32 whole = b.whole[k], part = b.part[k];
     const i32 nth = (part == 0 ? whole : part) - b.size[k] + at;

@@ -10,12 +10,23 @@
 
 namespace gpusim {
 
-// Whether level s counts a job or chain of this submit tick and size.
-HD bool in_scope(const Model& m, i32 s, Tick submit, i32 gpus) {
+// What is looked up for every job, together.
+struct Level {
+  i32 gpus_low;  // gang sizes
+  i32 gpus_high;
+  i32 metric;    // Metric
+  i32 any_time;  // 1: at any hour of any day
+};
+
+HD Level level_of(const Slos& l, i32 s) {
+  const bool any_time = l.hours_from[s] == l.hours_to[s] && l.days[s] == 127;
+  return Level{l.gpus_low[s], l.gpus_high[s], l.metric[s], any_time ? 1 : 0};
+}
+
+// Whether a level counts jobs or chains of this submit tick.
+HD bool in_hours(const Model& m, i32 s, Tick submit) {
   const Slos& l = m.slos;
-  if (gpus < l.gpus_low[s] || gpus > l.gpus_high[s]) return false;
   const Tick from = l.hours_from[s], to = l.hours_to[s];
-  if (from == to && l.days[s] == 127) return true;
   const Tick clock = submit + m.windows.week_phase;
   i64 day = clock / m.windows.day;
   const Tick hour = clock - day * m.windows.day;
@@ -25,6 +36,11 @@ HD bool in_scope(const Model& m, i32 s, Tick submit, i32 gpus) {
     if (hour < to) day += 6;  // after midnight: the hours began the day before
   }
   return (l.days[s] >> (day % 7)) & 1;
+}
+
+// Whether level s counts a job or chain of this submit tick and size.
+HD bool in_scope(const Model& m, i32 s, const Level& l, Tick submit, i32 gpus) {
+  return gpus >= l.gpus_low && gpus <= l.gpus_high && (l.any_time || in_hours(m, s, submit));
 }
 
 // Whether a metric judges this job when it is submitted: turnaround only the first of a chain.

@@ -29,7 +29,7 @@ struct Queue {
   i64 waiting;        // live jobs of all tiers
   i32 free_places;    // how many stand in free_place
   i32 newcomers;      // jobs that joined in this tick
-  i64 last_index;     // largest job index of these, or -1
+  i64 last_index;     // largest job index of these
   i32* head;          // (tiers,) first live entry, or == tail
   i32* tail;          // (tiers,) one past the last entry
   i32* live;          // (tiers,) live entries
@@ -47,15 +47,14 @@ struct Queue {
   HD void clear() {
     waiting = 0;
     newcomers = 0;
-    last_index = -1;
     free_places = tiers * slots;
     const i32 last = free_places - 1;
     S::each(tiers, [&](i32 t) { head[t] = tail[t] = live[t] = 0; });
     S::each(free_places, [&](i32 i) { free_place[i] = last - i; });
   }
-  HD void forget_newcomers() {
-    newcomers = 0;
-    last_index = -1;
+  HD void forget_newcomers() { newcomers = 0; }
+  HD static i32 chunk_of(i32 position) {
+    return static_cast<i32>(static_cast<u32>(position) / kChunk);
   }
   HD i64 at(i32 tier, i32 position) const { return static_cast<i64>(tier) * slots + position; }
   HD const Job& job_at(i32 tier, i32 position) const { return job[place[at(tier, position)]]; }
@@ -67,7 +66,7 @@ struct Queue {
       job[p] = one;
       here[p] = 1;
     });
-    const bool sorted = order == kFifo && one.index > last_index;
+    const bool sorted = order == kFifo && (newcomers == 0 || one.index > last_index);
     if (sorted)
       set_entry(tier, tail[tier], one, leaves, p);
     else
@@ -96,9 +95,7 @@ struct Queue {
     if (live[tier] == 0) {
       S::once([&] { head[tier] = tail[tier] = 0; });
     } else if (position == head[tier]) {
-      const i32* g = gpus + at(tier, 0);
-      const i32 next =
-          S::prefix_until(position + 1, tail[tier], [=](i32 i) { return g[i] != kHole; });
+      const i32 next = next_live(tier, position + 1);
       S::once([&] { head[tier] = next; });
     }
   }
@@ -107,12 +104,11 @@ struct Queue {
   // when either gets smaller; holes never fit: gpus = kHole.
   template <class P>
   HD i32 first_that(i32 tier, i32 from, P p) {
-    const i32* g = gpus + at(tier, 0);
-    const Tick* l = limit + at(tier, 0);
-    const i32* lg = least_gpus + at(tier, 0) / kChunk;
-    const Tick* ll = least_limit + at(tier, 0) / kChunk;
-    const i32 end = tail[tier], chunks = (end + kChunk - 1) / kChunk;
-    i32 chunk = from / kChunk;
+    const i64 start = at(tier, 0), first_chunk = start / kChunk;
+    const i32 *g = gpus + start, *lg = least_gpus + first_chunk;
+    const Tick *l = limit + start, *ll = least_limit + first_chunk;
+    const i32 end = tail[tier], chunks = chunk_of(end + kChunk - 1);
+    i32 chunk = chunk_of(from);
     ROLLED
     for (;;) {
       chunk = S::prefix_until(chunk, chunks, [=](i32 b) { return p(lg[b], ll[b]); });
@@ -123,6 +119,11 @@ struct Queue {
       if (first == chunk * kChunk) summarize(tier, chunk);
       ++chunk;
     }
+  }
+
+  HD i32 next_live(i32 tier, i32 from) const {  // first waiting job from there on, or tail[tier]
+    const i32* g = gpus + at(tier, 0);
+    return S::prefix_until(from, tail[tier], [=](i32 i) { return g[i] != kHole; });
   }
 
   HD i32 first_expired(i32 tier, i32 from, Tick now) const {
@@ -206,8 +207,8 @@ struct Queue {
     ROLLED
     while (to > 0 && job[newcomer[to - 1]].index > index) --to;
     S::shift_insert(newcomer, newcomers, to, p);
+    last_index = newcomers == 0 ? index : greatest(last_index, index);
     ++newcomers;
-    last_index = greatest(last_index, index);
   }
 
   HD void summarize(i32 tier, i32 chunk) {

@@ -15,13 +15,14 @@
 
 namespace gpusim {
 
-constexpr i32 kGroup = 64;  // buckets with one sum
-constexpr i32 kFewFar = 4;  // far jobs that are always few, as is an eighth of all
+constexpr i32 kGroup = 32;          // buckets with one sum
+constexpr i32 kLeastBuckets = 256;  // of a ring
+constexpr i32 kFewFar = 4;          // far jobs that are always few, as is an eighth of all
 constexpr i32 kTickBits = 44;
 constexpr i32 kShort = 16;  // jobs of a list that is looked at in one go
 
 HD_BOTH i32 release_buckets(i64 slots) {  // a power of two, like slots
-  return static_cast<i32>(least<i64>(greatest<i64>(2 * slots, 4 * kGroup), 4096));
+  return static_cast<i32>(least<i64>(greatest<i64>(2 * slots, kLeastBuckets), 4096));
 }
 
 struct ReleaseNode {  // one running job, by its slot
@@ -29,7 +30,7 @@ struct ReleaseNode {  // one running job, by its slot
   i32 gpus;
   i32 bucket;  // the list it stands in
   i32 next;    // in that list, or -1
-  i32 prev;
+  i32 prev;    // or -1
 };
 
 // One per pool, in shared memory: its scalars are written inside once() like every array.
@@ -39,7 +40,7 @@ struct Release {
   i32 n;              // jobs
   i32 far_jobs;       // of these
   i32 shift;          // a bucket has 2^shift ticks
-  i32 fitted;         // jobs when the width was chosen
+  i32 crowd;          // with so many jobs the width is chosen anew
   i64 origin;         // number of the ring's first bucket: no job of the ring ends before it
   i64 in_ring;        // GPUs
   i64 overdue;        // GPUs
@@ -47,25 +48,28 @@ struct Release {
   i32* sum;           // (buckets,) GPUs
   i32* group;         // (buckets / kGroup,) GPUs
   i32* head;          // (buckets + 2,) first job of a list, or -1
-  ReleaseNode* node;  // (slots,) shared by all pools: a job runs in one
+  ReleaseNode* node;  // (slots,) shared by all pools; node[-1] takes what is written to nobody
 
   HD void clear() {
     S::once([&] {
       n = shift = 0;
-      fitted = 2 * kFewFar;
+      crowd = 4 * kFewFar;
       empty(0);
     });
   }
 
-  HD_CALL void insert(i32 slot, Tick tick, i32 g, Tick now) {
-    if ((tick >> shift) - origin >= buckets) advance(now);
+  // Requires tick > now.
+  HD_JOB void insert(i32 slot, Tick tick, i32 g, Tick now) {
+    const i64 number = tick >> shift;
+    if (number - origin >= buckets) advance(now);
+    const i32 list = number - origin < buckets ? at(number) : buckets;
     S::once([&] {
       node[slot].tick = tick;
       node[slot].gpus = g;
       ++n;
-      link(slot);
+      join(slot, list);
     });
-    if (misfits()) fit(now);
+    if (n >= crowd || (list == buckets && many_far())) fit(now);
   }
 
   HD void remove(i32 slot) {
@@ -79,15 +83,14 @@ struct Release {
   // Requires the jobs to have that many.
   HD_CALL Tick when_back(i64 wanted, Tick now, i64* given) {
     advance(now);
-    const Tick soon = now + 1;
-    const i64 next = soon >> shift;  // origin or the bucket after it
-    i64 before = overdue + (next == origin ? 0 : sum[at(origin)]);
-    *given = before + given_until(at(next), soon);
-    if (*given >= wanted) return soon;
-    const i32 bucket = reach(at(next), wanted, &before);
-    const Tick back = crossing(bucket, wanted - before);
-    *given = before + given_until(bucket, back);
-    return back;
+    i64 before = overdue;
+    Tick back = now;
+    if (before < wanted) {
+      const i32 bucket = reach(at(origin), wanted, &before);
+      back = crossing(bucket, wanted, &before);
+    }
+    *given = before;
+    return back > now ? back : given_soon(now + 1, given);
   }
 
   // f(expected end, GPUs) of every job, bucket by bucket in the order of time, in any order inside one.
@@ -125,27 +128,43 @@ struct Release {
     return g;
   }
 
-  // First tick at which a list has given back `wanted`, which it has. A short list is copied and each of its
-  // ticks tried; in a long one the tick is bisected.
-  HD_CALL Tick crossing(i32 list, i64 wanted) const {
+  // The next tick, when enough are back already: who should have ended gives back then, too.
+  HD_CALL Tick given_soon(Tick soon, i64* given) const {
+    const i64 next = soon >> shift;  // origin or the bucket after it
+    *given = overdue + (next == origin ? 0 : sum[at(origin)]) + given_until(at(next), soon);
+    return soon;
+  }
+
+  // First tick at which `wanted` GPUs are back, which a list reaches; before it, *given are back, and then all
+  // that are at that tick. A short list is copied in order; in a long one the tick is bisected.
+  HD_CALL Tick crossing(i32 list, i64 wanted, i64* given) const {
     Tick tick[kShort];
     i32 gpus[kShort];
     i32 m = 0, s = head[list];
     ROLLED
     for (; s >= 0 && m < kShort; s = node[s].next, ++m) {
-      tick[m] = node[s].tick;
-      gpus[m] = node[s].gpus;
-    }
-    if (s >= 0) return bisected(list, wanted);
-    Tick first = kNever;
-    ROLLED
-    for (i32 i = 0; i < m; ++i) {
-      i64 given = 0;
+      const Tick t = node[s].tick;
+      i32 i = m;
       ROLLED
-      for (i32 k = 0; k < m; ++k) given += tick[k] <= tick[i] ? gpus[k] : 0;
-      if (given >= wanted) first = least(first, tick[i]);
+      for (; i > 0 && tick[i - 1] > t; --i) {
+        tick[i] = tick[i - 1];
+        gpus[i] = gpus[i - 1];
+      }
+      tick[i] = t;
+      gpus[i] = node[s].gpus;
     }
-    return first;
+    if (s >= 0) {
+      const Tick back = bisected(list, wanted - *given);
+      *given += given_until(list, back);
+      return back;
+    }
+    Tick back = 0;
+    ROLLED
+    for (i32 i = 0; i < m && (*given < wanted || tick[i] == back); ++i) {
+      back = tick[i];
+      *given += gpus[i];
+    }
+    return back;
   }
   HD_CALL Tick bisected(i32 list, i64 wanted) const {
     const bool far = list == buckets;
@@ -183,8 +202,9 @@ struct Release {
   // The ring begins at the bucket of `now`: who should have ended before is overdue, and who was far
   // may be in the ring now.
   HD void advance(Tick now) {
-    const i64 goal = now >> shift;
-    if (origin == goal) return;
+    if (origin != now >> shift) move_on(now >> shift);
+  }
+  HD_CALL void move_on(i64 goal) {
     ROLLED
     while (origin < goal) {
       const i32 b = at(origin);
@@ -222,7 +242,7 @@ struct Release {
     });
   }
 
-  HD bool misfits() const { return far_jobs > greatest(2 * kFewFar, n / 4) || n >= 2 * fitted; }
+  HD bool many_far() const { return far_jobs > greatest(2 * kFewFar, n / 4); }
 
   // Chooses the width anew: the narrowest with which few jobs are far.
   HD_CALL void fit(Tick now) {
@@ -241,7 +261,7 @@ struct Release {
           far += (node[s].tick >> shift) - (now >> shift) >= buckets ? 1 : 0;
       }
       shift = greatest(shift, 0);
-      fitted = greatest(n, 2 * kFewFar);
+      crowd = 2 * greatest(n, 2 * kFewFar);
       empty(now >> shift);
       while (all >= 0) {
         const i32 s = all;
@@ -274,31 +294,28 @@ struct Release {
     one.bucket = list;
     one.next = first;
     one.prev = -1;
-    if (first >= 0) node[first].prev = slot;
+    node[first].prev = slot;
     head[list] = slot;
-    if (list == buckets) {
-      ++far_jobs;
-      first_far = least(first_far, one.tick);
-    }
-    count(list, one.gpus);
+    count(list, one.gpus, 1);
+    if (list == buckets) first_far = least(first_far, one.tick);
   }
-  HD void unlink(i32 slot) {
-    const ReleaseNode one = node[slot];
-    if (one.prev >= 0)
-      node[one.prev].next = one.next;
-    else
-      head[one.bucket] = one.next;
-    if (one.next >= 0) node[one.next].prev = one.prev;
-    far_jobs -= one.bucket == buckets ? 1 : 0;
-    count(one.bucket, -one.gpus);
+  // Without a branch on where in its list the job stands, which nobody could guess.
+  HD_JOB void unlink(i32 slot) {
+    const ReleaseNode& one = node[slot];
+    i32* const from[] = {&head[one.bucket], &node[one.prev].next};
+    *from[one.prev >= 0 ? 1 : 0] = one.next;
+    node[one.next].prev = one.prev;
+    count(one.bucket, -one.gpus, -1);
   }
-  HD void count(i32 list, i32 g) {
+  HD void count(i32 list, i32 g, i32 jobs) {
     if (list < buckets) {
       sum[list] += g;
-      group[list / kGroup] += g;
+      group[static_cast<u32>(list) / kGroup] += g;
       in_ring += g;
     } else if (list > buckets) {
       overdue += g;
+    } else {
+      far_jobs += jobs;
     }
   }
 };

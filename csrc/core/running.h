@@ -49,7 +49,8 @@ struct Running {
     for (i32 p = 0; p < pools; ++p) release[p].clear();
   }
   HD bool full() const { return free_slots == 0; }
-  HD Tick next_end() const { return calendar.top() == kNoKey ? kNever : key_tick(calendar.top()); }
+  // Without a running job a tick later than every horizon.
+  HD Tick next_end() const { return key_tick(calendar.top()); }
 
   // The job starts in a pool. Requires !full().
   HD void start_job(const Job& job, Tick now, i32 pool, bool killed) {
@@ -61,7 +62,6 @@ struct Running {
     calendar.add(slot, make_key(now + (killed ? job.limit : job.service), slot));
     if (reserves) release[pool].insert(slot, now + job.limit, job.gpus, now);
     ++n;
-    expect_next();
   }
 
   HD void end_job(i32 slot) {
@@ -70,14 +70,9 @@ struct Running {
     const i32 top = free_slots++;
     S::once([&] { free_slot[top] = slot; });
     --n;
-    expect_next();
-  }
-
- private:
-  // The next job to end will be read when it does. On a device top() is a reduction, and no lane waits
-  // for memory alone.
-  HD void expect_next() const {
-    if (!S::wide) expect(run + (key_slot(calendar.top()) & (slots - 1)), sizeof(Run));
+    // The next job to end will be read when it does. On a device top() is a reduction, and no lane waits
+    // for memory alone.
+    if (!S::wide) expect(run + (key_slot(calendar.top()) & (slots - 1)));
   }
 };
 

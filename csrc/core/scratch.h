@@ -100,7 +100,8 @@ HD_BOTH void carve_running(Carver* carver, const Model& m, const Sizes& sizes, R
   r->free_slot = carver->take<i32>(n);
   r->run = carver->take<Run>(n);
   r->release = carver->take<Release<S>>(m.classes.pools);
-  ReleaseNode* node = carver->take<ReleaseNode>(reserves ? n : 0);
+  ReleaseNode* node = carver->take<ReleaseNode>(reserves ? n + 1 : 0);
+  if (carver->base) ++node;  // see Release::node
   for (i32 p = 0; reserves && p < m.classes.pools; ++p) {
     Release<S> list{};
     list.buckets = buckets;
@@ -131,6 +132,7 @@ HD_BOTH i64 carve_scratch(const Model& m, const Sizes& sizes, char* memory, Scra
   c.chains.calendar.keys = carver.take<u64>(calendar_keys(sizes.held));
   c.walk_in = carver.take<Job>(kWalkIns);
   c.free = carver.take<i32>(pools);
+  c.largest = carver.take<i32>(m.classes.n);
   c.shadow = carver.take<Tick>(pools);
   c.spare = carver.take<i64>(pools);
   c.profile = carver.take<Profile<S>>(pools);
@@ -144,6 +146,7 @@ HD_BOTH i64 carve_scratch(const Model& m, const Sizes& sizes, char* memory, Scra
   c.tenant_waiting = carver.take<i64>(m.classes.tenants);
   c.tally.budget = carver.take<i64>(slos);
   c.tally.opened = carver.take<i64>(slos);
+  c.tally.level = carver.take<Level>(slos);
   c.tally.metrics = carver.take<u8>(m.classes.n);
   const i64 sources = m.stored.submit ? 0 : m.generator.sources;
   carve_blocks(&carver, sources, &out->blocks);

@@ -24,22 +24,22 @@ namespace gpusim {
 // Completions of this tick. Their order cannot matter: all are applied before the pass.
 template <class S>
 HD bool drain_completions(Center<S>& center) {
-  bool any = false;
+  if (center.running.next_end() != center.now) return false;
   ROLLED
-  while (center.running.next_end() == center.now) {
-    center.complete(key_slot(center.running.calendar.top()));
-    any = true;
-  }
-  return any;
+  do center.complete(key_slot(center.running.calendar.top()));
+  while (center.running.next_end() == center.now);
+  return true;
 }
 
 // Arrivals of this tick, in job-index order.
 template <class S>
-HD bool drain_arrivals(Center<S>& center, JobStream<S>& jobs) {
+HD_JOB bool drain_arrivals(Center<S>& center, JobStream<S>& jobs) {
   bool any = false;
   ROLLED
-  while (!center.interrupted() && jobs.next_submit() == center.now)
-    any |= center.admit(jobs.take());
+  while (jobs.next_submit() == center.now && !center.interrupted()) {
+    Job job = jobs.take();
+    any |= center.admit(job);
+  }
   return any;
 }
 
@@ -82,19 +82,9 @@ HD bool refuse_newcomers(Center<S>& center) {
   return any;
 }
 
-// First tick from now on at which passes come.
-template <class S>
-HD Tick pass_tick(const Center<S>& center) {
-  const Tick period = center.model->policy.period;
-  return period == 1 ? center.now : (center.now + period - 1) / period * period;
-}
-
 // A pass if one is due, then those who must leave do; again until nothing changes (R3, S9).
 template <class S>
-HD void settle(Center<S>& center) {
-  center.seat();
-  const bool passing = center.next_pass == center.now;
-  center.next_pass = passing ? kNever : center.next_pass;
+HD_CALL void settle_queue(Center<S>& center, bool passing) {
   ROLLED
   for (;;) {
     if (passing && center.queue.waiting > 0) pass(center);
@@ -103,33 +93,63 @@ HD void settle(Center<S>& center) {
     const bool refused = refuse_newcomers(center);
     if (!left && !refused) break;
   }
+  center.set_timer();
+}
+
+// After all events of a tick. Most often nobody waits: then whoever came takes a seat, and that is all.
+template <class S>
+HD void settle(Center<S>& center, bool passing) {
+  const bool seated = center.seat();
+  if (center.queue.waiting > 0)
+    settle_queue(center, passing);
+  else if (!seated)
+    return;
   center.tally.settled(center.queue.waiting, center.running.n);
 }
 
-// What waits, is held or runs at the end of the run.
+// Held jobs become eligible, and patience ends, which settle() attends to. Returns whether anything changed.
 template <class S>
-HD void close_books(Center<S>& center) {
+HD_CALL bool ring(Center<S>& center) {
+  bool changed = center.release_held();
+  if (center.next_expiry == center.now) {
+    center.next_expiry = center.queue.next_expiry();
+    changed |= center.next_expiry == center.now;
+  }
+  center.set_timer();
+  return changed;
+}
+
+// What waits, is held or runs at the end of the run. A run whose verdict is certain ends before the horizon,
+// and what is open then stays open.
+template <class S>
+HD void close_books(Center<S>& center, bool at_horizon) {
   const Queue<S>& queue = center.queue;
   const Running<S>& running = center.running;
   const Chains<S>& chains = center.chains;
+  Tally<S>& tally = center.tally;
+  const Tick now = center.now;
   ROLLED
   for (i32 t = 0; t < queue.tiers; ++t) {
     ROLLED
-    for (i32 i = queue.head[t]; i < queue.tail[t]; ++i)
-      if (queue.gpus[queue.at(t, i)] != kHole)
-        center.tally.still_waiting(queue.job_at(t, i), center.now);
+    for (i32 i = queue.head[t]; i < queue.tail[t]; ++i) {
+      if (queue.gpus[queue.at(t, i)] == kHole) continue;
+      tally.waited(queue.job_at(t, i), now);
+      if (at_horizon) tally.still_waiting(queue.job_at(t, i), now);
+    }
   }
   ROLLED
-  for (i32 slot = 0; slot < running.slots; ++slot)
-    if (running.calendar.leaf(slot) != kNoKey)
-      center.tally.still_running(running.run[slot], center.now);
-  if (chains.n == 0) return;
+  for (i32 slot = 0; slot < running.slots; ++slot) {
+    if (running.calendar.leaf(slot) == kNoKey) continue;
+    tally.has_run(running.run[slot], now);
+    if (at_horizon) tally.still_running(running.run[slot], now);
+  }
+  if (chains.n == 0 || !at_horizon) return;
   ROLLED
   for (i32 slot = 0; slot < chains.held_slots; ++slot)
-    if (chains.taken[slot]) center.tally.still_held(chains.held[slot]);
+    if (chains.taken[slot]) tally.still_held(chains.held[slot]);
   ROLLED
   for (i32 c = 0; c < chains.n; ++c)
-    if (chains.chain[c].open) center.tally.chain_still_open(chains.chain[c], center.now);
+    if (chains.chain[c].open) tally.chain_still_open(chains.chain[c], now);
 }
 
 // One run. Scratch has been carved for the same model; every field of `result` is overwritten.
@@ -141,39 +161,34 @@ HD Status simulate(const Model& model, const Cell& cell, Scratch<S>& scratch,
   center.capacity = cell.gpus;
   center.tally.out = result;
   center.clear();
-  if (model.early) open_budgets(scratch);
+  const bool early = model.early != 0;
+  if (early) open_budgets(scratch);
   JobStream<S> jobs;
   jobs.open(model, scratch.blocks, cell);
 
-  const Tick horizon = model.windows.horizon;
+  const Tick horizon = model.windows.horizon, period = model.policy.period;
   bool certain = false;
   ROLLED
   for (i64 events = 1;; ++events) {
     const Tick next = least(center.next_event(), jobs.next_submit());
     if (next >= horizon) break;
     if (center.interrupted()) return center.status;
-    center.advance_to(next);
+    center.now = next;
     center.queue.forget_newcomers();
     const bool arrivals = jobs.next_submit() == next;
     bool changed = drain_completions(center);
-    changed |= center.release_held();
-    if (center.next_expiry == next) {
-      center.next_expiry = center.queue.next_expiry();
-      changed |= center.next_expiry == next;
-    }
-    changed |= drain_arrivals(center, jobs);
-    if (changed) center.next_pass = least(center.next_pass, pass_tick(center));
-    changed |= center.next_pass == next;
-    if (changed) settle(center);
+    if (center.timer == next) changed |= ring(center);
+    if (arrivals) changed |= drain_arrivals(center, jobs);
+    const bool passing = period > 1 ? center.due(period, changed) : changed;
+    changed |= passing;
+    if (changed) settle(center, passing);
     if (changed || arrivals) center.tally.end_tick = next;
     if (center.status != kOk) return center.status;
-    certain = model.early && decided(model, cell, scratch, events);
+    certain = early && decided(model, cell, scratch, events);
     if (certain) break;
   }
-  if (!certain) {
-    center.advance_to(horizon);
-    close_books(center);
-  }
+  if (!certain) center.now = horizon;
+  close_books(center, !certain);
   center.tally.finish();
   return kOk;
 }

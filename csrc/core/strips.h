@@ -7,7 +7,7 @@
 //   argmin(a, n)               its lowest index (n > 0)
 //   prefix_until(from, n, p)   first i in [from, n) with p(i), else n
 //   lower_bound(a, n, x)       first i with a[i] >= x in an ascending strip, else n
-//   prefix_sum_until(w, n, x)  first k with w[0] + .. + w[k] >= x, else n; and the sum up to w[k]
+//   prefix_sum_until(w, n, x)  first k with w[0] + .. + w[k] >= x, else n; and the sum up to w[k]; w >= 0
 //   prefix_sums(a, n, start)   a[i] becomes start + a[0] + .. + a[i]
 //   shift_insert(a, n, at, v)  opens a place at `at` in a strip of n with room for more; stores v
 //   shift_remove(a, n, at)     closes the place
@@ -51,9 +51,12 @@ struct OneLane {
   }
   template <class P>
   static HD i32 prefix_until(i32 from, i32 n, P p) {
-    // Blocks without an exit vectorise; the hit is then found inside its block.
-    constexpr i32 block = 64;
+    // The first few one by one: many searches end there. Then blocks, which without an exit vectorise; the
+    // hit is found inside its block.
+    constexpr i32 few = 8, block = 64;
     i32 i = from;
+    for (const i32 near = least(n, from + few); i < near; ++i)
+      if (p(i)) return i;
     for (; i + block <= n; i += block) {
       i32 hit = 0;
       for (i32 k = 0; k < block; ++k) hit |= p(i + k) ? 1 : 0;
@@ -76,7 +79,13 @@ struct OneLane {
   }
   static HD i32 prefix_sum_until(const i32* w, i32 n, i64 x, i64* sum) {
     i64 s = 0;
-    for (i32 i = 0; i < n; ++i) {
+    i32 i = 0;
+    for (; i + 4 <= n; i += 4) {  // four at once while they are too few
+      const i64 more = s + w[i] + w[i + 1] + w[i + 2] + w[i + 3];
+      if (more >= x) break;
+      s = more;
+    }
+    for (; i < n; ++i) {
       s += w[i];
       if (s >= x) {
         *sum = s;

@@ -31,24 +31,29 @@ template <class S>
 struct Tally {
   const Model* model;
   RunResult out;
-  i64* budget;    // (S,) violations a level can bear before its verdict is certain (early runs)
-  i64* opened;    // (S,) jobs or chains that each level has begun to judge (early runs)
-  u8* metrics;    // (C,) bit m: some level judges metric m of this class
-  i64 undecided;  // judgements that are still open: pairs of a counted job or chain and a level
-  i64 jobs;       // submitted
+  Tick warm_up;    // of the model's windows: jobs submitted in [warm_up, count_end) are counted
+  Tick count_end;  //
+  i32 early;       // 1: the run ends when its verdict is certain
+  i64* budget;     // (S,) violations a level can bear before its verdict is certain (early runs)
+  i64* opened;     // (S,) jobs or chains that each level has begun to judge (early runs)
+  Level* level;    // (S,)
+  u8* metrics;     // (C,) bit m: some level judges metric m of this class
+  i64 undecided;   // judgements that are still open: pairs of a counted job or chain and a level
+  i64 jobs;        // submitted
   i64 max_waiting;
   i64 max_running;
   Tick end_tick;  // last tick in which something happened
   i32 broken;     // a level beyond its budget, or -1
   i64 integral[kIntegrals];
 
-  HD bool counted(Tick submit) const {
-    return submit >= model->windows.warm_up && submit < model->windows.count_end;
-  }
+  HD bool counted(Tick submit) const { return submit >= warm_up && submit < count_end; }
 
   HD void clear() {
     const i32 c = model->classes.n, s = model->slos.n;
     const RunResult o = out;
+    warm_up = model->windows.warm_up;
+    count_end = model->windows.count_end;
+    early = model->early;
     S::each(c * kCounts, [o](i32 i) { o.counts[i] = 0; });
     S::each(c * kSums, [o](i32 i) { o.sums[i] = 0; });
     S::each(s * kSloCounts, [o](i32 i) { o.slo[i] = 0; });
@@ -57,6 +62,7 @@ struct Tally {
     i64* none_yet = opened;
     S::each(s, [none_yet](i32 i) { none_yet[i] = 0; });
     const Slos& slos = model->slos;
+    S::each(s, [&](i32 i) { level[i] = level_of(slos, i); });
     S::each(c, [&](i32 i) {
       i32 bits = 0;
       for (i32 k = slos.class_offset[i]; k < slos.class_offset[i + 1]; ++k)
@@ -69,21 +75,25 @@ struct Tally {
     for (i32 i = 0; i < kIntegrals; ++i) integral[i] = 0;
   }
 
-  // Time passes from `from` to `to` with this many GPUs and jobs.
-  HD void advance(Tick from, Tick to, i64 allocated, i64 running, i64 waiting, i64 waiting_gpus) {
-    const Tick dt = overlap(from, to);
-    if (dt <= 0) return;
-    integral[kAllocated] += dt * allocated;
-    integral[kWaitingJobs] += dt * waiting;
-    integral[kWaitingGpus] += dt * waiting_gpus;
-    integral[kRunningJobs] += dt * running;
+  // A job has waited or run until `now`. Time integrals add up jobs, not events: most events change little,
+  // and most jobs do not wait.
+  HD void waited(const Job& job, Tick now) {
+    const Tick dt = greatest<Tick>(0, overlap(job.eligible, now));
+    integral[kWaitingJobs] += dt;
+    integral[kWaitingGpus] += dt * job.gpus;
+  }
+  HD Tick has_run(const Run& run, Tick now) {
+    const Tick dt = greatest<Tick>(0, overlap(run.start, now));
+    integral[kRunningJobs] += dt;
+    integral[kAllocated] += dt * run.gpus;
+    return dt;
   }
 
   HD void submitted(const Job& job) {
     ++jobs;
     if (counted(job.submit)) {
       add(job.job_class, kSubmittedCount);
-      if (model->early)
+      if (early)
         each_level(job.job_class, job.submit, job.gpus, [&](i32 s, i32 metric, i64) {
           if (!opens(metric, job.part)) return;
           ++undecided;
@@ -140,7 +150,7 @@ struct Tally {
   }
 
   HD void ended(const Run& run, Tick now) {
-    used(run, now);
+    use(run, has_run(run, now));
     if (counted(run.submit)) {
       const i32 c = run.job_class;
       const bool killed = run.killed && !model->classes.killed_ok[c];
@@ -153,7 +163,8 @@ struct Tally {
           return killed || now - run.submit > limit ? kViolated : kMet;
         });
     }
-    if (out.records.submit) S::once([&] { out.records.end[run.index] = now; });
+    if (!out.records.submit) return;
+    S::once([&] { out.records.end[run.index] = now; });
     record_outcome(run.index, run.killed ? kKilledLimit : kFinished);
   }
 
@@ -167,7 +178,7 @@ struct Tally {
   // What is open at the end of the run is late if it has lasted longer than its limit already, else
   // unknown (R38).
   HD void still_running(const Run& run, Tick horizon) {
-    used(run, horizon);
+    use(run, greatest<Tick>(0, overlap(run.start, horizon)));
     if (!counted(run.submit)) return;
     add(run.job_class, kRunningCount);
     still_open(run, horizon, false);
@@ -223,20 +234,19 @@ struct Tally {
     ROLLED
     for (i32 k = slos.class_offset[c]; k < slos.class_offset[c + 1]; ++k) {
       const i32 s = slos.class_slo[k];
-      if (in_scope(*model, s, submit, gpus)) f(s, slos.metric[s], slos.class_limit[k]);
+      const Level& l = level[s];
+      if (in_scope(*model, s, l, submit, gpus)) f(s, l.metric, slos.class_limit[k]);
     }
   }
 
  private:
   HD Tick overlap(Tick from, Tick to) const {
-    return least(to, model->windows.count_end) - greatest(from, model->windows.warm_up);
+    return least(to, count_end) - greatest(from, warm_up);
   }
   HD void add(i32 c, i32 column) {
     S::once([&] { ++out.counts[c * kCounts + column]; });
   }
-  HD void used(const Run& run, Tick end) {
-    const Tick dt = overlap(run.start, end);
-    if (dt <= 0) return;
+  HD void use(const Run& run, Tick dt) {
     const i64 work = dt * run.gpus;
     S::once([&] {
       out.sums[run.job_class * kSums + kGpuTicksSum] += work;
@@ -298,7 +308,7 @@ struct Tally {
   HD void count(i32 s, SloCount column) {
     --undecided;
     S::once([&] { ++out.slo[s * kSloCounts + column]; });
-    if (!model->early || column != kViolated || broken >= 0) return;
+    if (!early || column != kViolated || broken >= 0) return;
     if (out.slo[s * kSloCounts + kViolated] > budget[s]) broken = s;
   }
 };

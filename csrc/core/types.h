@@ -5,7 +5,8 @@
 // here and checked by static_assert.
 //   HD       a function of the engine: host code for g++, device code for the CUDA compilers
 //   HD_CALL  one that must stay a call: inlining the scheduling passes into the loop makes the
-//            device back ends slow to compile and costs registers
+//            device back ends slow to compile and costs registers, and on the host crowds the loop
+//   HD_JOB   one that runs once for nearly every job: a call on a device, expanded on the host
 //   HD_BOTH  one that a CUDA host program needs too (memory layout)
 //   ROLLED   before a loop: unrolling it costs the device compilers minutes, and gains nothing
 //
@@ -28,11 +29,13 @@ static_assert(sizeof(i64) == 8 && sizeof(u64) == 8, "");
 #if defined(__CUDACC__)
 #define HD __device__ inline
 #define HD_CALL __device__ __noinline__
+#define HD_JOB __device__ __noinline__
 #define HD_BOTH __host__ __device__ inline
 #define ROLLED _Pragma("unroll 1")
 #else
 #define HD inline
 #define HD_CALL __attribute__((noinline))
+#define HD_JOB __attribute__((always_inline)) inline
 #define HD_BOTH inline
 #define ROLLED
 #endif
@@ -59,13 +62,12 @@ HD u64 make_key(Tick tick, i32 slot) {
 HD Tick key_tick(u64 key) { return static_cast<Tick>(key >> kSlotBits); }
 HD i32 key_slot(u64 key) { return static_cast<i32>(key & kSlotMask); }
 
-// Memory that will be read soon: on the host, where a dependent search would wait for each line in turn.
-HD void expect(const void* memory, i32 bytes) {
+// A cache line that will be read soon: on the host, where a dependent search would wait for each line in turn.
+HD void expect(const void* line) {
 #if !defined(__CUDACC__)
-  for (i32 i = 0; i < bytes; i += 64) __builtin_prefetch(static_cast<const char*>(memory) + i);
+  __builtin_prefetch(line);
 #else
-  (void)memory;
-  (void)bytes;
+  (void)line;
 #endif
 }
 

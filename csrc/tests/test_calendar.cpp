@@ -11,7 +11,9 @@ namespace gpusim::test {
 template <class C>
 static void compare(i32 slots, u64 seed) {
   std::vector<u64> memory(static_cast<size_t>(calendar_keys(slots)));
-  C calendar{memory.data(), slots};
+  C calendar{};
+  calendar.keys = memory.data();
+  calendar.slots = slots;
   calendar.clear();
   std::multiset<u64> expected;
   CHECK_EQUAL(calendar.top(), kNoKey);

@@ -37,7 +37,7 @@ TEST(hours_and_weekdays_equal_a_calendar) {
           const Model m = world.model();
           const std::vector<char> expected = calendar_of(from, to, days);
           for (Tick t = 0; t < 2 * kWeek; ++t)
-            if (!CHECK_EQUAL(in_scope(m, 0, t, 1),
+            if (!CHECK_EQUAL(in_scope(m, 0, level_of(m.slos, 0), t, 1),
                              expected[static_cast<size_t>((t + phase) % kWeek)] != 0))
               return;
         }
@@ -49,7 +49,8 @@ TEST(gang_sizes_are_counted_with_both_ends) {
   world.gpus_low[0] = 2;
   world.gpus_high[0] = 8;
   const Model m = world.model();
-  for (i32 g = 1; g < 12; ++g) CHECK_EQUAL(in_scope(m, 0, 0, g), g >= 2 && g <= 8);
+  for (i32 g = 1; g < 12; ++g)
+    CHECK_EQUAL(in_scope(m, 0, level_of(m.slos, 0), 0, g), g >= 2 && g <= 8);
 }
 
 TEST(slowdown_is_met_at_its_limit_and_bounded_below) {

@@ -20,12 +20,12 @@ struct List {  // a list and its memory
     sum.resize(buckets);
     group.resize(buckets / kGroup);
     head.resize(buckets + 2);
-    node.resize(static_cast<size_t>(slots));
+    node.resize(static_cast<size_t>(slots) + 1);
     list.buckets = static_cast<i32>(buckets);
     list.sum = sum.data();
     list.group = group.data();
     list.head = head.data();
-    list.node = node.data();
+    list.node = node.data() + 1;
     list.clear();
   }
 };
