@@ -403,3 +403,24 @@ def test_the_module_answers_like_the_command(tiny: Path) -> None:
     apart, inside = result.data, call("size", tiny, "--json").data
     del apart["spent"], inside["spent"]
     assert apart == inside
+
+
+def test_a_variant_is_sized_as_if_it_were_the_file_and_set_comes_after_it(tmp_path: Path) -> None:
+    text = (
+        TINY
+        + "variants:\n  busy:\n    set: {tenants.lab.classes.runs.arrivals.load: 30, study.tolerance: 25%}\n"
+    )
+    path, plain = tmp_path / "center.yaml", tmp_path / "busy.yaml"
+    path.write_text(text)
+    data = call("size", path, "--variant", "busy", "--set", "study.tolerance=20%", "--json").data
+    plain.write_text(TINY.replace("load: 20", "load: 30"))
+    other = call("size", plain, "--json").data
+    assert (data["gpus_low"], data["gpus_high"]) == (other["gpus_low"], other["gpus_high"])
+    command = data["provenance"]["command"]
+    assert command == f"gpusim size {path} --variant busy --seed 1 --set study.tolerance=20%"
+    assert call("simulate", path, "--variant", "busy", "--gpus", 40, "--replications", 8).code in (0, 1)
+    page = " ".join(call("check", path, "--variant", "busy").out.split())
+    assert f"gpusim size {path} --variant busy" in page
+    wrong = call("size", path, "--variant", "bussy")
+    assert wrong.code == 2
+    assert "did you mean 'busy'?" in wrong.err

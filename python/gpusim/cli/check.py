@@ -7,7 +7,15 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from gpusim.cli.forecast import forecast
-from gpusim.cli.options import Json, ScenarioArgument, SetOption, ThreadsOption, read_scenario, repeat_command
+from gpusim.cli.options import (
+    Json,
+    ScenarioArgument,
+    SetOption,
+    ThreadsOption,
+    VariantOption,
+    read_scenario,
+    repeat_command,
+)
 from gpusim.cli.output import print_page, print_text
 
 if TYPE_CHECKING:
@@ -22,11 +30,12 @@ CHECK_SCHEMA = 1
 def check(
     scenario: ScenarioArgument,
     as_json: Json = False,
+    variant: VariantOption = None,
     changes: SetOption = None,
     threads: ThreadsOption = None,
 ) -> None:
     """Check a scenario, show what it says, and estimate how long size would take."""
-    loaded = read_scenario(scenario, changes)
+    loaded = read_scenario(scenario, changes, variant)
 
     from gpusim.plan.rules import rules_of_thumb
     from gpusim.report import check_page
@@ -36,7 +45,9 @@ def check(
     if as_json:
         print_text(json.dumps(_to_dict(loaded, rules, estimate), indent=2, allow_nan=False))
     else:
-        following = None if scenario == "-" else repeat_command("size", scenario, {}, changes)
+        following = (
+            None if scenario == "-" else repeat_command("size", scenario, {"--variant": variant}, changes)
+        )
         print_page(check_page(loaded, rules, following, estimate=estimate, no_estimate=why_not))
 
 

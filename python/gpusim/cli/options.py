@@ -58,6 +58,12 @@ VaryOption = Annotated[
         help="What to search over: gpus, demand (how much of it fits), or a pool. Default: study.vary.",
     ),
 ]
+VariantOption = Annotated[
+    str | None,
+    typer.Option(
+        "--variant", metavar="NAME", help="Take one of the scenario's variants; --set comes after it."
+    ),
+]
 TimeLimit = Annotated[
     str | None,
     typer.Option(
@@ -76,14 +82,17 @@ Output = Annotated[
 ]
 
 
-def read_scenario(source: str, changes: list[str] | None) -> Scenario:
-    """The scenario of a verb's argument, with ``--set`` applied."""
+def read_scenario(source: str, changes: list[str] | None, variant: str | None = None) -> Scenario:
+    """The scenario of a verb's argument, with ``--variant`` and then ``--set`` applied."""
     from gpusim.scenario import Scenario, load_scenario
     from gpusim.scenario.reader import LARGEST_FILE
 
+    with_it = changes or () if variant is None else ()
     if source == "-":
-        return Scenario.from_yaml(sys.stdin.buffer.read(LARGEST_FILE + 1), "<stdin>", changes or ())
-    return load_scenario(source, overrides=changes or ())
+        loaded = Scenario.from_yaml(sys.stdin.buffer.read(LARGEST_FILE + 1), "<stdin>", with_it)
+    else:
+        loaded = load_scenario(source, overrides=with_it)
+    return loaded if variant is None else loaded.variant(variant).override(changes or ())
 
 
 def read_time_limit(text: str | None) -> float | None:

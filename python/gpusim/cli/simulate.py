@@ -17,6 +17,7 @@ from gpusim.cli.options import (
     SetOption,
     ThreadsOption,
     TimeLimit,
+    VariantOption,
     read_pools,
     read_scenario,
     read_time_limit,
@@ -45,6 +46,7 @@ def simulate(
     replications: Replications = 64,
     as_json: Json = False,
     output: Output = None,
+    variant: VariantOption = None,
     changes: SetOption = None,
     seed: SeedOption = None,
     time_limit: TimeLimit = None,
@@ -56,13 +58,14 @@ def simulate(
     limit = read_time_limit(time_limit)
     wanted = None if gpus is None else read_pools(gpus)
     check_writable(output, "--output", scenario)
-    loaded = read_scenario(scenario, changes)
+    loaded = read_scenario(scenario, changes, variant)
 
     from gpusim.plan.output import write_text
     from gpusim.plan.simulate import simulate as run
     from gpusim.report import simulation_page
 
     options = {
+        "--variant": variant,
         "--gpus": _as_option(wanted),
         "--replications": replications,
         "--seed": loaded.study.seed if seed is None else seed,

@@ -17,6 +17,7 @@ from gpusim.cli.options import (
     SetOption,
     ThreadsOption,
     TimeLimit,
+    VariantOption,
     VaryOption,
     read_scenario,
     read_time_limit,
@@ -38,6 +39,7 @@ def size(
     scenario: ScenarioArgument,
     as_json: Json = False,
     output: Output = None,
+    variant: VariantOption = None,
     changes: SetOption = None,
     vary: VaryOption = None,
     seed: SeedOption = None,
@@ -50,12 +52,13 @@ def size(
     """Find how many GPUs meet every service level, or how much demand those there are carry, with certified bounds."""
     limit = read_time_limit(time_limit)
     check_writable(output, "--output", scenario)
-    loaded = read_scenario(scenario, changes)
+    loaded = read_scenario(scenario, changes, variant)
 
     from gpusim.plan.size import size as find_size
     from gpusim.report import size_page
 
     options = {
+        "--variant": variant,
         "--vary": vary,
         "--seed": loaded.study.seed if seed is None else seed,
         "--certify": certify if certify != "normal" else None,
