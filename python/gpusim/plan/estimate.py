@@ -40,9 +40,11 @@ _SEARCH_SHARE = 0.7
 
 # Runs for each replication of a stage, from the searches of the built-in scenarios.
 _PILOT_RUNS, _FINAL_RUNS, _FILL_IN_RUNS, _AUDIT_RUNS = 3.5, 2.0, 1.2, 0.1
+_SWEEP_RUNS, _SWEEP_WHOLE = 2.2, 1.5
+"""Runs for each final replication of a sweep with its lower end, all of them and whole ones."""
 _STRATIFIED = 1.1
 """Final replications where two kinds of periods are sampled separately, as a multiple of the least number."""
-_EXPLAINED, _EXPLAINED_LEAST = 0.25, 200
+_EXPLAINED, _EXPLAINED_LEAST = 0.12, 150
 """Runs that explain an answer, as a share of those that found it, and at least; half of them are whole."""
 _PILOT_CONFIDENCE = 0.8
 """Of the pilot's two ranks, as in `gpusim.stats.sizing`."""
@@ -251,8 +253,11 @@ def _runs(options: SizingOptions, trial: _Trial, spread: float) -> tuple[int, in
     final = options.final_replications(slope, max(tolerance, step))
     if trial.two_kinds:  # too few of the rare kind were tried to say more
         final = round(_STRATIFIED * options.stratified_min)
-    searched = _PILOT_RUNS * pilot + (_FINAL_RUNS + _AUDIT_RUNS) * final
     certain = options.monotone and options.certify == "normal"
     checked = 0.0 if certain else _FILL_IN_RUNS * final
+    each = _FINAL_RUNS
+    if trial.two_kinds and not certain and options.certify == "normal":
+        each, checked = _SWEEP_RUNS - _SWEEP_WHOLE, _SWEEP_WHOLE * final
+    searched = _PILOT_RUNS * pilot + (each + _AUDIT_RUNS) * final
     explained = max(_EXPLAINED_LEAST, _EXPLAINED * (searched + checked))
     return round(checked + explained / 2), round(searched + checked + explained)
