@@ -25,10 +25,8 @@ from gpusim.stats.stages import Stages
 
 _FIRST = 0.4  # of the final sample, after which the upper end is foretold anew
 _AHEAD = 0.2  # of the interval expected: at least so far above the upper end expected the sample is run
-_SURE, _WIDE = (
-    0.05,
-    0.2,
-)  # of it: so near the upper end expected, and so far beyond the tolerance, the place is kept
+_SURE = 0.05  # of it: nearer to the upper end expected the place is not kept
+_WIDE = 0.2  # of it: farther beyond the tolerance the place is not kept
 _LOCAL = 2.0  # tolerances: how far from the answer counts still tell much about it
 _SAME = 0.4  # weight of a pilot's count against a fresh one: it counted the same replications at every place
 _COARSE = 4  # parts of the tolerance: so closely the lower end is looked for at first
@@ -50,9 +48,8 @@ class Sweep(Stages):
             passes = sample.passes(search, self.grid.capacity(place), part)
             fresh.append(Counts(place, tuple(map(len, sample.strata(part))), passes))
             place = self.expected(sample, ends, pilot, fresh, place)
-        self.place = place
+        self.place, self.certified = place, search.complete(place, ends.high)
         self.begin("final")
-        self.certified = search.complete(place, ends.high)
 
     def expected(
         self, sample: Sample, ends: Ends, pilot: Sequence[Counts], fresh: Sequence[Counts], place: int | None
