@@ -288,7 +288,8 @@ def test_other_python_threads_go_on_during_a_native_run() -> None:
 
 
 INTERRUPTED = """
-import sys, time
+import signal, sys, time
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell starts what is in the background without it
 import numpy as np
 from gpusim.engine.batch import run_batch
 from test_engine_scale import JOBS, GPUS, center, crowd
