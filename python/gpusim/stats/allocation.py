@@ -1,7 +1,7 @@
-"""How many replications of each kind the final stage needs, foretold from the pilot's pass counts.
+"""How many replications of each kind the final stage needs, and where to run them, foretold from pass counts.
 
-Nothing is claimed from what is worked out here: it only chooses numbers, from the pilot alone, so a bad
-forecast costs runs or width and never the confidence.
+Nothing is claimed from what is worked out here: it chooses numbers, from the pilot alone, and sizes to try. So a
+bad forecast costs runs or width and never the confidence.
 
 The critical sizes of kind h are taken as normal with a mean of their own and a deviation common to both
 kinds: a line in the normal scores of the pass shares, fitted by least squares weighted as in a probit

@@ -287,9 +287,7 @@ class CriticalSearch:
 
     def _doubtful(self, index: int) -> IntArray:
         """Replications not run at an index, the likeliest to fail there first; those that failed above it last."""
-        cells = self._cells.get(index)
-        open_ = np.arange(self.n_replications) if cells is None else np.flatnonzero(cells == _UNSEEN)
-        open_ = open_.astype(np.int64)
+        open_ = self.implied(self.grid.capacity(index))
         if self._strain is None:  # from the one that was seen to fail the nearest below
             order = np.argsort(index - self._fail[open_], kind="stable")
         else:
