@@ -167,32 +167,14 @@ def test_ranks_outside_the_replications_and_results_of_the_wrong_length_are_refu
         search.select(1)
 
 
-@given(law=laws(), seed=st.integers(0, 2**32 - 1), data=st.data())
-def test_raising_the_low_end_stays_below_the_truth_whatever_is_thought_hard(
-    law: tuple[CapacityGrid, IntArray, int, int], seed: int, data: st.DataObject
-) -> None:
-    grid, critical, start, step = law
-    strain = np.random.default_rng(seed).standard_normal(critical.size)
-    known = Known(grid, critical)
-    search = CriticalSearch(critical.size, grid, start, known, step, strain=lambda some: strain[some])
-    rank = data.draw(st.integers(1, critical.size))
-    truth, top = int(np.sort(critical)[rank - 1]), data.draw(st.integers(0, grid.count - 1))
-    search.raise_low(rank, top, data.draw(st.integers(1, 9)), data.draw(st.integers(0, 3)))
-    low, high = search.bounds(rank)
-    assert low <= truth <= high
-    assert search.select(rank) == truth
-    assert len(set(known.asked)) == len(known.asked) == search.runs
-
-
 @given(law=laws(), data=st.data())
 def test_completing_an_index_runs_all_that_can_matter_and_tells_whether_it_holds(
     law: tuple[CapacityGrid, IntArray, int, int], data: st.DataObject
 ) -> None:
     grid, critical, start, step = law
     known = Known(grid, critical)
-    search = CriticalSearch(
-        critical.size, grid, start, known, step, strain=lambda some: -critical[some] * 1.0
-    )
+    search = CriticalSearch(critical.size, grid, start, known, step)
+    search.hardness = -critical * 1.0
     rank, index = data.draw(st.integers(1, critical.size)), data.draw(st.integers(0, grid.count - 1))
     holds = search.complete(index, rank)
     assert holds == (np.count_nonzero(critical <= index) >= rank)
@@ -202,15 +184,3 @@ def test_completing_an_index_runs_all_that_can_matter_and_tells_whether_it_holds
     assert len(set(known.asked)) == len(known.asked) == search.runs
     low, high = search.bounds(rank)
     assert low <= np.sort(critical)[rank - 1] <= high
-
-
-def test_the_hardest_first_show_in_few_runs_that_an_index_is_too_small() -> None:
-    grid = CapacityGrid(0, 1, 1_000)
-    critical = np.arange(400, 900, dtype=np.int64)  # 500 replications, one more passes at each index
-    known = Known(grid, critical)
-    search = CriticalSearch(500, grid, 860, known, strain=lambda some: critical[some] * 1.0)
-    search.run(860, np.arange(500, dtype=np.int64))
-    before = search.runs
-    search.raise_low(450, 860, 20, 4)  # the 450th passes at 849
-    assert 844 <= search.bounds(450)[0] <= 849
-    assert search.runs - before <= 100  # all of them would be 461 at the first index alone

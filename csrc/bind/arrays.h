@@ -5,12 +5,20 @@
 #include <pybind11/pybind11.h>
 
 #include <algorithm>
+#include <cstdint>
 #include <string>
 #include <vector>
+
+#include "../core/types.h"
 
 namespace gpusim::bind {
 
 namespace py = pybind11;
+
+// NumPy's int64 is `long` here and the core's i64 is `long long`: same width, other name.
+inline const i64* as_i64(const std::int64_t* p) { return reinterpret_cast<const i64*>(p); }
+inline const u64* as_u64(const std::uint64_t* p) { return reinterpret_cast<const u64*>(p); }
+inline i64* data(py::array_t<std::int64_t>& a) { return reinterpret_cast<i64*>(a.mutable_data()); }
 
 inline std::string shape_text(const std::vector<py::ssize_t>& shape) {
   std::string text = "(";

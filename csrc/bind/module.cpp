@@ -5,6 +5,7 @@
 #include "../core/sampler.h"
 #include "../core/tally.h"
 #include "build_info.h"
+#include "register_jobs.h"
 #include "register_run.h"
 
 PYBIND11_MODULE(_native, m) {
@@ -17,4 +18,5 @@ PYBIND11_MODULE(_native, m) {
   m.attr("BUILD_TYPE") = gpusim::build_info::build_type;
   m.attr("CUDA") = gpusim::build_info::cuda;
   gpusim::bind::register_run(m);
+  gpusim::bind::register_jobs(m);
 }

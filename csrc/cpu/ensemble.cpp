@@ -1,16 +1,11 @@
 #include "ensemble.h"
 
 #include <atomic>
-#include <chrono>
-#include <condition_variable>
-#include <exception>
 #include <mutex>
-#include <new>
-#include <system_error>
-#include <thread>
 #include <vector>
 
 #include "../core/simulate.h"
+#include "workers.h"
 
 namespace gpusim {
 namespace {
@@ -98,42 +93,6 @@ RunResult row(const Ensemble& e, i64 i) {
   return r;
 }
 
-// State shared by the workers and the waiting caller.
-struct Desk {
-  std::atomic<i64> next{0}, done{0}, reruns{0};
-  std::atomic<int> working{0};
-  i32 stop = 0;  // read and raised by many threads: stopped(), stop_all()
-  std::mutex mutex;
-  std::condition_variable finished;
-  std::exception_ptr error;
-  Sizes room;
-
-  bool stopped() const { return read_flag(&stop) != 0; }
-  void stop_all() { __atomic_store_n(&stop, 1, __ATOMIC_RELAXED); }
-};
-
-template <class S>
-void work(const Ensemble& e, const Model& model, Desk& desk) {
-  try {
-    Worker<S> worker(model, e.sizes);
-    for (i64 i; !desk.stopped() && (i = desk.next.fetch_add(1)) < e.n;) {
-      i64 reruns = 0;
-      const Status status = worker.run(cell_of(e, i), row(e, i), &reruns);
-      e.out.status[i] = status;
-      desk.reruns += reruns;
-      if (status == kOk) ++desk.done;
-    }
-    std::lock_guard<std::mutex> lock(desk.mutex);
-    desk.room = larger(desk.room, worker.sizes());
-  } catch (...) {
-    std::lock_guard<std::mutex> lock(desk.mutex);
-    if (!desk.error) desk.error = std::current_exception();
-    desk.stop_all();
-  }
-  std::lock_guard<std::mutex> lock(desk.mutex);
-  if (--desk.working == 0) desk.finished.notify_one();
-}
-
 }  // namespace
 
 Cell cell_of(const Ensemble& e, i64 i) {
@@ -142,46 +101,33 @@ Cell cell_of(const Ensemble& e, i64 i) {
 
 EnsembleReport run_ensemble(const Ensemble& e, const std::function<bool(i64, i64)>& poll) {
   for (i64 i = 0; i < e.n; ++i) e.out.status[i] = kNotRun;
-  Desk desk;
-  desk.room = e.sizes;
+  Pieces cells(e.n);
   Model model = e.model;
-  model.stop = &desk.stop;
-  const i64 threads = least<i64>(greatest(e.threads, 1), greatest<i64>(e.n, 1));
-  desk.working = static_cast<int>(threads);
-  std::vector<std::thread> pool;
-  pool.reserve(static_cast<size_t>(threads));
-  try {
-    while (static_cast<i64>(pool.size()) < threads)
-      pool.emplace_back([&] {
-        if (e.lanes == kLanes)
-          work<WarpStrips<EmulatedLanes>>(e, model, desk);
-        else
-          work<OneLane>(e, model, desk);
-      });
-  } catch (const std::system_error&) {  // no more threads to be had: those that run do all the work
-    if (pool.empty()) throw;
-    std::lock_guard<std::mutex> lock(desk.mutex);
-    desk.working -= static_cast<int>(threads - static_cast<i64>(pool.size()));
-  }
-  std::exception_ptr poll_error;
-  {
-    std::unique_lock<std::mutex> lock(desk.mutex);
-    while (!desk.finished.wait_for(lock, std::chrono::milliseconds(50),
-                                   [&] { return desk.working == 0; })) {
-      lock.unlock();
-      try {
-        if (!poll_error && !poll(desk.done, e.n)) desk.stop_all();
-      } catch (...) {
-        poll_error = std::current_exception();
-        desk.stop_all();
-      }
-      lock.lock();
+  model.stop = cells.stop();
+  std::atomic<i64> reruns{0};
+  std::mutex mutex;
+  Sizes room = e.sizes;
+  const auto work = [&](auto strips) {
+    Worker<decltype(strips)> worker(model, e.sizes);
+    for (i64 i; cells.take(&i);) {
+      i64 repeated = 0;
+      e.out.status[i] = worker.run(cell_of(e, i), row(e, i), &repeated);
+      reruns += repeated;
+      if (e.out.status[i] == kOk) cells.done();
     }
-  }
-  for (std::thread& t : pool) t.join();
-  if (poll_error) std::rethrow_exception(poll_error);
-  if (desk.error) std::rethrow_exception(desk.error);
-  return EnsembleReport{desk.done, desk.reruns, desk.room};
+    std::lock_guard<std::mutex> lock(mutex);
+    room = larger(room, worker.sizes());
+  };
+  work_through(
+      cells, least<i64>(greatest(e.threads, 1), greatest<i64>(e.n, 1)),
+      [&] {
+        if (e.lanes == kLanes)
+          work(WarpStrips<EmulatedLanes>{});
+        else
+          work(OneLane{});
+      },
+      [&](i64 done) { return poll(done, e.n); });
+  return EnsembleReport{cells.completed(), reruns, room};
 }
 
 }  // namespace gpusim

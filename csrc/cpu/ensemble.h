@@ -1,11 +1,9 @@
 // Many independent runs on the cores of this host.
 //
-// Workers take cells from one counter and write row i of every output for cell i, so results do not
-// depend on the number of threads or on the order of completion. A run that finds a fixed-size
-// structure full is repeated at once with twice the room (same random counters, same integers). The
-// calling thread does no work: it waits, and every 50 ms calls `poll`; when poll returns false or
-// throws, the workers stop within one event and the call returns or rethrows. No thread outlives
-// the call, so a process may fork afterwards.
+// Workers (workers.h) take cells from one counter and write row i of every output for cell i, so
+// results do not depend on the number of threads or on the order of completion. A run that finds a
+// fixed-size structure full is repeated at once with twice the room (same random counters, same
+// integers). When poll returns false or throws, the workers stop within one event.
 #pragma once
 #include <functional>
 

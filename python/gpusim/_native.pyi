@@ -31,4 +31,14 @@ def generate(
 def count_jobs(
     spec: dict[str, Any], replication: int, *, draw: int = ..., demand_ppm: int = ..., seed: int
 ) -> int: ...
+def offered(
+    spec: dict[str, Any],
+    which: dict[str, Any],
+    *,
+    seed: int,
+    demand_ppm: int = ...,
+    shift: int,
+    instants: int,
+    threads: int = ...,
+) -> dict[str, Any]: ...
 def usable_cores(cgroup_root: str = ...) -> int: ...

@@ -68,6 +68,21 @@ def count_jobs(spec: RunSpec, replication: int, draw: int, demand_ppm: int) -> i
     return int(_call(_native.count_jobs, spec, replication, draw=draw, demand_ppm=demand_ppm))
 
 
+def offered(
+    spec: RunSpec,
+    which: dict[str, npt.NDArray[Any]],
+    *,
+    demand_ppm: int,
+    shift: int,
+    instants: int,
+    threads: int,
+) -> dict[str, Any]:
+    """Offered load of replications at ticks k 2^shift; arguments as in `gpusim.engine.offered`, already checked."""
+    options = {"demand_ppm": demand_ppm, "shift": shift, "instants": instants, "threads": threads}
+    arrays: dict[str, Any] = _call(_native.offered, spec, which, **options)
+    return arrays
+
+
 def _call(native: Callable[..., Any], spec: RunSpec, *args: Any, **options: Any) -> Any:
     """Call the core; what it raises becomes a `RunError`, what Python code it calls raises passes unchanged."""
     try:

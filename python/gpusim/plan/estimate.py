@@ -26,6 +26,7 @@ from gpusim.stats.binomial import quantile_ranks
 from gpusim.stats.critical import BoolArray, CriticalSearch, IntArray, OutOfTime
 from gpusim.stats.grid import CapacityGrid
 from gpusim.stats.question import SizingOptions
+from gpusim.stats.sweep import first_replications
 
 BUDGET = 1.5
 """Seconds an estimate may take; a run that is under way then is stopped."""
@@ -40,8 +41,8 @@ _SEARCH_SHARE = 0.7
 
 # Runs for each replication of a stage, from the searches of the built-in scenarios.
 _PILOT_RUNS, _FINAL_RUNS, _FILL_IN_RUNS, _AUDIT_RUNS = 3.5, 2.0, 1.2, 0.1
-_SWEEP_RUNS, _SWEEP_WHOLE = 2.2, 1.5
-"""Runs for each final replication of a sweep with its lower end, all of them and whole ones."""
+_SWEEP_EARLY, _SWEEP_WHOLE = 0.8, 1.1
+"""The same where the hardest are run first: the lower end, and all of them at the answer."""
 _STRATIFIED = 1.1
 """Final replications where two kinds of periods are sampled separately, as a multiple of the least number."""
 _EXPLAINED, _EXPLAINED_LEAST = 0.12, 150
@@ -255,9 +256,9 @@ def _runs(options: SizingOptions, trial: _Trial, spread: float) -> tuple[int, in
         final = round(_STRATIFIED * options.stratified_min)
     certain = options.monotone and options.certify == "normal"
     checked = 0.0 if certain else _FILL_IN_RUNS * final
-    each = _FINAL_RUNS
+    searched = _PILOT_RUNS * pilot + (_FINAL_RUNS + _AUDIT_RUNS) * final
     if trial.two_kinds and not certain and options.certify == "normal":
-        each, checked = _SWEEP_RUNS - _SWEEP_WHOLE, _SWEEP_WHOLE * final
-    searched = _PILOT_RUNS * pilot + (each + _AUDIT_RUNS) * final
+        final = first_replications(options, size, step)
+        searched, checked = (_SWEEP_EARLY + _AUDIT_RUNS) * final, _SWEEP_WHOLE * final
     explained = max(_EXPLAINED_LEAST, _EXPLAINED * (searched + checked))
     return round(checked + explained / 2), round(searched + checked + explained)

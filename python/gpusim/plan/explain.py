@@ -28,7 +28,7 @@ from gpusim.stats.evidence import SizingResult, Stage
 from gpusim.stats.grid import CapacityGrid
 from gpusim.units import format_share
 
-_CERTAIN: tuple[Stage, ...] = ("final", "fill-in", "narrow", "hold-out")
+_CERTAIN: tuple[Stage, ...] = ("final", "fill-in", "hold-out")
 """Stages whose counts speak for a size, those that are worth more last."""
 
 _OCCUPANCY_RUNS = 60

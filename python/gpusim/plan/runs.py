@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -11,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from gpusim.engine.batch import run_batch
-from gpusim.engine.result import INTEGRALS, STATUS_OK, BatchResult
+from gpusim.engine.result import STATUS_OK, BatchResult
 from gpusim.plan.axis import GPUS, Axis
 from gpusim.plan.experiment import Experiment
 from gpusim.plan.rows import chosen, joined
@@ -20,8 +19,7 @@ from gpusim.stats.critical import OutOfTime
 Int64 = npt.NDArray[np.int64]
 Bool = npt.NDArray[np.bool_]
 
-_WAITING_GPUS = INTEGRALS.index("waiting_gpus")
-_WHOLE = ("sweep", "fill-in", "narrow", "hold-out")
+_WHOLE = ("sweep", "fill-in", "hold-out")
 """Stages whose runs are made to their end and kept: nearly all of them pass, so that an early end would save
 little, and what they measured at the answer need not be run again."""
 
@@ -77,7 +75,6 @@ class Runs:
     _most_fail: dict[int, int] = field(
         default_factory=dict
     )  # replication -> most generous value it failed at
-    _strain: dict[int, float] = field(default_factory=dict)  # replication -> GPU-ticks asked for in vain
     _kept: dict[int, list[tuple[Int64, BatchResult]]] = field(
         default_factory=dict
     )  # value -> whole runs there
@@ -98,14 +95,6 @@ class Runs:
         if len(replications) > 1:
             self._narrow(capacity, float(result.passed.mean()))
         return result.passed
-
-    def strain(self, replications: Int64) -> npt.NDArray[np.float64]:
-        """GPUs that waiting jobs asked for, summed over the counted time [GPU-tick], in the last run that passed.
-
-        nan where none did. What the replication comes to lack with fewer GPUs, whatever the level: of those that pass
-        `korea-nacc`, the fifth with the longest queues holds nearly all that fail with 2 % less.
-        """
-        return np.array([self._strain.get(r, math.nan) for r in replications.tolist()], dtype=np.float64)
 
     def cells(self, replications: Int64, values: Int64) -> Bool:
         """Like `evaluate`, each replication at a value of its own."""
@@ -203,12 +192,6 @@ class Runs:
         self.count += int(valid.sum())
         self.jobs += int(result.jobs[valid].sum())
         self._remember(replications[valid], values[valid], result.passed[valid])
-        queued = result.integrals[valid, _WAITING_GPUS]
-        for r, ok, gpu_ticks in zip(
-            replications[valid].tolist(), result.passed[valid].tolist(), queued.tolist(), strict=True
-        ):
-            if ok:
-                self._strain[r] = gpu_ticks
         return result, len(replications) == wanted and bool(valid.all())
 
     def _remember(self, replications: Int64, values: Int64, passed: Bool) -> None:

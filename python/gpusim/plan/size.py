@@ -15,10 +15,11 @@ from gpusim.plan.axis import Axis, axis_of, grid_of, start_of
 from gpusim.plan.demand import DemandAnswer
 from gpusim.plan.experiment import Experiment, is_pathwise_monotone
 from gpusim.plan.explain import explain
+from gpusim.plan.hardness import Hardness
 from gpusim.plan.infeasible import Ceiling, ceiling
 from gpusim.plan.provenance import load_call, provenance
 from gpusim.plan.runs import Progress, Runs
-from gpusim.plan.strata import kinds_of
+from gpusim.plan.strata import kinds_of, rare_classes
 from gpusim.scenario import Scenario
 from gpusim.stats.binomial import minimum_replications
 from gpusim.stats.evidence import GUARANTEE_NONE, SizingResult
@@ -134,14 +135,21 @@ def size(
 def search(
     scenario: Scenario, runs: Runs, grid: CapacityGrid, certify: Literal["normal", "strict"] = "normal"
 ) -> SizingResult:
-    """The certified interval alone: `size` without the measurements that explain it."""
+    """The certified interval alone: `size` without the measurements that explain it.
+
+    The hardest first is the shortest way to the end, but nothing is certified on it before. So with a deadline the
+    search has a pilot.
+    """
+    experiment, axis, threads = runs.experiment, runs.axis, runs.threads
+    rare = tuple(rare_classes(experiment, axis))
+    hardness = Hardness(experiment, axis, rare, threads) if rare and runs.deadline is None else None
     return find_capacity(
         runs,
         grid,
         start=search_start(scenario, runs.axis),
         options=sizing_options(scenario, certify, runs.axis),
-        kinds=kinds_of(runs.experiment, runs.axis, runs.threads),
-        strain=runs.strain,
+        kinds=kinds_of(experiment, axis, threads),
+        hardness=hardness,
         on_stage=runs.begin,
     )
 

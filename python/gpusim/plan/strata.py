@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -58,17 +58,24 @@ def kinds_of(experiment: Experiment, axis: Axis, threads: int = 1) -> Kinds | No
         Kind 1 has a counted job of a rare class: one that a level judges, that comes as single jobs at random
         times, at rates that are known for certain, and in a period with a probability of 2 % to 60 %.
     """
-    scenario = experiment.scenario
-    uncertain = experiment.uncertain or scenario.study.demand_uncertainty > 0.0
-    if axis.vary == DEMAND or uncertain or not isinstance(experiment.spec.jobs, Generator):
+    rare, scenario = rare_classes(experiment, axis), experiment.scenario
+    if not rare:
         return None
-    rare = dict(_rare_classes(scenario))
     some = -math.expm1(-math.fsum(rare.values()))
-    if not rare or not _RARE[0] <= some <= _RARE[1]:
-        return None
     names = [scenario.class_names[k].rpartition("/")[2] for k in rare]
     article = "an" if names[0][0] in "aeiou" else "a"
     return Kinds(some, _Labels(experiment, axis, tuple(rare), threads), f"{article} {' or '.join(names)} job")
+
+
+def rare_classes(experiment: Experiment, axis: Axis) -> dict[int, float]:
+    """Expected counted arrivals of each class whose jobs tell the two kinds apart; none where none are offered."""
+    scenario = experiment.scenario
+    uncertain = experiment.uncertain or scenario.study.demand_uncertainty > 0.0
+    if axis.vary == DEMAND or uncertain or not isinstance(experiment.spec.jobs, Generator):
+        return {}
+    rare = dict(_rare_classes(scenario))
+    some = -math.expm1(-math.fsum(rare.values()))
+    return rare if _RARE[0] <= some <= _RARE[1] else {}
 
 
 def _rare_classes(scenario: Scenario) -> Iterator[tuple[int, float]]:
@@ -101,7 +108,7 @@ class _Labels:
         return np.array([self.known[r] for r in replications.tolist()], dtype=np.int64)
 
     def _asked(self, replications: Int64) -> list[int]:
-        spec, pools = self._silenced(), len(self.axis.pools)
+        spec, pools = only(self.experiment.spec, self.classes), len(self.axis.pools)
         result = run_batch(
             spec,
             replications,
@@ -113,13 +120,13 @@ class _Labels:
         some = result.counts[:, list(self.classes), _SUBMITTED].sum(axis=1) > 0
         return [int(each) for each in some]
 
-    def _silenced(self) -> RunSpec:
-        """The experiment with no other sources than those of the rare classes, and no levels."""
-        spec = self.experiment.spec
-        jobs = spec.jobs
-        assert isinstance(jobs, Generator)
-        sources = tuple(
-            dataclasses.replace(source, active=source.active and source.job_class in self.classes)
-            for source in jobs.sources
-        )
-        return dataclasses.replace(spec, jobs=dataclasses.replace(jobs, sources=sources))
+
+def only(spec: RunSpec, classes: Collection[int]) -> RunSpec:
+    """A spec with no other sources than those of some classes: they make the same jobs as before."""
+    jobs = spec.jobs
+    assert isinstance(jobs, Generator)
+    sources = tuple(
+        dataclasses.replace(source, active=source.active and source.job_class in classes)
+        for source in jobs.sources
+    )
+    return dataclasses.replace(spec, jobs=dataclasses.replace(jobs, sources=sources))

@@ -25,9 +25,7 @@ class Checks(Sweep):
             if self.options.certify == "strict":
                 self.hold_out(search.n_replications)
             elif not self.options.monotone:
-                if not self.certified:
-                    self.fill_in(search, sample, ends)
-                self.narrow(search, sample, ends)
+                self.fill_in(search, sample, ends)
             if self.high < self.grid.count and self.options.audit_share > 0.0:
                 self.audit(search, sample, ends)
         except OutOfTime:

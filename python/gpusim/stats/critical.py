@@ -54,7 +54,6 @@ Wanted = int | UpSet
 _UNSEEN, _FAILED, _PASSED = -1, 0, 1
 
 _BATCH = 12  # runs between two looks
-_FADED = 0.2  # of a batch fail: those after it, less strained still, will hardly change the count
 
 
 class OutOfTime(Exception):
@@ -101,8 +100,6 @@ class CriticalSearch:
         Of each replication, 0 or 1; needed for an `UpSet`.
     first_step_down : int, optional
         The same towards lower indices, if it is another.
-    strain : callable, optional
-        Of replications seen to pass, any number that tells which will fail first with less: the larger, the sooner.
 
     Attributes
     ----------
@@ -112,6 +109,8 @@ class CriticalSearch:
         Cells simulated so far.
     probes : list of Probe
         Complete probes, in order.
+    hardness : FloatArray or None
+        Which replications will fail first with less: the larger, the sooner. It decides what is run first.
     """
 
     def __init__(
@@ -123,7 +122,6 @@ class CriticalSearch:
         first_step: int = 1,
         kind: IntArray | None = None,
         first_step_down: int | None = None,
-        strain: Callable[[IntArray], FloatArray] | None = None,
     ) -> None:
         if n_replications < 1:
             raise ValueError(f"n_replications must be at least 1 (found {n_replications})")
@@ -135,7 +133,7 @@ class CriticalSearch:
         self._first_step = max(1, first_step)
         self._first_step_down = max(1, first_step_down or first_step)
         self._evaluate = evaluate
-        self._strain = strain
+        self.hardness: FloatArray | None = None
         self._kind = np.zeros(n_replications, dtype=np.int64) if kind is None else kind
         self._fail = np.full(n_replications, -1, dtype=np.int64)  # bracket: largest index known to fail
         self._pass = np.full(n_replications, grid.count, dtype=np.int64)  # bracket: smallest known to pass
@@ -248,57 +246,21 @@ class CriticalSearch:
             first, batch = first + batch, 2 * batch  # doubt fades quickly, and a batch has its price
         return False
 
-    def raise_low(self, wanted: Wanted, top: int, step: int, resolution: int) -> None:
-        """Raise the lower bound of ``wanted`` towards ``top``, running few replications at each index: the hardest.
-
-        That an index is too small is shown by fails alone. Where strain tells what will fail, most of the others
-        need not be run: not run, they count as passes.
-
-        Parameters
-        ----------
-        wanted : int or UpSet
-        top : int
-            Index where it holds.
-        step : int
-            So far below it the first index is tried.
-        resolution : int
-            It ends so many steps from an index that could not be shown to be too small.
-        """
-        low, high = self.bounds(wanted)[0], top
-        while high - low > max(resolution, 0):
-            index = max(high - step, 0) if low == 0 else (low + high) // 2
-            if self._too_small(index, wanted):
-                low = self.bounds(wanted)[0]
-            else:
-                high, step = index, 2 * step
-
-    def _too_small(self, index: int, wanted: Wanted) -> bool:
-        """Whether enough replications fail at an index, the hardest being run first until it is clear."""
-        inside = np.flatnonzero((self._fail < index) & (index < self._pass)).astype(np.int64)
-        order = inside[self._hardest_first(inside)]
-        for first in range(0, order.size, _BATCH):
-            batch = np.sort(order[first : first + _BATCH])
-            self.run(index, batch)
-            if self.bounds(wanted)[0] > index:
-                return True
-            if np.count_nonzero(self._fail[batch] == index) < _FADED * batch.size:
-                break
-        return False
+    def open(self, index: int, replications: IntArray) -> IntArray:
+        """Those of the replications whose result at an index neither is known nor implied."""
+        inside = (self._fail[replications] < index) & (index < self._pass[replications])
+        found: IntArray = replications[inside]
+        return found
 
     def _doubtful(self, index: int) -> IntArray:
         """Replications not run at an index, the likeliest to fail there first; those that failed above it last."""
         open_ = self.implied(self.grid.capacity(index))
-        if self._strain is None:  # from the one that was seen to fail the nearest below
+        if self.hardness is None:  # from the one that was seen to fail the nearest below
             order = np.argsort(index - self._fail[open_], kind="stable")
         else:
-            order = self._hardest_first(open_)
+            order = np.argsort(-self.hardness[open_], kind="stable")
         failed_above = (self._fail[open_] >= index)[order]
         return np.concatenate([open_[order][~failed_above], open_[order][failed_above]])
-
-    def _hardest_first(self, replications: IntArray) -> IntArray:
-        """Their order by strain; first those that never passed."""
-        strain = np.zeros(replications.size) if self._strain is None else self._strain(replications)
-        return np.argsort(-np.nan_to_num(strain, nan=np.inf), kind="stable").astype(np.int64)
 
     def not_failed(self, capacity: int) -> BoolArray:
         """Replications not known to fail at a capacity: neither run there without passing, nor failed above it."""
@@ -360,7 +322,7 @@ class CriticalSearch:
 
     def run(self, index: int, replications: IntArray) -> int:
         """Run those replications whose bracket contains an index, which narrows them; the number that was run."""
-        inside = replications[(self._fail[replications] < index) & (index < self._pass[replications])]
+        inside = self.open(index, replications)
         seen = self._cells.setdefault(index, np.full(self.n_replications, _UNSEEN, dtype=np.int8))
         wanted = inside[seen[inside] == _UNSEEN]
         try:

@@ -8,7 +8,7 @@ from typing import Literal, NamedTuple
 from gpusim.stats.binomial import Interval, clopper_pearson
 from gpusim.stats.strata import Design, confidence_interval
 
-Stage = Literal["scout", "pilot", "sweep", "final", "lower", "fill-in", "narrow", "audit", "hold-out"]
+Stage = Literal["scout", "pilot", "sweep", "final", "lower", "fill-in", "audit", "hold-out"]
 
 GUARANTEE_EXACT = "exact"
 """The error of the claim is at most ``1 - confidence``, by the binomial law alone."""

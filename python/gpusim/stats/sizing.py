@@ -9,10 +9,11 @@ Where replications are of two kinds of known share (periods with and without a r
 separately: the same search and the same claims, with the exact test of two strata (`strata`) in place of the
 ranks. The pilot decides whether that pays and how many of each kind there are (`allocation`).
 
+Where besides it is known beforehand which replications are hard, there is no scout and no pilot: see `sweep`.
+
 0. *Scout*, 8 replications: about where the answer is, so that a bad first guess costs few runs.
 1. *Pilot*, 100 replications: how steep is the quantile, so how many replications does the tolerance need.
-2. *Final*, that many fresh replications, one look: ``[gpus_low, gpus_high]``. Of two kinds all are run where the
-   pilot expects ``gpus_high``, and only the hardest below it (`sweep`).
+2. *Final*, that many fresh replications, one look: ``[gpus_low, gpus_high]``.
 3. If pass/fail need not be monotone in the capacity: *fill-in*, run what was only implied at ``gpus_high``,
    the doubtful first, and step up until enough pass; or, with ``certify="strict"``, a *hold-out* of fresh
    replications instead.
@@ -32,11 +33,10 @@ from statistics import NormalDist
 from gpusim.stats.allocation import Counts, Forecast
 from gpusim.stats.binomial import minimum_replications
 from gpusim.stats.checks import Checks
-from gpusim.stats.critical import CriticalSearch, FloatArray, IntArray, OutOfTime, Wanted
+from gpusim.stats.critical import CriticalSearch, OutOfTime, Wanted
 from gpusim.stats.evidence import (
     GUARANTEE_DEADLINE,
     GUARANTEE_EXACT,
-    GUARANTEE_FILL_IN,
     GUARANTEE_IMPLIED,
     GUARANTEE_NONE,
     SizingResult,
@@ -45,9 +45,9 @@ from gpusim.stats.evidence import (
 from gpusim.stats.grid import CapacityGrid
 from gpusim.stats.question import Evaluator, SizingOptions
 from gpusim.stats.sample import Ends, Kinds, Sample
+from gpusim.stats.stages import Hardness
 
 _PILOT_CONFIDENCE = 0.8  # of the pilot's two ranks: they only measure a slope
-_SCOUT_STEP = 0.02  # first step of the scout, as a share of the guess
 _PILOT_PARTS = 1.5  # of the tolerance: how closely a stratified pilot finds its ends
 _FEWEST_OF_A_KIND = 60  # in the final stage, whatever the pilot says
 _PAYS = 0.8  # of the plain number of replications: a stratified sample must be smaller
@@ -63,7 +63,7 @@ def find_capacity(
     start: int | None = None,
     options: SizingOptions | None = None,
     kinds: Kinds | None = None,
-    strain: Callable[[IntArray], FloatArray] | None = None,
+    hardness: Hardness | None = None,
     on_stage: Callable[[Stage], object] | None = None,
 ) -> SizingResult:
     """Smallest capacity at which a replication passes with probability ``attainment``, as an interval.
@@ -80,9 +80,10 @@ def find_capacity(
         The question; the defaults if not given.
     kinds : Kinds, optional
         Two kinds of replications that may be sampled separately.
-    strain : callable(replications), optional
-        How hard each was when it last passed, nan if it never did: any number, and the larger it is, the sooner the
-        replication fails with less. It decides what is run first, never what is claimed.
+    hardness : callable(replications, capacity), optional
+        How likely each replication is to fail thereabouts, compared with the others of its kind, in [0, 1]: known
+        without running it. It decides what is run first, never what is claimed. Used with `kinds`, where pass or fail
+        need not be monotone.
     on_stage : callable(Stage), optional
         Called with the name of each stage before its runs.
 
@@ -116,7 +117,7 @@ def find_capacity(
             f"tolerance {chosen.tolerance} is smaller than the grid's step {grid.step}; raise it"
         )
     guess = (grid.count - 1) // 2 if start is None else grid.nearest(start)
-    return _Procedure(evaluator, grid, chosen, kinds, strain, on_stage or (lambda stage: None)).run(guess)
+    return _Procedure(evaluator, grid, chosen, kinds, hardness, on_stage or (lambda stage: None)).run(guess)
 
 
 class _Procedure(Checks):
@@ -124,6 +125,8 @@ class _Procedure(Checks):
 
     def run(self, guess: int) -> SizingResult:
         options = self.options
+        if self.hardest_first():
+            return self.from_the_hardest(guess)
         few = self.next_plain(options.scout_replications)
         scout = self.new_search("scout", few, guess, self.stride(guess))
         try:
@@ -148,8 +151,6 @@ class _Procedure(Checks):
         final = self.new_search("final", final_sample, start, first_step, self.step_down)
         ends = final_sample.ends(options.attainment, options.confidence)
         self.final(final, final_sample, ends)
-        if self.swept and not self.out_of_time:
-            self.lower_end(final, final_sample, ends)
         if self.out_of_time and self.high == self.grid.count and self.low < self.grid.count:
             self.fall_back(pilot, sample)
             return self.result(sample.size)
@@ -157,9 +158,15 @@ class _Procedure(Checks):
             self.check(final, final_sample, ends)
         return self.result(final_sample.size)
 
-    def stride(self, index: int) -> int:
-        """First step away from a guess that nothing supports: two per cent of it."""
-        return max(1, round(_SCOUT_STEP * self.grid.capacity(index) / self.grid.step))
+    def from_the_hardest(self, guess: int) -> SizingResult:
+        """The procedure of `sweep`, and the audit."""
+        search, sample, ends = self.enclose(guess)
+        if self.certified and self.options.audit_share > 0.0:
+            try:
+                self.audit(search, sample, ends)
+            except OutOfTime:
+                self.stop()
+        return self.result(sample.size)
 
     def scout(self, search: CriticalSearch, sample: Sample) -> tuple[int, int]:
         """Choose (first probe, first step) of the pilot."""
@@ -219,8 +226,7 @@ class _Procedure(Checks):
         options, design, kinds = self.options, pilot.design, self.kinds
         assert design is not None
         assert kinds is not None
-        self.weights, self.counts = design.weights, self.counted(search, pilot)
-        forecast = Forecast.of(self.weights, self.counts)
+        forecast = Forecast.of(design.weights, self.counted(search, pilot))
         z = NormalDist().inv_cdf(1.0 - options.delta / 2.0)
         steps = tolerance / self.grid.step
         chosen, plain = forecast.allocate(
@@ -242,11 +248,7 @@ class _Procedure(Checks):
         self.step_down = max(1, round(_DROP * (expected.high - expected.low)))
         if sample.design is None:
             return sample, start, step
-        zeros, ones = sample.design.sizes
-        self.notes.append(
-            f"periods with and without {kinds.name} were sampled separately (about {kinds.weight:.0%} have one): "
-            f"{ones} and {zeros} of them"
-        )
+        self.note_kinds(sample, kinds)
         return sample, start, step
 
     def counted(self, search: CriticalSearch, sample: Sample) -> list[Counts]:
@@ -270,14 +272,10 @@ class _Procedure(Checks):
     def final(self, search: CriticalSearch, sample: Sample, ends: Ends) -> None:
         """The two ends, or the bounds of them that are known when time is out."""
         options = self.options
-        self.swept = self.strain is not None and sample.design is not None and not options.monotone
-        self.swept = self.swept and options.certify == "normal"
         try:
-            if self.swept:
-                self.sweep(search, sample, ends)
-            if ends.high is not None and not self.certified:
+            if ends.high is not None:
                 search.select(ends.high)
-            if ends.low is not None and not self.swept:
+            if ends.low is not None:
                 search.select(ends.low)
         except OutOfTime:
             self.stop()
@@ -288,21 +286,12 @@ class _Procedure(Checks):
                 f"at least {needed} are needed"
             )
         self.take_bounds(search, ends)
-        if self.certified:
-            self.high = self.place
-        elif self.swept and not self.out_of_time:  # what is implied may say otherwise
-            self.high = max(self.high, min(self.place + 1, self.grid.count))
         self.close(search, sample, "final")
         if self.high < self.grid.count and ends.high is not None:
             capacity = self.grid.capacity(self.high)
             passes = sample.passes(search, capacity)
-            if self.certified:
-                self.filled_in = True
-                self.add_evidence(capacity, sample, passes, sample.size, "final")
-                return self.claim(GUARANTEE_FILL_IN, passes, sample)
             self.certified = options.monotone and options.certify == "normal"
             self.claim(GUARANTEE_EXACT if self.certified else GUARANTEE_IMPLIED, passes, sample)
-        return None
 
     def fall_back(self, search: CriticalSearch, sample: Sample) -> None:
         """The pilot's interval at the full confidence, where the cut final stage has no upper bound."""

@@ -7,12 +7,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from gpusim.stats.allocation import Counts
 from gpusim.stats.critical import BoolArray, CriticalSearch, FloatArray, IntArray
 from gpusim.stats.evidence import GUARANTEE_NONE, Evidence, Share, Stage, Stratum
 from gpusim.stats.grid import CapacityGrid
 from gpusim.stats.question import Evaluator, SizingOptions
 from gpusim.stats.sample import Ends, Kinds, Sample
+
+Hardness = Callable[[IntArray, int], FloatArray]
+"""``hardness(replications, capacity)``: how likely each is to fail thereabouts, compared with others of its kind, in
+[0, 1]."""
+
+
+_FIRST_STEP = 0.02  # of a guess: how far from it the next place is
 
 
 class Stages:
@@ -24,12 +30,12 @@ class Stages:
         grid: CapacityGrid,
         options: SizingOptions,
         kinds: Kinds | None,
-        strain: Callable[[IntArray], FloatArray] | None,
+        hardness: Hardness | None,
         on_stage: Callable[[Stage], object],
     ) -> None:
         self.evaluator, self.grid, self.options, self.on_stage = evaluator, grid, options, on_stage
         self.stage: Stage = "scout"
-        self.kinds, self.strain = kinds, strain
+        self.kinds, self.hardness = kinds, hardness
         self.tolerance = options.tolerance or grid.step
         self.next_replication = options.first_replication
         self.ranges: dict[str, tuple[int, int]] = {}
@@ -49,9 +55,7 @@ class Stages:
         self.non_monotone: Share | None = None
         self.audit_clean = False
         self.step_down: int | None = None  # first step down of the final stage, where it is not that up
-        self.weights: tuple[float, ...] = (1.0,)  # of the kinds that are sampled
-        self.counts: list[Counts] = []  # what replications that nobody chose showed, for forecasts
-        self.swept, self.place = False, 0  # whether the sample was swept, and at which index
+        self.swept = False  # most replications were run at one size only
 
     def next_plain(self, count: int) -> Sample:
         """The next unused replications."""
@@ -73,10 +77,6 @@ class Stages:
         def evaluate(positions: IntArray, capacity: int) -> BoolArray:
             return self.evaluator.evaluate(sample.numbers[positions], capacity)
 
-        def strain(positions: IntArray) -> FloatArray:
-            assert self.strain is not None
-            return self.strain(sample.numbers[positions])
-
         return CriticalSearch(
             sample.size,
             self.grid,
@@ -85,7 +85,6 @@ class Stages:
             first_step,
             sample.kind,
             first_step_down,
-            None if self.strain is None else strain,
         )
 
     def close(self, search: CriticalSearch, sample: Sample, stage: Stage) -> None:
@@ -110,6 +109,10 @@ class Stages:
         self.low = search.bounds(ends.low)[0] if ends.low is not None else 0
         self.high = search.bounds(ends.high)[1] if ends.high is not None else self.grid.count
 
+    def stride(self, index: int) -> int:
+        """First step away from a guess that nothing supports: two per cent of it."""
+        return max(1, round(_FIRST_STEP * self.grid.capacity(index) / self.grid.step))
+
     def set_tolerance(self, low: int, high: int) -> None:
         """The width wanted, now that the answer is known roughly (grid indices)."""
         size = self.grid.capacity(min((low + high) // 2, self.grid.count - 1))
@@ -120,6 +123,15 @@ class Stages:
         top = self.grid.count - 1
         self.high = self.grid.count if self.high == top else min(self.high + stride, top)
         return min(2 * stride, max(1, self.tolerance // self.grid.step))
+
+    def note_kinds(self, sample: Sample, kinds: Kinds) -> None:
+        """Say how many of each kind were sampled."""
+        assert sample.design is not None
+        zeros, ones = sample.design.sizes
+        self.notes.append(
+            f"periods with and without {kinds.name} were sampled separately (about {kinds.weight:.0%} have one): "
+            f"{ones} and {zeros} of them"
+        )
 
     def claim(self, guarantee: str, passes: tuple[int, ...], sample: Sample) -> None:
         """``gpus_high`` is enough, in the sense of ``guarantee``."""

@@ -1,128 +1,262 @@
-"""Enclosing the answer in fewer runs: everything is run at ``gpus_high``, only the hardest below it.
+"""Enclosing the answer of two kinds of replications in fewer runs: the hardest first, all of them once.
 
-Where more need not help, results that monotonicity implies prove nothing. So every replication must be run at the
-upper end, and finding that end by other runs first costs as much again. That is saved if
-the upper end is known beforehand. The pilot foretells it; the first part of the final sample, run there, foretells it
-better, and the rest is run where it is expected by then. If that is elsewhere, the first part is run there too.
+Where more need not help, results that monotonicity implies prove nothing, so every replication must be run at the
+upper end. Once: finding that end by such runs costs as much again. Of the two ends the lower one is cheap, for that a
+size is too small is shown by fails alone. Whoever knows beforehand which replications are hard (`Hardness`) runs
+those, and the others never: not run, they count as passes, which errs against the claim. So
 
-That a size is too small is shown by fails alone. A replication that strained the center little at ``gpus_high`` will
-not fail a little below, so the hardest are run first and most of the others never: they count as passes, which errs
-against the claim.
+1. the lower end is found first, roughly from every 24th replication of the sample in the order of hardness, then from
+   every 6th, then exactly from all;
+2. all are run where the interval is as wide as was asked. If enough pass there, that is the upper end.
+
+The sample is large enough for that in the scenarios known. If it is not, it is the pilot of a second one that is: the
+two share the error, and both lower ends hold.
+
+What is hard is a guess that decides only what is run first. A wrong guess costs runs or width and makes no claim wrong.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from dataclasses import replace
+from statistics import NormalDist
 
 import numpy as np
 
 from gpusim.stats.allocation import Counts, Forecast
-from gpusim.stats.critical import BoolArray, CriticalSearch, IntArray, OutOfTime, Wanted
+from gpusim.stats.critical import CriticalSearch, IntArray, OutOfTime
 from gpusim.stats.evidence import GUARANTEE_FILL_IN
-from gpusim.stats.sample import Ends, Sample
+from gpusim.stats.question import SizingOptions
+from gpusim.stats.sample import Ends, Kinds, Sample
 from gpusim.stats.stages import Stages
+from gpusim.stats.strata import UpSet
 
-_FIRST = 0.4  # of the final sample, after which the upper end is foretold anew
-_AHEAD = 0.2  # of the interval expected: at least so far above the upper end expected the sample is run
-_SURE = 0.05  # of it: nearer to the upper end expected the place is not kept
-_WIDE = 0.2  # of it: farther beyond the tolerance the place is not kept
-_LOCAL = 2.0  # tolerances: how far from the answer counts still tell much about it
-_SAME = 0.4  # weight of a pilot's count against a fresh one: it counted the same replications at every place
-_COARSE = 4  # parts of the tolerance: so closely the lower end is looked for at first
+_FIRST = 540  # replications of the first sample for a tolerance of 2 %
+_FIRST_FEWEST = 160
+_FIRST_TOLERANCE = 0.02
+_FIRST_ERROR = 0.9  # of the error allowed: what the first sample may use of it
+_THINNED = (24, 6, 1)  # every so many-th replication, in the order of hardness
+_RESOLUTION = {24: 1.0, 6: 0.15, 1: 0.1}  # of the tolerance: how closely each looks
+_AHEAD = {24: 0.0, 6: 0.5, 1: 0.5}  # of the tolerance: how far above the place expected each begins
+_FADED = 0.25  # of a batch fail: those after it, less hard still, will hardly change the count
+_BATCHES = 24  # parts of a kind's replications that are run between two looks
+
+
+def first_replications(options: SizingOptions, size: int, step: int) -> int:
+    """Replications of the first sample, for an answer near ``size``: widths fall with the root of their number."""
+    share = options.tolerance_at(size, step) / size
+    count = round(_FIRST * min(1.0, (_FIRST_TOLERANCE / share) ** 2))
+    return min(max(count, _FIRST_FEWEST), options.replications_max)
+
+
+def _rarer(weight: float) -> float:
+    """Share of kind 1 in the first sample: the root of its weight, as a compromise between as it comes and alike."""
+    ones, zeros = math.sqrt(weight), math.sqrt(1.0 - weight)
+    return ones / (ones + zeros)
 
 
 class Sweep(Stages):
-    """The final stage of two kinds of replications where pass or fail need not be monotone."""
+    """The two ends from one sample of two kinds, where pass or fail need not be monotone."""
 
-    def sweep(self, search: CriticalSearch, sample: Sample, ends: Ends) -> None:
-        """Run the sample where its upper end is expected; if enough pass, that is ``gpus_high``, and certified."""
-        assert ends.high is not None
-        self.begin("sweep")
-        pilot = self.counts
-        place = self.expected(sample, ends, pilot, [], None)
-        parts = np.split(np.arange(sample.size, dtype=np.int64), [round(_FIRST * sample.size)])
-        fresh: list[Counts] = []
-        for part in parts:
-            search.run(place, part)
-            passes = sample.passes(search, self.grid.capacity(place), part)
-            fresh.append(Counts(place, tuple(map(len, sample.strata(part))), passes))
-            place = self.expected(sample, ends, pilot, fresh, place)
-        self.place, self.certified = place, search.complete(place, ends.high)
-        self.begin("final")
+    def hardest_first(self) -> bool:
+        """Whether this procedure is to be used."""
+        plain = self.options.certify == "normal" and not self.options.monotone
+        return plain and self.kinds is not None and self.hardness is not None
 
-    def expected(
-        self, sample: Sample, ends: Ends, pilot: Sequence[Counts], fresh: Sequence[Counts], place: int | None
-    ) -> int:
-        """Where to run the sample: above the upper end foretold by half of what the tolerance allows.
-
-        A ``place`` where it was run already is kept if it will do.
-        """
-        steps = self.tolerance / self.grid.step
-        about = self.foretold(Forecast.of(self.weights, pilot), sample, ends.high) if place is None else place
-        near = [_weighed(each, math.exp(-abs(each.place - about) / (_LOCAL * steps))) for each in fresh]
-        near += [
-            _weighed(each, _SAME * math.exp(-abs(each.place - about) / (_LOCAL * steps))) for each in pilot
-        ]
-        forecast = Forecast.of(self.weights, near)
-        high, low = self.foretold(forecast, sample, ends.high), self.foretold(forecast, sample, ends.low)
-        width = max(1.0, high - low)
-        slack = steps - width
-        if place is not None and high + _SURE * width <= place <= high + max(slack, 0.0) + _WIDE * width:
-            return place
-        return min(max(round(high + max(slack / 2.0, _AHEAD * width)), 0), self.grid.count - 1)
-
-    def foretold(self, forecast: Forecast, sample: Sample, wanted: Wanted | None) -> float:
-        """Grid index from which on a condition is expected to hold."""
-
-        def holds(counts: IntArray) -> BoolArray:
-            if wanted is None:
-                return np.zeros(len(counts), dtype=np.bool_)
-            return counts.sum(axis=1) >= wanted if isinstance(wanted, int) else wanted.holds(counts)
-
-        sizes = tuple(map(len, sample.strata()))
-        return forecast.first(sizes, holds, self.options.attainment)
-
-    def lower_end(self, search: CriticalSearch, sample: Sample, ends: Ends) -> None:
-        """Raise ``gpus_low``: at first to what the tolerance asks, then roughly, and exactly if that is too wide."""
-        if ends.low is None:
-            return
-        self.begin("lower")
-        before, steps = search.runs, max(1, self.tolerance // self.grid.step)
-        top, rough = min(self.high, self.grid.count - 1), max(1, steps // _COARSE)
+    def enclose(self, guess: int) -> tuple[CriticalSearch, Sample, Ends]:
+        """Both ends; the search of the sample that decided, and what it was to show."""
+        assert self.kinds is not None
+        self.swept, error = True, self.options.delta
+        sample, ends = self.first_sample(self.kinds, guess, 1.0 - _FIRST_ERROR * error)
+        search = self.new_search("final", sample, guess)
         try:
-            search.raise_low(ends.low, top, steps + 1, rough)
-            low = search.bounds(ends.low)[0]
-            if low > 0 and self.high - low > steps:
-                search.raise_low(ends.low, min(top, low + rough), 1, 0)
+            if not self.ends_of(search, sample, ends, guess) and self.low < self.grid.count:
+                second = self.second_sample(search, sample)
+                if second is not None:
+                    self.becomes_pilot()
+                    (sample, ends), start = second, self.low
+                    search = self.new_search("final", sample, start)
+                    self.ends_of(search, sample, ends, start)
+                if not self.certified:
+                    self.climb(search, sample, ends)
         except OutOfTime:
             self.stop()
+        self.note_kinds(sample, self.kinds)
+        return search, sample, ends
+
+    def ends_of(self, search: CriticalSearch, sample: Sample, ends: Ends, start: int) -> bool:
+        """The lower end and, if enough pass there, the upper end at the tolerance's distance."""
+        assert isinstance(ends.low, UpSet)
+        assert isinstance(ends.high, UpSet)
+        self.lower_end(search, sample, ends.low, start)
+        if self.low == self.grid.count:
+            return False
+        index = min(self.low + self.steps(), self.grid.count - 1)
+        return self.enough(search, sample, ends, index)
+
+    def first_sample(self, kinds: Kinds, guess: int, confidence: float) -> tuple[Sample, Ends]:
+        """So many of each kind as are likely to do."""
+        count = first_replications(self.options, self.grid.capacity(guess), self.grid.step)
+        while True:
+            ones = max(1, round(count * _rarer(kinds.weight)))
+            sample = Sample.stratified(self.next_replication, (count - ones, ones), kinds)
+            ends = sample.ends(self.options.attainment, confidence)
+            if None not in ends:
+                return sample, ends
+            count *= 2
+
+    def second_sample(self, search: CriticalSearch, sample: Sample) -> tuple[Sample, Ends] | None:
+        """As many as the counts of the first one call for, which were too few; None if that is more than allowed."""
+        options, design = self.options, sample.design
+        assert design is not None
+        assert self.kinds is not None
+        forecast = Forecast.of(design.weights, self.counted_near(search, sample))
+        error = (1.0 - _FIRST_ERROR) * options.delta
+        first_z, z = (NormalDist().inv_cdf(1.0 - each / 2.0) for each in (options.delta - error, error))
+        margin, fewest = options.stratified_margin, _FIRST_FEWEST // 2
+        chosen, _ = forecast.allocate(options.attainment, z, self.steps(), margin, fewest)
+        chosen = chosen.within(
+            round(margin * sample.size * (z / first_z) ** 2), chosen.total + options.replications_max
+        )
+        if chosen.sizes is None or chosen.total > options.replications_max:
+            return None
+        second = Sample.stratified(self.next_replication, chosen.sizes, self.kinds)
+        ends = second.ends(options.attainment, 1.0 - error)
+        return None if None in ends else (second, ends)
+
+    def becomes_pilot(self) -> None:
+        """What the first sample showed is kept under the name of a pilot."""
+        self.ranges["pilot"], self.natural["pilot"] = self.ranges.pop("final"), self.natural.pop("final")
+        self.runs = {"pilot": sum(self.runs.values())}
+        self.evidence = [replace(each, kind="pilot") for each in self.evidence]
+
+    def lower_end(self, search: CriticalSearch, sample: Sample, wanted: UpSet, start: int) -> None:
+        """Find ``gpus_low``, the first index not shown to be too small, and set the tolerance."""
+        self.begin("lower")
+        before, place, step = search.runs, start, self.stride(start)
+        try:
+            for every in _THINNED:
+                self.set_tolerance(place, place)
+                self.rank(search, sample, place)
+                steps = self.steps()
+                resolution = max(1, round(steps * _RESOLUTION[every]))
+                above = place + round(_AHEAD[every] * self.steps())
+                place = self.first_enough(search, sample, wanted, every, above, step, resolution)
+                step = resolution
         finally:
-            self.low, self.runs["lower"] = search.bounds(ends.low)[0], search.runs - before
+            self.low = max(self.low, search.bounds(wanted)[0])
+            self.runs["lower"] = search.runs - before
+            self.set_tolerance(self.low, self.low)
         if self.low > 0:
             capacity = self.grid.capacity(self.low - 1)
             passes = sample.passes_at_most(search, capacity)
             self.add_evidence(capacity, sample, passes, search.observed(capacity)[0], "lower")
 
-    def narrow(self, search: CriticalSearch, sample: Sample, ends: Ends) -> None:
-        """Where the interval is wider than asked, see whether the widest that is not holds as well."""
+    def rank(self, search: CriticalSearch, sample: Sample, place: int) -> None:
+        """Tell the search what is hard about an index."""
+        assert self.hardness is not None
+        capacity = self.grid.capacity(min(place, self.grid.count - 1))
+        search.hardness = self.hardness(sample.numbers, capacity)
+
+    def first_enough(
+        self,
+        search: CriticalSearch,
+        sample: Sample,
+        wanted: UpSet,
+        every: int,
+        start: int,
+        step: int,
+        resolution: int,
+    ) -> int:
+        """First index, to within a resolution, that some of the replications do not show to be too small."""
+        assert search.hardness is not None
+        strata = [
+            mine[np.argsort(-search.hardness[mine], kind="stable")][every // 2 :: every]
+            for mine in sample.strata()
+        ]
+        top = self.grid.count - 1
+        low, high, index = -1, self.grid.count, min(start, top)
+        if every == 1:
+            low = search.bounds(wanted)[0] - 1
+            index = max(index, low + 1)
+        while high - low > resolution and low < top:
+            if self.too_small(search, sample, wanted, strata, index):
+                low = index
+            else:
+                high = index
+            if high > top:
+                index, step = min(low + step, top), 2 * step
+            elif low < 0:
+                index, step = max(high - step, 0), 2 * step
+            else:
+                index = (low + high) // 2
+            if high == 0:
+                break
+        return high
+
+    def too_small(
+        self, search: CriticalSearch, sample: Sample, wanted: UpSet, strata: list[IntArray], index: int
+    ) -> bool:
+        """Whether enough of some replications fail at an index; the hardest are run first until that is clear.
+
+        Of the kinds the one goes on whose fails tell most: their share in its last batch, times what one weighs.
+        """
+        design = sample.design
+        assert design is not None
+        capacity = self.grid.capacity(index)
+        scale = [size / len(mine) for size, mine in zip(design.sizes, strata, strict=True)]
+        weight = [w / len(mine) for w, mine in zip(design.weights, strata, strict=True)]
+        queues = [search.open(index, mine) for mine in strata]
+        batch = [math.ceil(len(mine) / _BATCHES) for mine in strata]
+        failing = [1.0] * len(strata)  # share of the last batch
+        while True:
+            passes = search.not_failed(capacity)
+            counts = [
+                round(k * np.count_nonzero(passes[mine])) for k, mine in zip(scale, strata, strict=True)
+            ]
+            if not wanted.holds(np.array([counts], dtype=np.int64))[0]:
+                return True
+            live = [k for k in range(len(strata)) if len(queues[k]) and failing[k] >= _FADED]
+            if not live:
+                return False
+            k = max(live, key=lambda each: failing[each] * weight[each])
+            some, queues[k] = queues[k][: batch[k]], queues[k][batch[k] :]
+            search.run(index, np.sort(some))
+            failing[k] = 1.0 - float(np.mean(search.not_failed(capacity)[some]))
+
+    def enough(self, search: CriticalSearch, sample: Sample, ends: Ends, index: int) -> bool:
+        """Run all at an index, the hardest first; whether enough pass there, so that it is ``gpus_high``."""
         assert ends.high is not None
-        before, widest = search.runs, self.low + max(1, self.tolerance // self.grid.step)
-        if not (self.swept and self.certified) or self.low == 0 or widest >= self.high:
-            return
-        self.begin("narrow")
+        self.begin("sweep")
+        before, capacity = search.runs, self.grid.capacity(index)
         try:
-            if search.complete(widest, ends.high):
-                self.high, capacity = widest, self.grid.capacity(widest)
+            self.rank(search, sample, index)
+            if search.complete(index, ends.high):
+                self.certified = self.filled_in = True
+                self.high = index
                 passes = sample.passes(search, capacity)
-                self.add_evidence(capacity, sample, passes, sample.size, "narrow")
+                self.add_evidence(capacity, sample, passes, sample.size, "final")
                 self.claim(GUARANTEE_FILL_IN, passes, sample)
         finally:
-            self.runs["narrow"] = search.runs - before
+            self.runs["sweep"] = self.runs.get("sweep", 0) + search.runs - before
+        return self.certified
 
+    def steps(self) -> int:
+        """The tolerance in steps of the grid."""
+        return max(1, self.tolerance // self.grid.step)
 
-def _weighed(counts: Counts, weight: float) -> Counts:
-    """Counts that tell as much as fewer replications would."""
-    return Counts(
-        counts.place, tuple(weight * n for n in counts.sizes), tuple(weight * x for x in counts.passes)
-    )
+    def climb(self, search: CriticalSearch, sample: Sample, ends: Ends) -> None:
+        """The interval cannot be as narrow as asked: step up until enough pass."""
+        steps = self.steps()
+        index, stride = self.low + steps, max(1, steps // 4)
+        top = self.grid.count - 1
+        while not self.certified and index < top:
+            index, stride = min(index + stride, top), 2 * stride
+            self.enough(search, sample, ends, index)
+
+    def counted_near(self, search: CriticalSearch, sample: Sample) -> list[Counts]:
+        """What the sample shows at the two ends, for the size of a second one."""
+        sizes, everyone = tuple(map(len, sample.strata())), np.arange(sample.size, dtype=np.int64)
+        ends = sorted({max(self.low - 1, 0), min(self.low + self.steps(), self.grid.count - 1)})
+        search.run(ends[-1], everyone)
+        return [Counts(at, sizes, sample.passes_at_most(search, self.grid.capacity(at))) for at in ends]
