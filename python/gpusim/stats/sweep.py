@@ -24,22 +24,21 @@ from statistics import NormalDist
 import numpy as np
 
 from gpusim.stats.allocation import Counts, Forecast
-from gpusim.stats.critical import CriticalSearch, IntArray, OutOfTime
+from gpusim.stats.critical import CriticalSearch, OutOfTime
 from gpusim.stats.evidence import GUARANTEE_FILL_IN
+from gpusim.stats.lower_end import LowerEnd
 from gpusim.stats.question import SizingOptions
 from gpusim.stats.sample import Ends, Kinds, Sample
 from gpusim.stats.stages import Stages
 from gpusim.stats.strata import UpSet
 
-_FIRST = 540  # replications of the first sample for a tolerance of 2 %
+_FIRST = 500  # replications of the first sample for a tolerance of 2 %
 _FIRST_FEWEST = 160
 _FIRST_TOLERANCE = 0.02
 _FIRST_ERROR = 0.9  # of the error allowed: what the first sample may use of it
 _THINNED = (24, 6, 1)  # every so many-th replication, in the order of hardness
 _RESOLUTION = {24: 1.0, 6: 0.15, 1: 0.1}  # of the tolerance: how closely each looks
 _AHEAD = {24: 0.0, 6: 0.5, 1: 0.5}  # of the tolerance: how far above the place expected each begins
-_FADED = 0.25  # of a batch fail: those after it, less hard still, will hardly change the count
-_BATCHES = 24  # parts of a kind's replications that are run between two looks
 
 
 def first_replications(options: SizingOptions, size: int, step: int) -> int:
@@ -89,10 +88,14 @@ class Sweep(Stages):
         assert isinstance(ends.low, UpSet)
         assert isinstance(ends.high, UpSet)
         self.lower_end(search, sample, ends.low, start)
-        if self.low == self.grid.count:
-            return False
-        index = min(self.low + self.steps(), self.grid.count - 1)
-        return self.enough(search, sample, ends, index)
+        top = self.grid.count - 1
+        if self.low > top or self.enough(search, sample, ends, min(self.low + self.steps(), top)):
+            return self.certified
+        before = self.low  # a step or two were left to chance: now they matter
+        self.raise_low(search, sample, ends.low)
+        return before < self.low <= top and self.enough(
+            search, sample, ends, min(self.low + self.steps(), top)
+        )
 
     def first_sample(self, kinds: Kinds, guess: int, confidence: float) -> tuple[Sample, Ends]:
         """So many of each kind as are likely to do."""
@@ -141,12 +144,25 @@ class Sweep(Stages):
                 steps = self.steps()
                 resolution = max(1, round(steps * _RESOLUTION[every]))
                 above = place + round(_AHEAD[every] * self.steps())
-                place = self.first_enough(search, sample, wanted, every, above, step, resolution)
+                place = LowerEnd(search, sample, wanted, every).find(above, step, resolution)
                 step = resolution
         finally:
-            self.low = max(self.low, search.bounds(wanted)[0])
-            self.runs["lower"] = search.runs - before
-            self.set_tolerance(self.low, self.low)
+            self.note_low(search, sample, wanted, before)
+
+    def raise_low(self, search: CriticalSearch, sample: Sample, wanted: UpSet) -> None:
+        """Look closely whether ``gpus_low`` is too small too."""
+        self.begin("lower")
+        before = search.runs
+        try:
+            LowerEnd(search, sample, wanted, closely=True).find(self.low, 1, 1)
+        finally:
+            self.note_low(search, sample, wanted, before)
+
+    def note_low(self, search: CriticalSearch, sample: Sample, wanted: UpSet, before: int) -> None:
+        """Take over the lower end, and the tolerance that follows from it."""
+        self.low = max(self.low, search.bounds(wanted)[0])
+        self.runs["lower"] = self.runs.get("lower", 0) + search.runs - before
+        self.set_tolerance(self.low, self.low)
         if self.low > 0:
             capacity = self.grid.capacity(self.low - 1)
             passes = sample.passes_at_most(search, capacity)
@@ -157,72 +173,6 @@ class Sweep(Stages):
         assert self.hardness is not None
         capacity = self.grid.capacity(min(place, self.grid.count - 1))
         search.hardness = self.hardness(sample.numbers, capacity)
-
-    def first_enough(
-        self,
-        search: CriticalSearch,
-        sample: Sample,
-        wanted: UpSet,
-        every: int,
-        start: int,
-        step: int,
-        resolution: int,
-    ) -> int:
-        """First index, to within a resolution, that some of the replications do not show to be too small."""
-        assert search.hardness is not None
-        strata = [
-            mine[np.argsort(-search.hardness[mine], kind="stable")][every // 2 :: every]
-            for mine in sample.strata()
-        ]
-        top = self.grid.count - 1
-        low, high, index = -1, self.grid.count, min(start, top)
-        if every == 1:
-            low = search.bounds(wanted)[0] - 1
-            index = max(index, low + 1)
-        while high - low > resolution and low < top:
-            if self.too_small(search, sample, wanted, strata, index):
-                low = index
-            else:
-                high = index
-            if high > top:
-                index, step = min(low + step, top), 2 * step
-            elif low < 0:
-                index, step = max(high - step, 0), 2 * step
-            else:
-                index = (low + high) // 2
-            if high == 0:
-                break
-        return high
-
-    def too_small(
-        self, search: CriticalSearch, sample: Sample, wanted: UpSet, strata: list[IntArray], index: int
-    ) -> bool:
-        """Whether enough of some replications fail at an index; the hardest are run first until that is clear.
-
-        Of the kinds the one goes on whose fails tell most: their share in its last batch, times what one weighs.
-        """
-        design = sample.design
-        assert design is not None
-        capacity = self.grid.capacity(index)
-        scale = [size / len(mine) for size, mine in zip(design.sizes, strata, strict=True)]
-        weight = [w / len(mine) for w, mine in zip(design.weights, strata, strict=True)]
-        queues = [search.open(index, mine) for mine in strata]
-        batch = [math.ceil(len(mine) / _BATCHES) for mine in strata]
-        failing = [1.0] * len(strata)  # share of the last batch
-        while True:
-            passes = search.not_failed(capacity)
-            counts = [
-                round(k * np.count_nonzero(passes[mine])) for k, mine in zip(scale, strata, strict=True)
-            ]
-            if not wanted.holds(np.array([counts], dtype=np.int64))[0]:
-                return True
-            live = [k for k in range(len(strata)) if len(queues[k]) and failing[k] >= _FADED]
-            if not live:
-                return False
-            k = max(live, key=lambda each: failing[each] * weight[each])
-            some, queues[k] = queues[k][: batch[k]], queues[k][batch[k] :]
-            search.run(index, np.sort(some))
-            failing[k] = 1.0 - float(np.mean(search.not_failed(capacity)[some]))
 
     def enough(self, search: CriticalSearch, sample: Sample, ends: Ends, index: int) -> bool:
         """Run all at an index, the hardest first; whether enough pass there, so that it is ``gpus_high``."""
