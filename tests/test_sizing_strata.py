@@ -117,8 +117,8 @@ def test_a_few_searches_keep_their_promise() -> None:
 def test_three_hundred_searches_keep_their_promise_in_fewer_runs() -> None:
     mistakes, runs, _, narrow = judged([sized(seed) for seed in range(300)])
     assert mistakes <= most_wrong(300)
-    assert narrow >= 0.85  # measured: NARROW
-    assert runs <= 1_050  # measured: MEAN; one plain sample 3,177
+    assert narrow >= 0.95  # measured: all
+    assert runs <= 1_100  # measured: 970; one plain sample 3,177
     plain = [
         find_capacity(Periods(seed), GRID, start=9_900, options=OPTIONS).total_runs for seed in range(300)
     ]

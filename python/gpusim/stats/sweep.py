@@ -20,6 +20,7 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 from statistics import NormalDist
+from typing import NamedTuple
 
 import numpy as np
 
@@ -36,9 +37,17 @@ _FIRST = 500  # replications of the first sample for a tolerance of 2 %
 _FIRST_FEWEST = 160
 _FIRST_TOLERANCE = 0.02
 _FIRST_ERROR = 0.9  # of the error allowed: what the first sample may use of it
-_THINNED = (24, 6, 1)  # every so many-th replication, in the order of hardness
-_RESOLUTION = {24: 1.0, 6: 0.15, 1: 0.1}  # of the tolerance: how closely each looks
-_AHEAD = {24: 0.0, 6: 0.5, 1: 0.5}  # of the tolerance: how far above the place expected each begins
+
+
+class _Look(NamedTuple):
+    """One pass over the lower end; lengths in tolerances."""
+
+    every: int  # so many-th replication, in the order of hardness
+    resolution: float
+    ahead: float  # how far above the place expected it begins
+
+
+_LOOKS = (_Look(24, 1.0, 0.0), _Look(6, 0.15, 0.5), _Look(1, 0.1, 0.5))
 
 
 def first_replications(options: SizingOptions, size: int, step: int) -> int:
@@ -138,13 +147,12 @@ class Sweep(Stages):
         self.begin("lower")
         before, place, step = search.runs, start, self.stride(start)
         try:
-            for every in _THINNED:
+            for look in _LOOKS:
                 self.set_tolerance(place, place)
                 self.rank(search, sample, place)
-                steps = self.steps()
-                resolution = max(1, round(steps * _RESOLUTION[every]))
-                above = place + round(_AHEAD[every] * self.steps())
-                place = LowerEnd(search, sample, wanted, every).find(above, step, resolution)
+                above = place + round(look.ahead * self.steps())
+                resolution = max(1, round(look.resolution * self.steps()))
+                place = LowerEnd(search, sample, wanted, look.every).find(above, step, resolution)
                 step = resolution
         finally:
             self.note_low(search, sample, wanted, before)
