@@ -8,9 +8,9 @@ schedule, but it tells the hard periods from the others. Of `korea-nacc` it orde
 that the 13 that fail at 9,632 GPUs are among the first 32; of 160 with one, those that fail come before the others in
 95 of 100 pairs.
 
-Most jobs are small, and their sum hardly differs between periods. Classes that together make a hundredth of the
-variance of the offered load (a job of g GPUs that runs for s adds g^2 s to it, by Campbell's theorem) are not generated
-but taken at their mean over a few replications: two thirds of the jobs of `korea-nacc`.
+Most jobs are small, and their sum hardly differs between periods. Classes that together make a twentieth of the
+variance of the offered load between a few replications are not generated but taken at their mean there: two thirds of
+the jobs of `korea-nacc`.
 """
 
 from __future__ import annotations
@@ -20,7 +20,6 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from gpusim.engine.batch import generate_jobs
 from gpusim.engine.offered import OfferedLoad, offered_load
 from gpusim.engine.spec import RunSpec
 from gpusim.plan.axis import Axis
@@ -29,15 +28,18 @@ from gpusim.plan.strata import only
 
 Int64 = npt.NDArray[np.int64]
 Float64 = npt.NDArray[np.float64]
+Float32 = npt.NDArray[np.float32]
 Bool = npt.NDArray[np.bool_]
 
 _WORKED_OFF = 4 * 3600.0
 """In how many seconds a backlog is taken to be worked off, where it stands in the way of a rare job. From one hour to
 24 the order of the periods hardly changes."""
-_LIGHT = 0.01
+_LIGHT = 0.05
 """Share of the variance of the offered load that is not worth generating."""
+_AT_ONCE = 512
+"""Replications whose offered load is held in full precision at a time."""
 _AVERAGED = 8
-"""Replications over which the mean of light classes is taken."""
+"""Replications that show which classes are light, and their mean."""
 
 
 @dataclass
@@ -57,7 +59,7 @@ class Hardness:
     axis: Axis
     classes: tuple[int, ...]
     threads: int = 1
-    _known: dict[bytes, tuple[float, Float64, Bool]] = field(default_factory=dict, repr=False)
+    _known: dict[bytes, tuple[int, Float32, Bool]] = field(default_factory=dict, repr=False)
 
     def __call__(self, replications: Int64, value: int) -> Float64:
         """Share of the replications of the same kind that are easier at a value of the axis, in [0, 1)."""
@@ -71,7 +73,7 @@ class Hardness:
         """How congested each is, how full at the worst moment for a rare job, and whether it has one."""
         spacing, held, rare_comes = self._offered(replications)
         windows = self.experiment.spec.windows
-        counted = range(int(windows.warm_up / spacing), int(windows.count_end / spacing))
+        counted = range(windows.warm_up // spacing, windows.count_end // spacing)
         pressing = spacing * self.experiment.scenario.tick / _WORKED_OFF
         backlog, congested = np.zeros(len(replications)), np.zeros(len(replications))
         full = np.full(len(replications), -np.inf)
@@ -82,17 +84,18 @@ class Hardness:
             full = np.where(rare_comes[k], np.maximum(full, held[k] + pressing * backlog), full)
         return congested, full, np.isfinite(full)
 
-    def _offered(self, replications: Int64) -> tuple[float, Float64, Bool]:
+    def _offered(self, replications: Int64) -> tuple[int, Float32, Bool]:
         """Spacing [ticks], GPUs held, and where rare jobs come, instants first; the last replications are kept."""
         name = replications.tobytes()
         if name not in self._known:
-            spec, light = self.experiment.spec, self._light_classes(int(replications[0]))
-            load = self._load(only(spec, set(range(len(spec.classes.tier))) - light), replications)
-            held = np.ascontiguousarray(load.held.T, dtype=np.float64)
-            if light:
-                mean = self._load(only(spec, light), replications[:_AVERAGED]).held.mean(axis=0)
-                held += mean[:, None]
-            self._known = {name: (float(load.spacing), held, np.ascontiguousarray(load.asked.T > 0))}
+            heavy, mean = self._split(replications[:_AVERAGED])
+            held, comes, spacing = [], [], 0
+            for first in range(0, len(replications), _AT_ONCE):
+                load = self._load(heavy, replications[first : first + _AT_ONCE])
+                held.append((load.held.T + mean[:, None]).astype(np.float32))
+                comes.append(load.asked.T > 0)
+                spacing = load.spacing
+            self._known = {name: (spacing, np.concatenate(held, axis=1), np.concatenate(comes, axis=1))}
         return self._known[name]
 
     def _load(self, spec: RunSpec, replications: Int64) -> OfferedLoad:
@@ -100,18 +103,17 @@ class Hardness:
             spec, replications, classes=self.classes, demand_ppm=self.axis.demand, threads=self.threads
         )
 
-    def _light_classes(self, replication: int) -> set[int]:
-        """Classes without which the offered load varies nearly as much, by the jobs of one replication."""
+    def _split(self, few: Int64) -> tuple[RunSpec, Float64]:
+        """The spec without light classes, and the mean offered load of these at each instant."""
         spec = self.experiment.spec
-        jobs = generate_jobs(spec, replication, demand_ppm=self.axis.demand)
-        run = np.minimum(jobs.service, jobs.limit).astype(np.float64)
-        varies = np.bincount(
-            jobs.job_class, weights=run * jobs.gpus.astype(np.float64) ** 2, minlength=len(spec.classes.tier)
-        )
+        alone = [self._load(only(spec, {k}), few).held for k in range(len(spec.classes.tier))]
+        varies = np.array([held.var(axis=0).mean() for held in alone])
+        total = varies.sum()
         varies[list(self.classes)] = np.inf
         order = np.argsort(varies, kind="stable")
-        few = np.cumsum(varies[order]) <= _LIGHT * varies[np.isfinite(varies)].sum()
-        return set(order[few].tolist())
+        light = order[np.cumsum(varies[order]) <= _LIGHT * total].tolist()
+        mean = sum((alone[k].mean(axis=0) for k in light), np.zeros(alone[0].shape[1]))
+        return only(spec, set(range(len(alone))) - set(light)), mean
 
 
 def _ranked(scores: Float64) -> Float64:

@@ -125,8 +125,9 @@ class _Procedure(Checks):
 
     def run(self, guess: int) -> SizingResult:
         options = self.options
-        if self.hardest_first():
-            return self.from_the_hardest(guess)
+        first = self.first_sample(guess)
+        if first is not None:
+            return self.from_the_hardest(guess, *first)
         few = self.next_plain(options.scout_replications)
         scout = self.new_search("scout", few, guess, self.stride(guess))
         try:
@@ -158,9 +159,9 @@ class _Procedure(Checks):
             self.check(final, final_sample, ends)
         return self.result(final_sample.size)
 
-    def from_the_hardest(self, guess: int) -> SizingResult:
+    def from_the_hardest(self, guess: int, sample: Sample, ends: Ends) -> SizingResult:
         """The procedure of `sweep`, and the audit."""
-        search, sample, ends = self.enclose(guess)
+        search, sample, ends = self.enclose(guess, sample, ends)
         if self.certified and self.options.audit_share > 0.0:
             try:
                 self.audit(search, sample, ends)

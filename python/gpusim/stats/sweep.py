@@ -29,7 +29,7 @@ from gpusim.stats.critical import CriticalSearch, OutOfTime
 from gpusim.stats.evidence import GUARANTEE_FILL_IN
 from gpusim.stats.lower_end import LowerEnd
 from gpusim.stats.question import SizingOptions
-from gpusim.stats.sample import Ends, Kinds, Sample
+from gpusim.stats.sample import Ends, Sample
 from gpusim.stats.stages import Stages
 from gpusim.stats.strata import UpSet
 
@@ -66,16 +66,10 @@ def _rarer(weight: float) -> float:
 class Sweep(Stages):
     """The two ends from one sample of two kinds, where pass or fail need not be monotone."""
 
-    def hardest_first(self) -> bool:
-        """Whether this procedure is to be used."""
-        plain = self.options.certify == "normal" and not self.options.monotone
-        return plain and self.kinds is not None and self.hardness is not None
-
-    def enclose(self, guess: int) -> tuple[CriticalSearch, Sample, Ends]:
+    def enclose(self, guess: int, sample: Sample, ends: Ends) -> tuple[CriticalSearch, Sample, Ends]:
         """Both ends; the search of the sample that decided, and what it was to show."""
         assert self.kinds is not None
-        self.swept, error = True, self.options.delta
-        sample, ends = self.first_sample(self.kinds, guess, 1.0 - _FIRST_ERROR * error)
+        self.swept = True
         search = self.new_search("final", sample, guess)
         try:
             if not self.ends_of(search, sample, ends, guess) and self.low < self.grid.count:
@@ -106,16 +100,21 @@ class Sweep(Stages):
             search, sample, ends, min(self.low + self.steps(), top)
         )
 
-    def first_sample(self, kinds: Kinds, guess: int, confidence: float) -> tuple[Sample, Ends]:
-        """So many of each kind as are likely to do."""
-        count = first_replications(self.options, self.grid.capacity(guess), self.grid.step)
-        while True:
+    def first_sample(self, guess: int) -> tuple[Sample, Ends] | None:
+        """So many of each kind as are likely to do; None where this procedure is not to be used."""
+        options, kinds = self.options, self.kinds
+        if options.certify != "normal" or options.monotone or kinds is None or self.hardness is None:
+            return None
+        confidence = 1.0 - _FIRST_ERROR * options.delta
+        count = first_replications(options, self.grid.capacity(guess), self.grid.step)
+        while count <= options.replications_max:
             ones = max(1, round(count * _rarer(kinds.weight)))
             sample = Sample.stratified(self.next_replication, (count - ones, ones), kinds)
-            ends = sample.ends(self.options.attainment, confidence)
+            ends = sample.ends(options.attainment, confidence)
             if None not in ends:
                 return sample, ends
-            count *= 2
+            count *= 2  # too few to show anything of so rare an event
+        return None
 
     def second_sample(self, search: CriticalSearch, sample: Sample) -> tuple[Sample, Ends] | None:
         """As many as the counts of the first one call for, which were too few; None if that is more than allowed."""
