@@ -24,7 +24,6 @@ from typing import NamedTuple
 
 import numpy as np
 
-from gpusim.stats.allocation import Counts, Forecast
 from gpusim.stats.critical import CriticalSearch, OutOfTime
 from gpusim.stats.evidence import GUARANTEE_FILL_IN
 from gpusim.stats.lower_end import LowerEnd
@@ -73,7 +72,7 @@ class Sweep(Stages):
         search = self.new_search("final", sample, guess)
         try:
             if not self.ends_of(search, sample, ends, guess) and self.low < self.grid.count:
-                second = self.second_sample(search, sample)
+                second = self.second_sample(search, sample, ends)
                 if second is not None:
                     self.becomes_pilot()
                     (sample, ends), start = second, self.low
@@ -116,22 +115,25 @@ class Sweep(Stages):
             count *= 2  # too few to show anything of so rare an event
         return None
 
-    def second_sample(self, search: CriticalSearch, sample: Sample) -> tuple[Sample, Ends] | None:
-        """As many as the counts of the first one call for, which were too few; None if that is more than allowed."""
-        options, design = self.options, sample.design
+    def second_sample(self, search: CriticalSearch, sample: Sample, ends: Ends) -> tuple[Sample, Ends] | None:
+        """As many as the width of the first one calls for; None if that is more than allowed."""
+        options, design, steps = self.options, sample.design, self.steps()
         assert design is not None
         assert self.kinds is not None
-        forecast = Forecast.of(design.weights, self.counted_near(search, sample))
+        assert ends.high is not None
+        before, everyone = search.runs, np.arange(sample.size, dtype=np.int64)
+        try:  # once all are run, only those that fail are run again higher up
+            search.run(min(self.low + steps, self.grid.count - 1), everyone)
+            width = search.select(ends.high, max(1, steps // 4)) - self.low
+        finally:
+            self.runs["sweep"] += search.runs - before
         error = (1.0 - _FIRST_ERROR) * options.delta
         first_z, z = (NormalDist().inv_cdf(1.0 - each / 2.0) for each in (options.delta - error, error))
-        margin, fewest = options.stratified_margin, _FIRST_FEWEST // 2
-        chosen, _ = forecast.allocate(options.attainment, z, self.steps(), margin, fewest)
-        chosen = chosen.within(
-            round(margin * sample.size * (z / first_z) ** 2), chosen.total + options.replications_max
-        )
-        if chosen.sizes is None or chosen.total > options.replications_max:
+        more = options.stratified_margin * (max(width, steps) / steps * z / first_z) ** 2
+        zeros, ones = (math.ceil(more * n) for n in design.sizes)
+        if zeros + ones > options.replications_max:
             return None
-        second = Sample.stratified(self.next_replication, chosen.sizes, self.kinds)
+        second = Sample.stratified(self.next_replication, (zeros, ones), self.kinds)
         ends = second.ends(options.attainment, 1.0 - error)
         return None if None in ends else (second, ends)
 
@@ -210,10 +212,3 @@ class Sweep(Stages):
         while not self.certified and index < top:
             index, stride = min(index + stride, top), 2 * stride
             self.enough(search, sample, ends, index)
-
-    def counted_near(self, search: CriticalSearch, sample: Sample) -> list[Counts]:
-        """What the sample shows at the two ends, for the size of a second one."""
-        sizes, everyone = tuple(map(len, sample.strata())), np.arange(sample.size, dtype=np.int64)
-        ends = sorted({max(self.low - 1, 0), min(self.low + self.steps(), self.grid.count - 1)})
-        search.run(ends[-1], everyone)
-        return [Counts(at, sizes, sample.passes_at_most(search, self.grid.capacity(at))) for at in ends]
