@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -11,6 +12,8 @@ import pytest
 
 HERE = Path(__file__).resolve().parent
 REPEATS = 5
+SHORTEST = 0.1
+"""A repeat calls its function as often as makes up about this time [s]: clocks are coarse, and so is what disturbs."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -34,12 +37,20 @@ def shared_data() -> Path:
     return folder
 
 
+def calls_of(function: Callable[[], Any]) -> int:
+    """Calls of one repeat, by the second call: the first one finds out how much working memory it needs."""
+    function()
+    begin = time.perf_counter()
+    function()
+    return math.ceil(SHORTEST / max(time.perf_counter() - begin, 1e-4))
+
+
 @pytest.fixture
 def timed(benchmark: Any, request: pytest.FixtureRequest) -> Callable[..., Any]:
     """`timed(function, jobs=..., before=...)` times the repeats of a call and returns the last one's result.
 
     `jobs` is the number of jobs that one repeat simulates (or a function of its result): two events each, an
-    arrival and a completion. One call comes first untimed; `before` is called ahead of every repeat, untimed.
+    arrival and a completion. Untimed calls come first; `before` is called ahead of every repeat, untimed.
     What else is given is kept with the times.
     """
 
@@ -51,7 +62,11 @@ def timed(benchmark: Any, request: pytest.FixtureRequest) -> Callable[..., Any]:
         **facts: Any,
     ) -> Any:
         repeats = request.config.getoption("--repeats")
-        result = benchmark.pedantic(function, setup=before, rounds=repeats, warmup_rounds=1)
+        if before is not None:
+            result = benchmark.pedantic(function, setup=before, rounds=repeats, warmup_rounds=1)
+        else:
+            calls = 1 if benchmark.disabled else calls_of(function)
+            result = benchmark.pedantic(function, rounds=repeats, iterations=calls)
         count = jobs(result) if callable(jobs) else jobs
         benchmark.extra_info.update(facts)
         if count is not None:

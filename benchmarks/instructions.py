@@ -122,6 +122,7 @@ def main() -> int:
     if options.write:
         BASELINE.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
         print("\n".join(f"{name}: {value:,.1f}" for name, value in found["figures"].items()))
+        command(sys.executable, HERE / "performance_page.py")  # the figures stand on the page as well
         return 0
     lines, failed = verdict(found, json.loads(BASELINE.read_text(encoding="utf-8")))
     print("\n".join(lines))
