@@ -1,0 +1,83 @@
+"""How the time of a job changes with what may be large: jobs, running jobs, waiting jobs, depth, runs, threads."""
+
+from __future__ import annotations
+
+import math
+import time
+from functools import partial
+from typing import Any
+
+import numpy as np
+import pytest
+
+from gpusim.engine.batch import run_batch
+from gpusim.engine.result import BatchResult
+from gpusim.engine.spec import ALL
+from gpusim.plan.experiment import run_spec
+from gpusim.scenario import example
+from gpusim.stats.queueing import mean_wait
+from workloads import CENTER_GPUS, SERVICE, center_mix, mmc, standing_queue
+
+
+def submitted(result: BatchResult) -> int:
+    return int(result.jobs.sum())
+
+
+@pytest.mark.parametrize("jobs", [10_000, 100_000, 1_000_000, 10_000_000])
+def test_number_of_jobs(jobs: int, timed: Any) -> None:
+    result = timed(partial(run_batch, mmc(100, 0.8, jobs), 0, 100, threads=1), jobs=submitted, x=jobs)
+    assert submitted(result) == pytest.approx(jobs, abs=5 * math.sqrt(jobs))  # a Poisson count
+
+
+@pytest.mark.parametrize("servers", [100, 1_000, 10_000])
+def test_running_jobs(servers: int, timed: Any) -> None:
+    spec = mmc(servers, 0.95, max(300_000, 30 * servers), warm_up=0.5)
+    result = timed(partial(run_batch, spec, 0, servers, threads=1), jobs=submitted, x=servers)
+    counted = spec.windows.count_end - spec.windows.warm_up
+    assert result.integrals[0, 3] / counted == pytest.approx(0.95 * servers, rel=0.05)
+    assert (
+        result.sums[0, 0, 0] / result.counts[0, 0, 4] < 3 * SERVICE * mean_wait(servers, 0.95 * servers) + 1
+    )
+
+
+@pytest.mark.parametrize("backfill", [0, 1], ids=["FIFO", "EASY"])
+@pytest.mark.parametrize("waiting", [10, 100, 1_000, 10_000, 100_000])
+def test_waiting_jobs(waiting: int, backfill: int, timed: Any) -> None:
+    spec = standing_queue(waiting, 20_000, backfill=backfill)
+    whole = run_batch(spec, 0, 256, threads=1)
+    mean = whole.integrals[0, 1] / whole.extremes[0, 2]  # waiting jobs over the whole run
+    result = timed(partial(run_batch, spec, 0, 256, threads=1), jobs=submitted, x=waiting, mean_waiting=mean)
+    assert result.extremes[0, 0] >= 0.7 * waiting  # max_waiting: 256 GPUs start some at once
+    assert result.counts[0, 0, 5] == submitted(result)  # all finish
+
+
+@pytest.mark.parametrize("depth", [1, 2, 4, 16, 64, ALL], ids=["1", "2", "4", "16", "64", "all"])
+def test_backfill_depth(depth: int, timed: Any) -> None:
+    spec = center_mix(30_000, load=0.9, backfill=depth)
+    result = timed(partial(run_batch, spec, 0, CENTER_GPUS, threads=1), jobs=submitted, x=depth)
+    plain = run_batch(center_mix(30_000, load=0.9), 0, CENTER_GPUS, threads=1)
+    assert result.jobs[0] == plain.jobs[0]
+    assert result.sums[0, :, 0].sum() < plain.sums[0, :, 0].sum()
+
+
+@pytest.mark.parametrize("replications", [1, 10, 100])
+def test_replications(replications: int, timed: Any) -> None:
+    spec = run_spec(example("quickstart"), 1)
+    which = np.arange(replications)
+    result = timed(partial(run_batch, spec, which, 512, threads=1), jobs=submitted, x=replications)
+    assert np.array_equal(
+        result.counts[0], run_batch(spec, 0, 512).counts[0]
+    )  # more runs change no earlier one
+
+
+@pytest.mark.benchmark(timer=time.perf_counter)  # clock time: CPU time adds threads up
+@pytest.mark.parametrize("threads", [1, 2])
+def test_threads(threads: int, timed: Any) -> None:
+    spec, which = center_mix(50_000, backfill=1), np.arange(8)
+    result = timed(
+        partial(run_batch, spec, which, CENTER_GPUS, threads=threads),
+        jobs=submitted,
+        x=threads,
+        timer="clock",
+    )
+    assert np.array_equal(result.sums, run_batch(spec, which, CENTER_GPUS, threads=3 - threads).sums)

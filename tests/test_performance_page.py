@@ -1,0 +1,125 @@
+"""docs/performance.md is what the committed result files give; nothing is timed here."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def load() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("performance_page", ROOT / "benchmarks/performance_page.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+MAKER = load()
+
+
+def test_the_page_is_what_the_result_files_give() -> None:
+    assert MAKER.PAGE.read_text(encoding="utf-8") == MAKER.page(), (
+        "run: python benchmarks/performance_page.py"
+    )
+
+
+def test_the_page_claims_no_figure_of_a_gpu() -> None:
+    assert "**GPU: not measured.**" in MAKER.page()
+
+
+def test_every_file_of_benchmarks_has_its_place_on_the_page() -> None:
+    files = {path.stem for path in (ROOT / "benchmarks").glob("bench_*.py")}
+    assert files == {*MAKER.GROUPS, "bench_peers"}
+
+
+def test_committed_results_say_where_they_were_measured_and_with_what_spread() -> None:
+    for result in MAKER.results():
+        assert result["file"] == f"{result['date']}-{result['machine']}.json"
+        assert result["clean"], "measured with changes that were not committed"
+        assert result["load_before"] / result["cores"] <= MAKER.BUSY, "measured on a busy machine"
+        assert result["compiler"]
+        assert result["flags"]
+        for each in result["benchmarks"]:
+            assert each["repeats"] >= 5
+            seconds = each["seconds"]
+            assert 0 < seconds["min"] <= seconds["q1"] <= seconds["median"] <= seconds["q3"] <= seconds["max"]
+
+
+# ---- with invented times ---------------------------------------------------------------------------------------------
+
+
+def invented(**changes: Any) -> dict[str, Any]:
+    seconds = {"median": 0.2, "q1": 0.1, "q3": 0.4, "min": 0.1, "max": 0.5}
+    row = {"timer": "process_time", "repeats": 5, "seconds": seconds, "jobs": 1000}
+    ratio = {"beside_jobs_per_second": 50_000, "ratio": 10.0, "ratio_low": 8.0, "ratio_high": 12.5}
+    rows = [
+        {**row, "file": "bench_peers", "name": "of peers, x", "engine": "x", "version": "1.2", **ratio},
+        {**row, "file": "bench_replay", "name": "log, EASY"},
+        {**row, "file": "bench_reading", "name": "import", "jobs": None, "timer": "perf_counter"},
+    ]
+    about = {
+        "date": "2000-01-02",
+        "machine": "abacus",
+        "cpu": "wood",
+        "cores": 2,
+        "memory_gib": 1,
+        "system": "none",
+        "compiler": "hand 1.0",
+        "flags": "-slow",
+        "python": "3.99",
+        "commit": "0123456789abcdef",
+        "clean": True,
+        "load_before": 0.1,
+        "command": "count",
+        "benchmarks": rows,
+        "skipped": ["test_of_absent_log"],
+    }
+    return about | changes
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setattr(MAKER, "RESULTS", tmp_path)
+    return tmp_path
+
+
+def test_without_results_the_page_says_that_nothing_is_measured(folder: Path) -> None:
+    page = MAKER.page()
+    assert "no result file has been committed yet" in page
+    assert "jobs/s (quartiles)" not in page
+
+
+def test_rates_ratios_and_spreads_are_those_of_the_file(folder: Path) -> None:
+    (folder / "2000-01-02-abacus.json").write_text(json.dumps(invented()), encoding="utf-8")
+    page = MAKER.page()
+    assert "| x 1.2 | 1,000 | 5 | 5 k (2.5 k - 10 k) | 10 k | 50 k | 10 (8 - 12.5) |" in page
+    assert "| log, EASY | 5 k (2.5 k - 10 k) | 10 k | 200,000 | 0.2 (0.1 - 0.4) | 5 |" in page
+    assert "| import |  |  |  | 0.2 (0.1 - 0.4), clock | 5 |" in page
+    for word in ("wood", "2 cores", "hand 1.0", "`-slow`", "0123456789ab", "quiet", "`test_of_absent_log`"):
+        assert word in page
+    assert "BUSY" not in page
+
+
+def test_a_busy_machine_and_changed_code_are_said(folder: Path) -> None:
+    text = json.dumps(invented(load_before=1.9, clean=False))
+    (folder / "2000-01-02-abacus.json").write_text(text, encoding="utf-8")
+    page = MAKER.page().replace("\n", " ")
+    assert "BUSY: not to be quoted" in page
+    assert "changes that are not committed" in page
+
+
+def test_only_the_newest_run_of_a_machine_is_shown(folder: Path) -> None:
+    for date in ("2000-01-02", "2001-01-02"):
+        path = folder / f"{date}-abacus.json"
+        path.write_text(json.dumps(invented(date=date)), encoding="utf-8")
+    page = MAKER.page()
+    assert "## abacus, 2001-01-02" in page
+    assert "## abacus, 2000-01-02" not in page
