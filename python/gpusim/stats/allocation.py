@@ -15,15 +15,13 @@ below the answer more replications fail, above it the share rises more slowly.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import NormalDist
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-
-from gpusim.stats.critical import BoolArray, IntArray
 
 FloatArray = NDArray[np.float64]
 
@@ -41,8 +39,8 @@ class Counts(NamedTuple):
     """Replications of each kind run at a place (a grid index), and how many of them passed."""
 
     place: int
-    sizes: tuple[float, ...]
-    passes: tuple[float, ...]
+    sizes: tuple[int, ...]
+    passes: tuple[int, ...]
 
 
 class Allocation(NamedTuple):
@@ -92,18 +90,6 @@ class Forecast:
         fitted = _probit(columns, n, passed)
         slope = max(float(fitted[-1]), _LEAST_RISE) / reach
         return cls(weights, tuple(float(x) - slope * middle for x in fitted[:-1]), slope)
-
-    def first(
-        self, sizes: tuple[int, ...], holds: Callable[[IntArray], BoolArray], attainment: float
-    ) -> float:
-        """Place from which on a condition holds for the counts expected of so many replications of each kind.
-
-        `holds` judges rows of pass counts, shape (n, kinds).
-        """
-        place, *shares = self._shares(attainment)
-        counts = np.rint(np.stack(shares, axis=1) * np.array(sizes)).astype(np.int64)
-        found = holds(counts)
-        return float(place[int(found.argmax())] if found.any() else place[-1])
 
     def allocate(
         self, attainment: float, z: float, width: float, margin: float, fewest: int
