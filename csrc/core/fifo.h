@@ -44,14 +44,15 @@ struct FirstCome {
   Tick start;  // of the last job; from the horizon on: it waits to the end of the run
   i64 free;    // GPUs of nobody, and of jobs found to have ended
   i32 capacity;
-  i32 held;       // slots of jobs not found to have ended: never more than ever ran at once
-  i32 first;      // in the ring of starts
-  i32 waiting;    // in the ring of starts
-  i32 slots;      // of the ring
-  bool kills;     // at the limit
-  bool recorded;  // somebody asks for records
-  i32* gang;      // (slots of running jobs,) GPUs
-  Tick* starts;   // ring: of the jobs that wait at the last submit
+  i32 held;          // slots of jobs not found to have ended: never more than ever ran at once
+  i32 most_waiting;  // at once, so far
+  i32 last;          // in the ring: place of the last job's start
+  i32 far;           // and of the start that came `most_waiting` before it
+  i32 slots;         // of the ring
+  bool kills;        // at the limit
+  bool recorded;     // somebody asks for records
+  i32* gang;         // (slots of running jobs,) GPUs
+  Tick* starts;      // ring: of the last jobs
 
   HD void open(Center<S>* of) {
     center = of;
@@ -60,10 +61,13 @@ struct FirstCome {
     recorded = of->tally.out.records.submit != nullptr;
     start = 0;
     free = capacity = of->capacity[0];
-    held = first = waiting = 0;
+    held = most_waiting = 0;
     slots = of->queue.slots;
+    last = far = slots - 1;
     gang = of->running.gang;
     starts = of->queue.expiry;
+    Tick* ring = starts;
+    S::each(slots, [=](i32 i) { ring[i] = 0; });
   }
 
   // One job, from its submit to its end.
@@ -73,7 +77,7 @@ struct FirstCome {
     const bool killed = kills && job.service > job.limit;
     const Tick length = killed ? job.limit : job.service;
     seat(job.submit, job.gpus, length);
-    if (start > job.submit) line_up(job.submit);
+    line_up(job.submit);
     const Tick end = start + length;
     if (end >= horizon || recorded) return account(center, Job(job), start, end, killed);
     tally.end_tick = greatest(tally.end_tick, end);  // a job ends after its submit
@@ -164,20 +168,19 @@ struct FirstCome {
     return running.free_slot[--running.free_slots];
   }
 
-  // One more waits at tick `submit`, and those who have started until then do not.
+  // Starts never go back, so more than `most_waiting` wait at this submit if the job so many places before does.
   HD void line_up(Tick submit) {
-    ROLLED
-    while (waiting > 0 && starts[first] <= submit) {
-      --waiting;
-      if (++first == slots) first = 0;
-    }
-    if (waiting == slots) return center->fail(kQueueFull);
-    i32 at = first + waiting++;
-    if (at >= slots) at -= slots;
+    last = last + 1 < slots ? last + 1 : 0;
+    far = far + 1 < slots ? far + 1 : 0;
+    const i32 at = last;
     const Tick tick = start;
     Tick* ring = starts;
     S::once([=] { ring[at] = tick; });
-    center->tally.max_waiting = greatest<i64>(center->tally.max_waiting, waiting);
+    ROLLED
+    while (starts[far] > submit) {
+      if (++most_waiting == slots) return center->fail(kQueueFull);
+      far = far > 0 ? far - 1 : slots - 1;
+    }
   }
 };
 
@@ -192,6 +195,7 @@ HD_CALL Status serve_in_order(Center<S>& center, JobStream<S>& jobs) {
     line.serve(jobs.take());
   }
   if (center.status != kOk) return center.status;
+  center.tally.max_waiting = line.most_waiting;
   center.tally.finish();
   return kOk;
 }

@@ -43,6 +43,11 @@ static_assert(sizeof(i64) == 8 && sizeof(u64) == 8, "");
 #define ROLLED
 #endif
 
+// Where the host's compiler knows AVX2 by GCC's names; whether the machine does is asked at run time.
+#if defined(__GNUC__) && !defined(__clang__) && defined(__x86_64__) && !defined(__CUDACC__)
+#define GPUSIM_AVX2
+#endif
+
 constexpr Tick kNever = 0x7fffffffffffffffLL;  // later than every tick
 constexpr u64 kNoKey = ~0ULL;                  // later than every key
 constexpr i32 kSlotBits = 20;                  // low bits of a key: slot or source; then the tick
