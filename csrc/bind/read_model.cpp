@@ -44,6 +44,7 @@ void read_classes(const py::dict& spec, Model* m) {
   p.backfill = scalar<int32_t>(spec, "backfill");
   p.kill_at_limit = scalar<bool>(spec, "kill_at_limit");
   p.always_profile = scalar<bool>(spec, "always_profile");
+  p.always_events = scalar<bool>(spec, "always_events");
   p.window = scalar<int64_t>(spec, "window");
   p.max_tests = scalar<int64_t>(spec, "max_tests");
   p.period = scalar<int64_t>(spec, "period");

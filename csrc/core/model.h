@@ -77,6 +77,7 @@ struct Policy {
   i64 max_waiting;                // waiting jobs of the center; -1 no bound (R4)
   const i64* tenant_max_waiting;  // (T,) the same per tenant
   i32 always_profile;  // 1: EASY through the general profile (the proof of the fast path)
+  i32 always_events;   // 1: first come, first served through the loop over events (likewise)
 };
 
 struct Windows {

@@ -36,6 +36,7 @@ struct Running {
   i32 reserves;         // 1: keep the release lists
   i32* free_slot;       // (slots,) stack of empty slots
   Run* run;             // (slots,)
+  i32* gang;            // (slots,) GPUs, where jobs are served in order (fifo.h)
   Release<S>* release;  // (P,)
 
   HD void clear() {

@@ -99,6 +99,7 @@ HD_BOTH void carve_running(Carver* carver, const Model& m, const Sizes& sizes, R
   r->reserves = reserves ? 1 : 0;
   r->free_slot = carver->take<i32>(n);
   r->run = carver->take<Run>(n);
+  r->gang = carver->take<i32>(n);
   r->release = carver->take<Release<S>>(m.classes.pools);
   ReleaseNode* node = carver->take<ReleaseNode>(reserves ? n + 1 : 0);
   if (carver->base) ++node;  // see Release::node
@@ -147,6 +148,7 @@ HD_BOTH i64 carve_scratch(const Model& m, const Sizes& sizes, char* memory, Scra
   c.tally.budget = carver.take<i64>(slos);
   c.tally.opened = carver.take<i64>(slos);
   c.tally.level = carver.take<Level>(slos);
+  c.tally.lives = carver.take<Lives>(m.classes.n);
   c.tally.metrics = carver.take<u8>(m.classes.n);
   const i64 sources = m.stored.submit ? 0 : m.generator.sources;
   carve_blocks(&carver, sources, &out->blocks);

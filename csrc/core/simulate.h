@@ -8,11 +8,13 @@
 // are all applied before the pass, and what joins the queue in one tick joins in job-index order. Cost
 // a job: one calendar update at start and at end, one queue append and removal, and its share of the
 // passes.
+// Where nothing but the order of the jobs and the free GPUs decides, fifo.h does all this job by job instead.
 // Determinism: the result is a function of (model, cell) alone, on any backend.
 #pragma once
 #include "backfill.h"
 #include "center.h"
 #include "early.h"
+#include "fifo.h"
 #include "jobs.h"
 #include "model.h"
 #include "scratch.h"
@@ -23,7 +25,7 @@ namespace gpusim {
 
 // Completions of this tick. Their order cannot matter: all are applied before the pass.
 template <class S>
-HD bool drain_completions(Center<S>& center) {
+HD_IN bool drain_completions(Center<S>& center) {
   if (center.running.next_end() != center.now) return false;
   ROLLED
   do center.complete(key_slot(center.running.calendar.top()));
@@ -161,10 +163,12 @@ HD Status simulate(const Model& model, const Cell& cell, Scratch<S>& scratch,
   center.capacity = cell.gpus;
   center.tally.out = result;
   center.clear();
-  const bool early = model.early != 0;
-  if (early) open_budgets(scratch);
   JobStream<S> jobs;
   jobs.open(model, scratch.blocks, cell);
+  if (first_come_first_served(model, cell)) return serve_in_order(center, jobs);
+
+  const bool early = model.early != 0;
+  if (early) open_budgets(scratch);
 
   const Tick horizon = model.windows.horizon, period = model.policy.period;
   bool certain = false;

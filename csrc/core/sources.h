@@ -12,6 +12,7 @@
 #include "demand.h"
 #include "model.h"
 #include "rng.h"
+#include "rng_avx2.h"
 #include "strips.h"
 #include "types.h"
 
@@ -77,6 +78,10 @@ struct Sources {
     const u32 index = static_cast<u32>(first), replication = d.replication, key = d.g->key[row];
     const u64 seed = d.g->seed;
     u32* word = b.word;
+    if (!S::wide && has_avx2()) {
+      philox_columns<even>(word, kBlock, n, index, stream, replication, key, seed);
+      return;
+    }
     S::each(n, [=](i32 i) {
       const Words w = philox(index + static_cast<u32>(i), stream, replication, key, seed);
       if (even) word[i] = w.w[0];
@@ -107,7 +112,11 @@ struct Sources {
     const Generator& g = *d.g;
     const u32* word = b.word + 2 * kBlock;
     Asked* asked = b.asked + k * kBlock;
-    S::each(n, [&](i32 i) { asked[i].gpus = pick_gpus(g, row, word[i]); });
+    const i32 atom = g.atom_offset[row], only = g.atom_gpus[atom];
+    if (g.atom_offset[row + 1] == atom + 1)  // most sources have one size
+      S::each(n, [=](i32 i) { asked[i].gpus = only; });
+    else
+      S::each(n, [&](i32 i) { asked[i].gpus = pick_gpus(g, row, word[i]); });
   }
 
   // Limits of jobs whose run times are known.

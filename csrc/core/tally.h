@@ -27,6 +27,16 @@ HD i32 wait_bin(Tick wait) {
   return (e - 6) * 128 + static_cast<i32>((wait >> (e - 7)) & 127);
 }
 
+// Jobs of a class that lived inside the window, from submit to end, and were not killed: added up first,
+// entered once (see lived).
+struct Lives {
+  i64 jobs;
+  i64 wait;       // job-ticks
+  i64 wait_gpus;  // GPU-ticks
+  i64 run;
+  i64 run_gpus;
+};
+
 template <class S>
 struct Tally {
   const Model* model;
@@ -37,6 +47,7 @@ struct Tally {
   i64* budget;     // (S,) violations a level can bear before its verdict is certain (early runs)
   i64* opened;     // (S,) jobs or chains that each level has begun to judge (early runs)
   Level* level;    // (S,)
+  Lives* lives;    // (C,)
   u8* metrics;     // (C,) bit m: some level judges metric m of this class
   i64 undecided;   // judgements that are still open: pairs of a counted job or chain and a level
   i64 jobs;        // submitted
@@ -64,6 +75,7 @@ struct Tally {
     const Slos& slos = model->slos;
     S::each(s, [&](i32 i) { level[i] = level_of(slos, i); });
     S::each(c, [&](i32 i) {
+      lives[i] = Lives{0, 0, 0, 0, 0};
       i32 bits = 0;
       for (i32 k = slos.class_offset[i]; k < slos.class_offset[i + 1]; ++k)
         bits |= 1 << slos.metric[slos.class_slo[k]];
@@ -131,7 +143,7 @@ struct Tally {
     record_outcome(job.index, outcome);
   }
 
-  HD void started(const Job& job, Tick now, i32 pool) {
+  HD_IN void started(const Job& job, Tick now, i32 pool) {
     if (counted(job.submit)) {
       const Tick wait = now - job.eligible;
       const i32 c = job.job_class;
@@ -140,16 +152,12 @@ struct Tally {
       if (out.histogram)
         S::once([&] { ++out.histogram[static_cast<i64>(c) * kBins + wait_bin(wait)]; });
       if (metrics[c] & (1 << kWaitMetric | 1 << kTurnedAwayMetric))
-        judge(job, [wait](i32, i32 metric, i64 limit) {
-          if (metric == kTurnedAwayMetric) return kMet;
-          if (metric != kWaitMetric) return kOpen;
-          return wait <= limit ? kMet : kViolated;
-        });
+        judge(job, [wait](i32, i32 metric, i64 limit) { return at_start(metric, wait, limit); });
     }
     start_record(job, now, pool);
   }
 
-  HD void ended(const Run& run, Tick now) {
+  HD_IN void ended(const Run& run, Tick now) {
     use(run, has_run(run, now));
     if (counted(run.submit)) {
       const i32 c = run.job_class;
@@ -158,14 +166,42 @@ struct Tally {
       S::once([&] { out.sums[c * kSums + kTurnaroundSum] += now - run.eligible; });
       if (metrics[c] & (1 << kSlowdownMetric | 1 << kTurnaroundMetric))
         judge(run, [&](i32 s, i32 metric, i64 limit) {
-          if (metric == kSlowdownMetric) return slowdown(run, now, s, limit, killed);
-          if (metric != kTurnaroundMetric || run.chain >= 0) return kOpen;
-          return killed || now - run.submit > limit ? kViolated : kMet;
+          return at_end(run, now, killed, s, metric, limit);
         });
     }
     if (!out.records.submit) return;
     S::once([&] { out.records.end[run.index] = now; });
     record_outcome(run.index, run.killed ? kKilledLimit : kFinished);
+  }
+
+  // A whole life at once, of a job of no chain that ends before the horizon, and where nobody asks for records:
+  // what submitted(), waited(), started() and ended() make of it.
+  HD_IN void lived(const Job& job, Tick start, Tick end, bool killed) {
+    const i32 c = job.job_class;
+    const Tick wait = start - job.submit;
+    if (killed || job.submit < warm_up || end > count_end) {
+      lived_in_part(Job(job), start, end, killed);
+      if (!counted(job.submit)) return;
+    } else {
+      const Tick run = end - start;
+      const i64 gpus = job.gpus;
+      S::once([&] {
+        Lives& all = lives[c];
+        ++all.jobs;
+        all.wait += wait;
+        all.wait_gpus += wait * gpus;
+        all.run += run;
+        all.run_gpus += run * gpus;
+      });
+    }
+    if (out.histogram)
+      S::once([&] { ++out.histogram[static_cast<i64>(c) * kBins + wait_bin(wait)]; });
+    if (metrics[c] == 0) return;
+    const bool failed = killed && !model->classes.killed_ok[c];
+    judge(job, [&](i32 s, i32 metric, i64 limit) {
+      const SloCount verdict = at_start(metric, wait, limit);
+      return verdict != kOpen ? verdict : at_end(job, end, failed, s, metric, limit);
+    });
   }
 
   // The last job of a chain has ended, or the chain is broken (at a tick that no limit reaches).
@@ -206,6 +242,7 @@ struct Tally {
   }
 
   HD void finish() {
+    enter_lives();
     bool pass = broken < 0;
     ROLLED
     for (i32 s = 0; s < model->slos.n; ++s) {
@@ -243,6 +280,52 @@ struct Tally {
   HD Tick overlap(Tick from, Tick to) const {
     return least(to, count_end) - greatest(from, warm_up);
   }
+  // A life cut by the window or by a limit.
+  HD_CALL void lived_in_part(const Job& job, Tick start, Tick end, bool killed) {
+    const i32 c = job.job_class;
+    const i64 gpus = job.gpus;
+    const Tick waiting = greatest<Tick>(0, overlap(job.submit, start));
+    const Tick running = greatest<Tick>(0, overlap(start, end));
+    const i64 work = running * gpus;
+    ++jobs;
+    integral[kWaitingJobs] += waiting;
+    integral[kWaitingGpus] += waiting * gpus;
+    integral[kRunningJobs] += running;
+    integral[kAllocated] += work;
+    const bool in_window = counted(job.submit);
+    S::once([&] {
+      i64 *counts = out.counts + c * kCounts, *sums = out.sums + c * kSums;
+      sums[kGpuTicksSum] += work;
+      out.pool_gpu_ticks[0] += work;
+      if (!in_window) return;
+      ++counts[kSubmittedCount];
+      ++counts[kStartedCount];
+      ++counts[killed ? kKilledLimitCount : kFinishedCount];
+      sums[kWaitSum] += start - job.submit;
+      sums[kTurnaroundSum] += end - job.submit;
+    });
+  }
+  HD_CALL void enter_lives() {
+    ROLLED
+    for (i32 c = 0; c < model->classes.n; ++c) {
+      const Lives all = lives[c];
+      jobs += all.jobs;
+      integral[kWaitingJobs] += all.wait;
+      integral[kWaitingGpus] += all.wait_gpus;
+      integral[kRunningJobs] += all.run;
+      integral[kAllocated] += all.run_gpus;
+      S::once([&] {
+        i64 *counts = out.counts + c * kCounts, *sums = out.sums + c * kSums;
+        counts[kSubmittedCount] += all.jobs;
+        counts[kStartedCount] += all.jobs;
+        counts[kFinishedCount] += all.jobs;
+        sums[kWaitSum] += all.wait;
+        sums[kTurnaroundSum] += all.wait + all.run;
+        sums[kGpuTicksSum] += all.run_gpus;
+        out.pool_gpu_ticks[0] += all.run_gpus;
+      });
+    }
+  }
   HD void add(i32 c, i32 column) {
     S::once([&] { ++out.counts[c * kCounts + column]; });
   }
@@ -263,6 +346,19 @@ struct Tally {
   }
   HD void record_outcome(i64 job, Outcome outcome) {
     if (out.records.submit) S::once([&] { out.records.outcome[job] = static_cast<u8>(outcome); });
+  }
+
+  // What a job's start decides, and its end.
+  static HD SloCount at_start(i32 metric, Tick wait, i64 limit) {
+    if (metric == kTurnedAwayMetric) return kMet;
+    if (metric != kWaitMetric) return kOpen;
+    return wait <= limit ? kMet : kViolated;
+  }
+  template <class J>
+  HD SloCount at_end(const J& job, Tick now, bool killed, i32 s, i32 metric, i64 limit) const {
+    if (metric == kSlowdownMetric) return slowdown(job, now, s, limit, killed);
+    if (metric != kTurnaroundMetric || job.chain >= 0) return kOpen;
+    return killed || now - job.submit > limit ? kViolated : kMet;
   }
 
   // J: a Job or a Run
@@ -305,7 +401,7 @@ struct Tally {
       if (metric == kTurnaroundMetric) count(s, verdict(limit));
     });
   }
-  HD void count(i32 s, SloCount column) {
+  HD_IN void count(i32 s, SloCount column) {
     --undecided;
     S::once([&] { ++out.slo[s * kSloCounts + column]; });
     if (!early || column != kViolated || broken >= 0) return;

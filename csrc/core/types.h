@@ -7,6 +7,7 @@
 //   HD_CALL  one that must stay a call: inlining the scheduling passes into the loop makes the
 //            device back ends slow to compile and costs registers, and on the host crowds the loop
 //   HD_JOB   one that runs once for nearly every job: a call on a device, expanded on the host
+//   HD_IN    likewise, where the device compilers may choose
 //   HD_BOTH  one that a CUDA host program needs too (memory layout)
 //   ROLLED   before a loop: unrolling it costs the device compilers minutes, and gains nothing
 //
@@ -30,14 +31,21 @@ static_assert(sizeof(i64) == 8 && sizeof(u64) == 8, "");
 #define HD __device__ inline
 #define HD_CALL __device__ __noinline__
 #define HD_JOB __device__ __noinline__
+#define HD_IN __device__ inline
 #define HD_BOTH __host__ __device__ inline
 #define ROLLED _Pragma("unroll 1")
 #else
 #define HD inline
 #define HD_CALL __attribute__((noinline))
 #define HD_JOB __attribute__((always_inline)) inline
+#define HD_IN HD_JOB
 #define HD_BOTH inline
 #define ROLLED
+#endif
+
+// Where the host's compiler knows AVX2 by GCC's names; whether the machine does is asked at run time.
+#if defined(__GNUC__) && !defined(__clang__) && defined(__x86_64__) && !defined(__CUDACC__)
+#define GPUSIM_AVX2
 #endif
 
 constexpr Tick kNever = 0x7fffffffffffffffLL;  // later than every tick

@@ -93,7 +93,7 @@ struct World {
   std::vector<i32> metric, gpus_low, gpus_high, days, slo_offset{0, 0}, slo_list;
   std::vector<i64> share, slo_limit, tenant_bound{-1};
   std::vector<Tick> bound, hours_from, hours_to;
-  Policy policy{kFifo, kNone, 0, -1, -1, 1, -1, nullptr, 0};
+  Policy policy{kFifo, kNone, 0, -1, -1, 1, -1, nullptr, 0, 0};
   Windows windows{0, 1LL << 40, 1LL << 40, 86400, 0};
   i32 early = 0;
   // stored

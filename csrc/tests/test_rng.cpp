@@ -1,6 +1,8 @@
 // Known answers of Random123 (kat_vectors, philox4x32 with 10 rounds).
 #include "../core/rng.h"
 
+#include "../core/rng_avx2.h"
+
 #include "check.h"
 
 namespace gpusim::test {
@@ -18,6 +20,25 @@ TEST(philox_gives_the_published_answers) {
          0x41c83b0eu, 0xa20bc7c6u, 0x6d5451fdu);
   expect(philox(0x243f6a88u, 0x85a308d3u, 0x13198a2eu, 0x03707344u, 0x299f31d0a4093822ULL),
          0xd16cfe09u, 0x94fdccebu, 0x5001e420u, 0x24126ea1u);
+}
+
+// Also where the counter of 2^32 indices starts again.
+TEST(eight_words_at_once_are_those_of_one) {
+  if (!has_avx2()) return;
+  u32 all[4][64], odd[4][64];
+  for (u32 first : {0u, 64u, 0x7fffffe0u, 0xffffffe0u})
+    for (u64 seed : {0ULL, 20260ULL, ~0ULL}) {
+      for (i32 i = 0; i < 64; ++i) odd[0][i] = odd[2][i] = 7;
+      philox_columns<true>(all[0], 64, 64, first, 2, 0x85a308d3u, 0xfffffff7u, seed);
+      philox_columns<false>(odd[0], 64, 32, first, 2, 0x85a308d3u, 0xfffffff7u, seed);
+      for (u32 i = 0; i < 64; ++i) {
+        const Words w = philox(first + i, 2, 0x85a308d3u, 0xfffffff7u, seed);
+        for (i32 k = 0; k < 4; ++k) {
+          CHECK_EQUAL(all[k][i], w.w[k]);
+          if (i < 32) CHECK_EQUAL(odd[k][i], k % 2 ? w.w[k] : 7u);
+        }
+      }
+    }
 }
 
 }  // namespace gpusim::test

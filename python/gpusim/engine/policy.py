@@ -34,6 +34,8 @@ class Policy:
         The same per tenant; () means no bound for anybody.
     always_profile : bool, default False
         Compute EASY through the general profile. Same integers, slower: the proof of the fast path.
+    always_events : bool, default False
+        Serve first come, first served by the loop over events too. Same integers, slower: likewise.
     order : {FIFO, SJF}
         Inside a tier (S10).
     window : int, default -1
@@ -58,6 +60,7 @@ class Policy:
     window: int = -1
     max_tests: int = -1
     period: int = 1
+    always_events: bool = False
 
     def __post_init__(self) -> None:
         most = np.iinfo(np.int64).max
@@ -72,6 +75,7 @@ class Policy:
             "window": integer("policy.window", self.window, -1, FOREVER),
             "max_tests": integer("policy.max_tests", self.max_tests, -1, most),
             "period": integer("policy.period", self.period, 1, FOREVER),
+            "always_events": flag("policy.always_events", self.always_events),
         }
         for name, value in checked.items():
             object.__setattr__(self, name, value)
@@ -83,6 +87,7 @@ class Policy:
             "backfill": self.backfill,
             "kill_at_limit": self.kill_at_limit,
             "always_profile": self.always_profile,
+            "always_events": self.always_events,
             "window": self.window,
             "max_tests": self.max_tests,
             "period": self.period,
