@@ -1,5 +1,5 @@
 // Offered load over time: the GPUs that the jobs of a replication would hold if none ever waited,
-// the number in service of M_t/G/infinity. It needs no scheduling, so it costs a tenth of a run.
+// the number in service of M_t/G/infinity. It needs no scheduling, so it costs a sixth of a run at most.
 #pragma once
 #include <functional>
 

@@ -1,7 +1,7 @@
 """Offered load over time: the GPUs that the jobs of a replication would hold if none ever waited.
 
 The number in service of M_t/G/infinity, for one realisation of everything random. It is known without scheduling, at a
-tenth of the cost of a run or less, and tells when a period will be hard before it is run.
+sixth of the cost of a run or less, and tells when a period will be hard before it is run.
 """
 
 from __future__ import annotations
