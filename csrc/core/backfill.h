@@ -10,7 +10,7 @@
 //   all    every blocked job gets a reservation (conservative)
 // K = 1 (EASY) needs no profile: with one reservation in a pool, at the shadow time T, a job fits if
 // it ends by T or takes only GPUs that are spare at T. pass_easy must equal pass_reserving with K = 1;
-// the tests run both. While nothing but arrivals happens, EASY looks at the newcomers only: the
+// the tests run both. In a single pool, while nothing but arrivals happens, EASY looks at the newcomers only: the
 // window of each job it passed over only gets shorter.
 // Starting a job needs one slot; when none is left the run stops with a status and is repeated.
 #pragma once
@@ -29,14 +29,13 @@ HD bool before(Cursor a, Cursor b) {
   return a.tier < b.tier || (a.tier == b.tier && a.position < b.position);
 }
 
-// Moves to the first waiting job at or after the cursor whose (gpus, limit) satisfies p, and that
-// stands before `end`; false if there is none.
-template <class S, class P>
-HD bool seek(Queue<S>& queue, Cursor* at, Cursor end, P p) {
+// Moves to the first waiting job at or after the cursor that has room; false if there is none before `end`.
+template <class S>
+HD bool seek(Queue<S>& queue, Cursor* at, Cursor end, const Room& room) {
   ROLLED
   for (; at->tier < queue.tiers; ++at->tier, at->position = 0) {
     if (queue.live[at->tier] == 0) continue;
-    at->position = queue.first_that(at->tier, greatest(at->position, queue.head[at->tier]), p);
+    at->position = queue.first_that(at->tier, greatest(at->position, queue.head[at->tier]), room);
     if (!before(*at, end)) return false;
     if (at->position < queue.tail[at->tier]) return true;
   }
@@ -70,8 +69,8 @@ HD Cursor last_look(const Center<S>& center) {
     }
     i32 i = queue.head[t];
     ROLLED
-    for (; left > 0 || queue.gpus[queue.at(t, i)] == kHole; ++i)
-      left -= queue.gpus[queue.at(t, i)] == kHole ? 0 : 1;
+    for (; left > 0 || queue.index.gpus[queue.at(t, i)] == kHole; ++i)
+      left -= queue.index.gpus[queue.at(t, i)] == kHole ? 0 : 1;
     return Cursor{t, i};
   }
   return Cursor{queue.tiers, 0};
@@ -93,8 +92,8 @@ HD void pass_without_reservations(Center<S>& center, Cursor at, Cursor end, bool
   S::each(center.pools, [=](i32 p) { blocked[p] = 0; });
   ROLLED
   while (open > 0 && !center.interrupted()) {
-    const i32 most = block ? kHole - 1 : center.most_free();
-    if (!seek(center.queue, &at, end, [most](i32 g, Tick) { return g <= most; })) return;
+    const i32 most = block ? kAnyGang : center.most_free();
+    if (!seek(center.queue, &at, end, room_of(most))) return;
     const Job& job = center.queue.job_at(at.tier, at.position);
     const i32 gpus = job.gpus;
     const i32 pool = center.allowed_pool(
@@ -144,7 +143,6 @@ HD_CALL void pass_easy(Center<S>& center, Cursor at, Cursor end) {
   Tick* shadow = center.shadow;
   S::each(center.pools, [=](i32 p) { shadow[p] = kNever; });
   i32 without = center.pools;  // pools without a reservation
-  Cursor first = at;
   ROLLED
   while (without > 0 && center.most_free() > 0 && !center.interrupted()) {
     if (!seek_any(center.queue, &at, end)) return;
@@ -176,33 +174,14 @@ HD_CALL void pass_easy(Center<S>& center, Cursor at, Cursor end) {
           center.spare[best] = left_over;
         });
         --without;
-        first = at;
       }
     }
     ++at.position;
   }
-  if (center.pools == 1) {  // what is looked up per candidate is the same for all
-    ROLLED
-    while (center.free[0] > 0 && !center.interrupted()) {
-      const i32 free = center.free[0];
-      const i64 spare = center.spare[0];
-      const Tick window = shadow[0] - center.now;
-      if (!seek(center.queue, &at, end,
-                [=](i32 g, Tick l) { return g <= free && (l <= window || g <= spare); }))
-        break;
-      const i64 k = center.queue.at(at.tier, at.position);
-      easy_start(center, at, 0, center.queue.gpus[k], center.queue.limit[k]);
-      ++at.position;
-    }
-    if (without == 0 && center.status == kOk && policy.order == kFifo && policy.period == 1 &&
-        policy.max_tests < 0 && policy.kill_at_limit)
-      center.calm = Calm{1, first.tier, shadow[0], center.spare[0]};
-    return;
-  }
   ROLLED
   while (!center.interrupted()) {
     const i32 most = center.most_free();
-    if (most == 0 || !seek(center.queue, &at, end, [=](i32 g, Tick) { return g <= most; })) return;
+    if (most == 0 || !seek(center.queue, &at, end, room_of(most))) return;
     const Job& job = center.queue.job_at(at.tier, at.position);
     const i32 gpus = job.gpus;
     const Tick limit = job.limit;
@@ -211,6 +190,48 @@ HD_CALL void pass_easy(Center<S>& center, Cursor at, Cursor end) {
     if (pool >= 0) easy_start(center, at, pool, gpus, limit);
     ++at.position;
   }
+}
+
+// EASY where one pool is all there is: what a candidate is compared with is the same for all of a pass, so the index
+// finds it. With a window for reservations, or a bound on the jobs looked at, it is pass_easy.
+template <class S>
+HD_CALL void pass_easy_one_pool(Center<S>& center) {
+  Queue<S>& queue = center.queue;
+  i32 tier = 0;
+  i32 gpus = 0;  // of the first job that is blocked
+  ROLLED
+  for (;;) {
+    ROLLED
+    while (queue.live[tier] == 0)
+      if (++tier == queue.tiers) return;
+    if (center.interrupted()) return;
+    gpus = queue.job_at(tier, queue.head[tier]).gpus;
+    if (gpus > center.free[0]) break;
+    center.start(tier, queue.head[tier], 0);
+  }
+  if (center.free[0] == 0) return;  // nothing can start, and reservations are forgotten (R15)
+  i64 spare = 0;
+  const Tick shadow = shadow_time(center, 0, gpus, &spare), window = shadow - center.now;
+  const i32 reserved = tier;
+  i32 at = queue.head[tier] + 1;
+  ROLLED
+  for (;;) {
+    const i32 free = center.free[0];
+    if (free == 0 || center.interrupted()) break;
+    at = queue.first_that(tier, at, Room{free, static_cast<i32>(least<i64>(spare, free)), window});
+    if (at < queue.tail[tier]) {
+      const Job& job = queue.job_at(tier, at);
+      if (job.limit > window) spare -= job.gpus;
+      center.start(tier, at++, 0);
+      continue;
+    }
+    ROLLED
+    do ++tier;
+    while (tier < queue.tiers && queue.live[tier] == 0);
+    if (tier == queue.tiers) break;
+    at = queue.head[tier];
+  }
+  if (center.calms && center.status == kOk) center.calm = Calm{1, reserved, shadow, spare};
 }
 
 // Only newcomers have arrived since a pass of EASY that reserved: they alone can start. False: they
@@ -276,8 +297,8 @@ HD_CALL void pass_reserving(Center<S>& center, Cursor at, Cursor end, i64 most) 
   }
   ROLLED
   while (!full && center.most_free() >= smallest && !center.interrupted()) {
-    const i32 free = open > 0 ? kHole - 1 : center.most_free();
-    if (!seek(queue, &at, end, [free](i32 g, Tick) { return g <= free; })) break;
+    const i32 most_now = open > 0 ? kAnyGang : center.most_free();
+    if (!seek(queue, &at, end, room_of(most_now))) break;
     const Job job = queue.job_at(at.tier, at.position);
     i32 pool = -1;
     const Tick time = earliest_over_pools(center, job, most, &pool);
@@ -303,6 +324,7 @@ HD_CALL void pass(Center<S>& center) {
   const Policy& policy = center.model->policy;
   if (center.calm.valid && pass_newcomers(center)) return;
   center.calm.valid = 0;
+  if (center.one_pool_easy) return pass_easy_one_pool(center);
   const Cursor end = last_look(center);
   Queue<S>& queue = center.queue;
   Cursor at{0, 0};

@@ -38,14 +38,16 @@ struct Center {
   Tick now;
   Status status;  // set by fail()
   i32 polls;  // calls of interrupted() until the caller is asked whether to stop; 0 after fail()
-  Tick next_expiry;  // no live patience ends before this tick
-  Tick next_pass;    // with a scheduler period: a pass is due, or kNever
-  Tick timer;        // the least of these two and of the ticks at which held jobs become eligible
-  i32 has_bounds;    // some max_waiting is set
-  i32 walks_in;      // a job that meets no queue and has room starts under any rule (see seat)
-  i32 walk_ins;      // jobs that became eligible in this tick while nobody waited
-  i64 walk_in_gpus;  // of these
-  Job* walk_in;      // (kWalkIns,)
+  Tick next_expiry;   // no live patience ends before this tick
+  Tick next_pass;     // with a scheduler period: a pass is due, or kNever
+  Tick timer;         // the least of these two and of the ticks at which held jobs become eligible
+  i32 has_bounds;     // some max_waiting is set
+  i32 walks_in;       // a job that meets no queue and has room starts under any rule (see seat)
+  i32 one_pool_easy;  // passes are pass_easy_one_pool
+  i32 calms;          // it leaves a calm behind
+  i32 walk_ins;       // jobs that became eligible in this tick while nobody waited
+  i64 walk_in_gpus;   // of these
+  Job* walk_in;       // (kWalkIns,)
   Calm calm;
   i64* tenant_waiting;  // (T,) waiting jobs by tenant
   Tick* shadow;         // (P,) reservations of the present pass of EASY: kNever = none
@@ -67,6 +69,10 @@ struct Center {
     walk_in_gpus = 0;
     walks_in = pools == 1 && model->policy.period == 1 && model->policy.max_tests < 0 &&
                !model->policy.always_profile;
+    const Policy& p = model->policy;
+    one_pool_easy =
+        pools == 1 && p.backfill == 1 && !p.always_profile && p.window < 0 && p.max_tests < 0;
+    calms = p.order == kFifo && p.period == 1 && p.kill_at_limit;
     has_bounds = model->policy.max_waiting >= 0;
     ROLLED
     for (i32 t = 0; t < model->classes.tenants; ++t)

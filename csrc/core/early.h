@@ -54,7 +54,7 @@ HD_CALL void count_late(Center<S>& center, i64* late) {
   for (i32 t = 0; t < queue.tiers; ++t) {
     ROLLED
     for (i32 i = queue.head[t]; i < queue.tail[t]; ++i) {
-      if (queue.gpus[queue.at(t, i)] == kHole) continue;
+      if (queue.index.gpus[queue.at(t, i)] == kHole) continue;
       const Job& job = queue.job_at(t, i);
       if (!center.tally.counted(job.submit)) continue;
       const Tick waited = center.now - job.eligible;

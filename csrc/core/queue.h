@@ -1,16 +1,15 @@
 // Waiting jobs, in the order in which a pass considers them (R10): tier by tier, inside a tier by
 // (eligible, job index), or by (limit, eligible, job index) under shortest-job-first.
 //
-// Each tier is a strip of `slots` entries that hold what a pass looks at: gang size and limit, and
-// where the job itself lies. A newcomer is appended (under sjf, and beside another newcomer of its
+// Each tier is a strip of `slots` entries: gang size and limit, which the index (index.h) searches, when patience
+// ends, and where the job itself lies. A newcomer is appended (under sjf, and beside another newcomer of its
 // tick, it is inserted where it belongs); a job that leaves from the middle becomes a hole
-// (gpus = kHole, which fits nowhere), and the strip is closed up when its end reaches the last slot.
+// (gpus = kHole, which fits nowhere). The strip is closed up when its end reaches the last slot, on the host
+// also when it is mostly holes: one lane closes up, so on a device it is the dearer of the two.
 // A strip more than three quarters full of live jobs counts as full, which keeps the closing-up O(1)
 // a job.
-// Every kChunk entries have a summary, a lower bound of their gang sizes and limits, so that a search
-// passes over a chunk in one look. Summaries may be too low after jobs have left; a search that finds
-// nothing where the summary promised something tightens it.
 #pragma once
+#include "index.h"
 #include "job.h"
 #include "model.h"
 #include "strips.h"
@@ -18,49 +17,44 @@
 
 namespace gpusim {
 
-constexpr i32 kHole = 0x7fffffff;  // gpus of an entry whose job has left
-constexpr i32 kChunk = 64;         // entries with one summary
+constexpr i32 kChunk = 64;  // slots of a strip are a multiple of it
+constexpr i32 kFewHoles = 8;
 
 template <class S>
 struct Queue {
-  i32 tiers;          // strips
-  i32 slots;          // entries per strip, a multiple of kChunk
-  i32 order;          // Order
-  i64 waiting;        // live jobs of all tiers
-  i32 free_places;    // how many stand in free_place
-  i32 newcomers;      // jobs that joined in this tick
-  i64 last_index;     // largest job index of these
-  i32* head;          // (tiers,) first live entry, or == tail
-  i32* tail;          // (tiers,) one past the last entry
-  i32* live;          // (tiers,) live entries
-  i32* gpus;          // (tiers, slots) gang size, or kHole
-  Tick* limit;        // (tiers, slots) request
-  Tick* expiry;       // (tiers, slots) eligible + patience; kNever for holes and for the patient
-  i32* place;         // (tiers, slots) where the job lies
-  i32* least_gpus;    // (tiers, slots / kChunk) summaries
-  Tick* least_limit;  //
-  Job* job;           // (tiers * slots,)
-  u8* here;           // (tiers * slots,) 1: waiting
-  i32* free_place;    // (tiers * slots,) stack of empty places
-  i32* newcomer;      // (tiers * slots,) places of this tick's newcomers, by ascending job index
+  i32 tiers;        // strips
+  i32 slots;        // entries per strip, a multiple of kChunk
+  i32 order;        // Order
+  i64 waiting;      // live jobs of all tiers
+  i32 free_places;  // how many stand in free_place
+  i32 newcomers;    // jobs that joined in this tick
+  i64 last_index;   // largest job index of these
+  Index<S> index;   // gang sizes and limits
+  i32* head;        // (tiers,) first live entry, or == tail
+  i32* tail;        // (tiers,) one past the last entry
+  i32* live;        // (tiers,) live entries
+  Tick* expiry;     // (tiers, slots) eligible + patience; kNever for holes and for the patient
+  i32* place;       // (tiers, slots) where the job lies
+  Job* job;         // (tiers * slots,)
+  u8* here;         // (tiers * slots,) 1: waiting
+  i32* free_place;  // (tiers * slots,) stack of empty places
+  i32* newcomer;    // (tiers * slots,) places of this tick's newcomers, by ascending job index
 
   HD void clear() {
     waiting = 0;
     newcomers = 0;
     free_places = tiers * slots;
+    index.clear(tiers);
     const i32 last = free_places - 1;
     S::each(tiers, [&](i32 t) { head[t] = tail[t] = live[t] = 0; });
     S::each(free_places, [&](i32 i) { free_place[i] = last - i; });
   }
   HD void forget_newcomers() { newcomers = 0; }
-  HD static i32 chunk_of(i32 position) {
-    return static_cast<i32>(static_cast<u32>(position) / kChunk);
-  }
   HD i64 at(i32 tier, i32 position) const { return static_cast<i64>(tier) * slots + position; }
   HD const Job& job_at(i32 tier, i32 position) const { return job[place[at(tier, position)]]; }
 
   HD bool push(i32 tier, const Job& one, Tick leaves) {
-    if (tail[tier] == slots && !close_up(tier)) return false;
+    if (crowded(tier) && !close_up(tier)) return false;
     const i32 p = free_place[--free_places];
     S::once([&] {
       job[p] = one;
@@ -83,9 +77,8 @@ struct Queue {
   HD void remove(i32 tier, i32 position) {
     const i64 k = at(tier, position);
     const i32 p = place[k], top = free_places++;
+    index.remove(tier, position, tail[tier]);
     S::once([&] {
-      gpus[k] = kHole;
-      limit[k] = kNever;
       expiry[k] = kNever;
       here[p] = 0;
       free_place[top] = p;
@@ -100,29 +93,15 @@ struct Queue {
     }
   }
 
-  // First entry from `from` on whose (gpus, limit) satisfies p, or tail[tier]. p must not turn false
-  // when either gets smaller; holes never fit: gpus = kHole.
-  template <class P>
-  HD i32 first_that(i32 tier, i32 from, P p) {
-    const i64 start = at(tier, 0), first_chunk = start / kChunk;
-    const i32 *g = gpus + start, *lg = least_gpus + first_chunk;
-    const Tick *l = limit + start, *ll = least_limit + first_chunk;
-    const i32 end = tail[tier], chunks = chunk_of(end + kChunk - 1);
-    i32 chunk = chunk_of(from);
-    ROLLED
-    for (;;) {
-      chunk = S::prefix_until(chunk, chunks, [=](i32 b) { return p(lg[b], ll[b]); });
-      if (chunk >= chunks) return end;
-      const i32 first = greatest(from, chunk * kChunk), last = least(end, (chunk + 1) * kChunk);
-      const i32 i = S::prefix_until(first, last, [=](i32 e) { return p(g[e], l[e]); });
-      if (i < last) return i;
-      if (first == chunk * kChunk) summarize(tier, chunk);
-      ++chunk;
-    }
+  // First entry in [from, tail[tier]) that has room, or the tail.
+  HD i32 first_that(i32 tier, i32 from, const Room& room) {
+    const i32* w = place;
+    const Job* jobs = job;
+    return index.first(tier, from, tail[tier], room, [=](i64 k) { return jobs[w[k]].limit; });
   }
 
   HD i32 next_live(i32 tier, i32 from) const {  // first waiting job from there on, or tail[tier]
-    const i32* g = gpus + at(tier, 0);
+    const i32* g = index.gpus + at(tier, 0);
     return S::prefix_until(from, tail[tier], [=](i32 i) { return g[i] != kHole; });
   }
 
@@ -134,11 +113,7 @@ struct Queue {
   HD i32 smallest() const {  // no waiting job is smaller
     i32 g = kHole;
     ROLLED
-    for (i32 t = 0; t < tiers; ++t) {
-      if (live[t] == 0) continue;
-      const i32 first = head[t] / kChunk, n = (tail[t] + kChunk - 1) / kChunk - first;
-      g = least(g, S::min(least_gpus + at(t, 0) / kChunk + first, n, kHole));
-    }
+    for (i32 t = 0; t < tiers; ++t) g = least(g, index.smallest(t, tail[t]));
     return g;
   }
 
@@ -152,23 +127,21 @@ struct Queue {
 
   HD i32 position_of(i32 tier, i32 p) const {  // of a waiting job, by its place
     const i32* w = place + at(tier, 0);
-    const i32* g = gpus + at(tier, 0);
+    const i32* g = index.gpus + at(tier, 0);
     return S::prefix_until(head[tier], tail[tier],
                            [=](i32 i) { return w[i] == p && g[i] != kHole; });
   }
 
  private:
   HD void set_entry(i32 tier, i32 position, const Job& one, Tick leaves, i32 p) {
-    const i64 k = at(tier, position), chunk = k / kChunk;
-    const bool opens = position % kChunk == 0;
+    const i64 k = at(tier, position);
     S::once([&] {
-      gpus[k] = one.gpus;
-      limit[k] = one.limit;
+      index.gpus[k] = one.gpus;
+      index.brief[k] = index.shorten(one.limit);
       expiry[k] = leaves;
       place[k] = p;
-      least_gpus[chunk] = opens ? one.gpus : least(least_gpus[chunk], one.gpus);
-      least_limit[chunk] = opens ? one.limit : least(least_limit[chunk], one.limit);
     });
+    index.append(tier, position);
   }
 
   // Whether the waiting job `a` comes after `b` in this tier.
@@ -185,19 +158,16 @@ struct Queue {
     ROLLED
     for (i32 i = end - 1; i >= head[tier]; --i) {
       const i64 k = at(tier, i);
-      if (gpus[k] == kHole) continue;
+      if (index.gpus[k] == kHole) continue;
       if (!after(job[place[k]], one)) break;
       to = i;
     }
     if (to < end) {
-      S::shift_insert(gpus + at(tier, 0), end, to, one.gpus);
-      S::shift_insert(limit + at(tier, 0), end, to, one.limit);
+      S::shift_insert(index.gpus + at(tier, 0), end, to, one.gpus);
+      S::shift_insert(index.brief + at(tier, 0), end, to, index.shorten(one.limit));
       S::shift_insert(expiry + at(tier, 0), end, to, leaves);
       S::shift_insert(place + at(tier, 0), end, to, p);
-      S::once([&] { ++tail[tier]; });
-      ROLLED
-      for (i32 c = to / kChunk; c <= end / kChunk; ++c) summarize(tier, c);
-      S::once([&] { --tail[tier]; });
+      index.rebuild(tier, to, end + 1);
     }
     if (to == end) set_entry(tier, to, one, leaves, p);
   }
@@ -211,35 +181,28 @@ struct Queue {
     ++newcomers;
   }
 
-  HD void summarize(i32 tier, i32 chunk) {
-    const i32 first = chunk * kChunk, n = least(tail[tier] - first, kChunk);
-    const i64 k = at(tier, first);
-    const i32 g = S::min(gpus + k, n, kHole);
-    const Tick l = S::min(limit + k, n, kNever);
-    S::once([&] {
-      least_gpus[k / kChunk] = g;
-      least_limit[k / kChunk] = l;
-    });
+  HD bool crowded(i32 tier) const {
+    if (tail[tier] == slots) return true;
+    return !S::wide && tail[tier] > 2 * live[tier] + kFewHoles;
   }
-
   HD_CALL bool close_up(i32 tier) {
-    if (live[tier] > slots - slots / 4) return false;
+    if (tail[tier] == slots && live[tier] > slots - slots / 4) return false;
     S::once([&] {
       i32 to = 0;
       for (i32 from = head[tier]; from < tail[tier]; ++from) {
         const i64 a = at(tier, from), b = at(tier, to);
-        if (gpus[a] == kHole) continue;
-        gpus[b] = gpus[a];
-        limit[b] = limit[a];
+        if (index.gpus[a] == kHole) continue;
+        index.gpus[b] = index.gpus[a];
+        index.brief[b] = index.brief[a];
         expiry[b] = expiry[a];
         place[b] = place[a];
         ++to;
       }
+      for (i32 i = to; i < tail[tier]; ++i) index.gpus[at(tier, i)] = kHole;
       head[tier] = 0;
       tail[tier] = to;
     });
-    ROLLED
-    for (i32 c = 0; c * kChunk < tail[tier]; ++c) summarize(tier, c);
+    index.rebuild(tier, 0, tail[tier]);
     return true;
   }
 };

@@ -134,7 +134,7 @@ HD void close_books(Center<S>& center, bool at_horizon) {
   for (i32 t = 0; t < queue.tiers; ++t) {
     ROLLED
     for (i32 i = queue.head[t]; i < queue.tail[t]; ++i) {
-      if (queue.gpus[queue.at(t, i)] == kHole) continue;
+      if (queue.index.gpus[queue.at(t, i)] == kHole) continue;
       tally.waited(queue.job_at(t, i), now);
       if (at_horizon) tally.still_waiting(queue.job_at(t, i), now);
     }

@@ -4,8 +4,11 @@
 //   agree(x)                   lane 0's x in every lane: for memory that others may change
 //   each(n, f)                 f(i) for i in [0, n), in any order; f may store to element i only
 //   min(a, n, none)            smallest element, or `none` when n == 0
+//   min_of(n, none, f)         smallest f(i) for i in [0, n), or `none` when n == 0
 //   argmin(a, n)               its lowest index (n > 0)
 //   prefix_until(from, n, p)   first i in [from, n) with p(i), else n
+//   short_until(from, n, p)    the same, for a strip of few elements
+//   block_until(from, n, p)    the same, where p may be asked about all of the blocks of kBlockOf that meet [from, n)
 //   lower_bound(a, n, x)       first i with a[i] >= x in an ascending strip, else n
 //   prefix_sum_until(w, n, x)  first k with w[0] + .. + w[k] >= x, else n; and the sum up to w[k]; w >= 0
 //   prefix_sums(a, n, start)   a[i] becomes start + a[0] + .. + a[i]
@@ -22,6 +25,8 @@
 #include "types.h"
 
 namespace gpusim {
+
+constexpr i32 kBlockOf = 16;  // elements that OneLane looks at together
 
 struct OneLane {
   enum { wide = 0 };
@@ -41,6 +46,12 @@ struct OneLane {
   static HD T min(const T* a, i32 n, T none) {
     T m = none;
     for (i32 i = 0; i < n; ++i) m = least(m, a[i]);
+    return m;
+  }
+  template <class T, class F>
+  static HD T min_of(i32 n, T none, F f) {
+    T m = none;
+    for (i32 i = 0; i < n; ++i) m = least<T>(m, f(i));
     return m;
   }
   template <class T>
@@ -64,6 +75,22 @@ struct OneLane {
     }
     for (; i < n; ++i)
       if (p(i)) return i;
+    return n;
+  }
+  template <class P>
+  static HD i32 short_until(i32 from, i32 n, P p) {
+    i32 i = from;
+    while (i < n && !p(i)) ++i;
+    return i;
+  }
+  template <class P>
+  static HD i32 block_until(i32 from, i32 n, P p) {
+    for (i32 block = from & -kBlockOf; block < n; block += kBlockOf) {
+      i32 first = n;  // a minimum has no exit in the middle, so it vectorises
+      WIDE for (i32 k = 0; k < kBlockOf; ++k) first =
+          least(first, p(block + k) & (block + k >= from) ? block + k : n);
+      if (first < n) return first;
+    }
     return n;
   }
   template <class T>
@@ -139,6 +166,15 @@ struct WarpStrips {
       return m;
     }));
   }
+  template <class T, class F>
+  static HD T min_of(i32 n, T none, F f) {
+    return L::min(L::template map<T>([&](i32 lane) {
+      T m = none;
+      ROLLED
+      for (i32 i = lane; i < n; i += kLanes) m = least<T>(m, f(i));
+      return m;
+    }));
+  }
   template <class T>
   static HD i32 argmin(const T* a, i32 n) {
     const T m = min(a, n, a[0]);
@@ -153,6 +189,14 @@ struct WarpStrips {
       if (hits) return base + lowest_bit(hits);
     }
     return n;
+  }
+  template <class P>
+  static HD i32 short_until(i32 from, i32 n, P p) {
+    return prefix_until(from, n, p);
+  }
+  template <class P>
+  static HD i32 block_until(i32 from, i32 n, P p) {
+    return prefix_until(from, n, p);
   }
   template <class T>
   static HD i32 lower_bound(const T* a, i32 n, T x) {

@@ -10,6 +10,7 @@
 //   HD_IN    likewise, where the device compilers may choose
 //   HD_BOTH  one that a CUDA host program needs too (memory layout)
 //   ROLLED   before a loop: unrolling it costs the device compilers minutes, and gains nothing
+//   WIDE     before a short loop without branches: g++ would unroll it before it could vectorise it
 //
 // There is no floating point in the core: results are equal on every backend, not close.
 #pragma once
@@ -34,6 +35,7 @@ static_assert(sizeof(i64) == 8 && sizeof(u64) == 8, "");
 #define HD_IN __device__ inline
 #define HD_BOTH __host__ __device__ inline
 #define ROLLED _Pragma("unroll 1")
+#define WIDE ROLLED
 #else
 #define HD inline
 #define HD_CALL __attribute__((noinline))
@@ -41,6 +43,11 @@ static_assert(sizeof(i64) == 8 && sizeof(u64) == 8, "");
 #define HD_IN HD_JOB
 #define HD_BOTH inline
 #define ROLLED
+#if defined(__GNUC__) && !defined(__clang__)
+#define WIDE _Pragma("GCC unroll 1")
+#else
+#define WIDE
+#endif
 #endif
 
 // Where the host's compiler knows AVX2 by GCC's names; whether the machine does is asked at run time.

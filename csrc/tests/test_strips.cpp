@@ -25,18 +25,24 @@ static void compare_minima(i32 n, Random* random) {
   const T none = std::numeric_limits<T>::max();
   const auto least_one = std::min_element(a.begin(), a.end());
   CHECK_EQUAL(S::min(a.data(), n, none), n ? *least_one : none);
+  const T* p = a.data();
+  CHECK_EQUAL(S::min_of(n, none, [=](i32 i) { return p[i]; }), n ? *least_one : none);
   if (n) CHECK_EQUAL(S::argmin(a.data(), n), index(least_one - a.begin()));
 }
 
 template <class S>
 static void compare_searches(i32 n, Random* random) {
   const std::vector<i32> a = numbers<i32>(n, random);
-  const i32* p = a.data();
+  std::vector<i32> whole_blocks = a;  // what stands behind the end is asked about, but not found
+  whole_blocks.resize(a.size() + kBlockOf, 7);
+  const i32 *p = a.data(), *b = whole_blocks.data();
   for (i32 from : {0, 1, n / 2, n - 1, n})
     for (i32 wanted : {0, 7, 99}) {
       if (from < 0 || from > n) continue;
       const i32 found = S::prefix_until(from, n, [=](i32 i) { return p[i] == wanted; });
       CHECK_EQUAL(found, index(std::find(a.begin() + from, a.end(), wanted) - a.begin()));
+      CHECK_EQUAL(S::short_until(from, n, [=](i32 i) { return p[i] == wanted; }), found);
+      CHECK_EQUAL(S::block_until(from, n, [=](i32 i) { return b[i] == wanted; }), found);
     }
   std::vector<i32> sorted = a;
   std::sort(sorted.begin(), sorted.end());
