@@ -3,6 +3,7 @@
 #include <string>
 
 #include "../core/sampler.h"
+#include "../cpu/requests.h"
 
 namespace gpusim::bind {
 namespace {
@@ -154,6 +155,7 @@ Model read_model(const py::dict& spec, std::int64_t seed_bits) {
     read_stored(spec, &m);
   else
     read_generator(spec, seed_bits, &m);
+  describe_requests(&m);
   return m;
 }
 

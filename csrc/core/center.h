@@ -80,7 +80,7 @@ struct Center {
     S::each(model->classes.tenants, [&](i32 t) { tenant_waiting[t] = 0; });
     S::each(pools, [&](i32 p) { free[p] = capacity[p]; });
     S::each(model->classes.n, [&](i32 c) { largest[c] = largest_pool(c); });
-    queue.clear();
+    queue.clear(&model->requests);
     running.clear();
     chains.clear();
     tally.clear();

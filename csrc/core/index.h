@@ -3,26 +3,23 @@
 // A pass asks for the first job from a place on that has room: few enough GPUs, and either a limit that is
 // short enough or so few GPUs that it is in nobody's way. Over the entries of a strip stands a tree: kLeaf entries
 // to a node of the lowest level, kFan nodes to one of the next. A node knows the least limit below it of each group of
-// gang sizes, 1, 2-3, 4-7, ..; so one look at kGroups numbers tells whether a job below may fit. A search climbs
-// over what cannot: O(log n), however long the queue. Gang sizes that are powers of two are told exactly;
-// others may send a search into a node for nothing, which costs time and changes no answer.
+// gang sizes (Requests); so one look at the groups that are small enough tells whether a job below may fit. A search
+// climbs over what cannot: O(log n), however long the queue. A group of several sizes may send a search into a node
+// for nothing, which costs time and changes no answer.
 // Limits are kept in 31 bits, in units of 2^shift ticks; where that leaves a doubt, the job itself is asked.
 // Nodes are always true: when an entry becomes a hole, its leaf is put right, and what stands above as far as it
 // changes. A strip of a single leaf has none.
 #pragma once
+#include "model.h"
 #include "strips.h"
 #include "types.h"
 
 namespace gpusim {
 
-constexpr i32 kHole = 0x7fffffff;  // gpus of an entry whose job has left
 constexpr i32 kLeafBits = 6;
 constexpr i32 kLeaf = 1 << kLeafBits;
 constexpr i32 kFanBits = 4;
 constexpr i32 kFan = 1 << kFanBits;
-constexpr i32 kGroups = 16;          // of gang sizes; the last one takes all from 2^15 on
-constexpr i32 kNobody = 0x7fffffff;  // least limit of a group that has no job
-constexpr i32 kLongest = kNobody - 1;
 
 // Who has room: g <= free and (limit <= window or g <= spare).
 struct Room {
@@ -31,7 +28,6 @@ struct Room {
   Tick window;
 };
 HD Room room_of(i32 most) { return Room{most, most, kNever}; }
-constexpr i32 kAnyGang = kHole - 1;
 
 // A node of level 1, 2, .. covers 2^bits entries; so many nodes are over n > 0 of them.
 HD_BOTH i32 level_bits(i32 level) { return kLeafBits + kFanBits * (level - 1); }
@@ -46,38 +42,33 @@ HD_BOTH i32 index_nodes(i32 slots) {  // of a strip
   for (i32 level = index_levels(slots); level > 0; --level) n += nodes_over(slots, level);
   return n;
 }
-HD_BOTH i32 index_shift(Tick horizon) {
-  i32 shift = 0;
-  while (horizon >> shift > kLongest / 2) ++shift;
-  return shift;
-}
-
 template <class S>
 struct Index {
   i32 slots;   // entries of a strip
   i32 nodes;   // of a strip
   i32 levels;  // of these
-  i32 shift;   // limits are in units of 2^shift ticks
-  i32* gpus;   // (tiers, slots) gang size, or kHole; behind the last entry there are holes only
-  i32* brief;  // (tiers, slots) limit in those units, at most kLongest
+  const Requests* requests;
+  i32*
+      gpus;  // (tiers, slots) gang size, or kHole: its job has left; behind the last entry there are holes only
+  i32* brief;        // (tiers, slots) limit in those units, at most kLongest
   i32* least_limit;  // (tiers, nodes, kGroups), lower levels first
   i32* longest;      // (kGroups,) up to which limit a job may fit, in the present search
+  i32 looks;         // so many of the groups may fit, rounded up to whole blocks
 
-  HD void clear(i32 tiers) {
+  HD void clear(i32 tiers, const Requests* of) {
+    requests = of;
     i32* all = gpus;
     S::each(tiers * slots, [=](i32 i) { all[i] = kHole; });
   }
   HD i64 at(i32 tier, i32 position) const { return static_cast<i64>(tier) * slots + position; }
-  HD i32 shorten(Tick limit) const {
-    return static_cast<i32>(least<Tick>(limit >> shift, kLongest));
-  }
+  HD i32 shorten(Tick limit) const { return requests->shorten(limit); }
 
   // The entry behind the last one of a strip has been written.
   HD void append(i32 tier, i32 position) {
     if (position < kLeaf) return;
     if (position == kLeaf) return rebuild(tier, 0, kLeaf + 1);
     const i64 k = at(tier, position);
-    const i32 group = group_of(gpus[k]), limit = brief[k];
+    const i32 group = requests->group(gpus[k]), limit = brief[k];
     i32* level_nodes = strip(tier);
     ROLLED
     for (i32 level = 1; level <= levels; ++level) {
@@ -93,7 +84,7 @@ struct Index {
   HD void remove(i32 tier, i32 position, i32 tail) {
     const i64 k = at(tier, position);
     i32* entry = gpus + k;
-    const i32 group = group_of(*entry), limit = brief[k];
+    const i32 group = requests->group(*entry), limit = brief[k];
     S::once([=] { *entry = kHole; });
     if (tail <= kLeaf) return;
     i32 *level_nodes = strip(tier), *below = nullptr;
@@ -102,8 +93,9 @@ struct Index {
       const i32 i = position >> level_bits(level);
       i32* of = level_nodes + i * kGroups + group;
       if (*of < limit) return;
-      const i32 now = level == 1 ? least_entry(at(tier, i << kLeafBits), group)
-                                 : least_child(below, i << kFanBits, group, level - 1);
+      const i32 now = level == 1
+                          ? least_entry(at(tier, i << kLeafBits), group)
+                          : least_child(below, i << kFanBits, nodes_over(tail, level - 1), group);
       if (now == limit) return;
       S::once([=] { *of = now; });
       below = level_nodes;
@@ -150,29 +142,27 @@ struct Index {
       for (i32 i = 0; i < n; ++i) limit = least(limit, top[i * kGroups + g]);
       return limit != kNobody;
     });
-    return group < kGroups ? 1 << group : kHole;
+    return group < kGroups ? (group > 0 ? requests->low[group] : 1) : kHole;
   }
 
  private:
-  HD static i32 group_of(i32 g) { return least(floor_log2(static_cast<u32>(g)), kGroups - 1); }
   HD i32* strip(i32 tier) const { return least_limit + tier * nodes * kGroups; }
 
   HD i32 least_entry(i64 k, i32 group) const {
     const i32 *g = gpus + k, *limit = brief + k;
-    const i32 low = 1 << group, high = group == kGroups - 1 ? kAnyGang : 2 * low - 1;
+    const i32 low = group > 0 ? requests->low[group] : 0, high = requests->low[group + 1] - 1;
     return S::min_of(kLeaf, kNobody,
                      [=](i32 i) { return (g[i] >= low) & (g[i] <= high) ? limit[i] : kNobody; });
   }
-  HD i32 least_child(const i32* below, i32 first, i32 group, i32 level) const {
+  HD static i32 least_child(const i32* below, i32 first, i32 all, i32 group) {
     const i32* of = below + first * kGroups + group;
-    return S::min_of(least(kFan, nodes_over(slots, level) - first), kNobody,
-                     [=](i32 i) { return of[i * kGroups]; });
+    return S::min_of(least(kFan, all - first), kNobody, [=](i32 i) { return of[i * kGroups]; });
   }
   HD void add_entries(i64 first, i32* node) const {
     ROLLED
     for (i64 k = first; k < first + kLeaf; ++k) {
       if (gpus[k] == kHole) continue;
-      const i32 group = group_of(gpus[k]);
+      const i32 group = requests->group(gpus[k]);
       node[group] = least(node[group], brief[k]);
     }
   }
@@ -226,18 +216,23 @@ struct Index {
     }
   }
   HD void ask(const Room& room) {
-    const i32 fit = room.free > 0 ? group_of(room.free) : -1;
-    const i32 spare = room.spare > 0 ? group_of(room.spare) : -1;
+    const i32 fit = room.free > 0 ? requests->group(room.free) : -1;
+    const i32 spare = room.spare > 0 ? requests->group(room.spare) : -1;
     const i32 window = shorten(room.window);
     i32* most = longest;
+    looks = (fit / kBlockOf + 1) * kBlockOf;
     S::each(kGroups, [=](i32 g) { most[g] = g <= spare ? kLongest : g <= fit ? window : -1; });
   }
   HD i32 first_node(const i32* of, i32 from, i32 end) const {
     const i32* most = longest;
+    const i32 n = looks;
     return S::short_until(from, end, [=](i32 i) {
       const i32* node = of + i * kGroups;
       i32 any = 0;
-      WIDE for (i32 g = 0; g < kGroups; ++g) any |= node[g] <= most[g] ? 1 : 0;
+      ROLLED
+      for (i32 start = 0; any == 0 && start < n; start += kBlockOf) {
+        WIDE for (i32 g = start; g < start + kBlockOf; ++g) any |= node[g] <= most[g] ? 1 : 0;
+      }
       return any != 0;
     });
   }

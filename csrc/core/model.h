@@ -106,6 +106,28 @@ struct Slos {
 // How a job stands in a chain (R39).
 enum Part : i32 { kFollows = 1, kLeads = 2 };  // has a predecessor; has a successor
 
+constexpr i32 kHole = 0x7fffffff;  // more GPUs than any job has
+constexpr i32 kAnyGang = kHole - 1;
+constexpr i32 kNobody = 0x7fffffff;  // longer than the limit of any job, in units of 2^shift ticks
+constexpr i32 kLongest = kNobody - 1;
+constexpr i32 kGroups = 64;
+
+// What jobs ask for, roughly: by this the queue is searched. It decides how fast, not what is found.
+struct Requests {
+  i32 low[kGroups + 1];  // least size of each group of gang sizes, ascending; kHole behind the last
+  i32 shift;             // nearly all limits are below kLongest * 2^shift ticks
+
+  HD i32 group(i32 gpus) const {
+    i32 k = 0;
+    ROLLED
+    for (i32 step = kGroups / 2; step > 0; step /= 2) k += low[k + step] <= gpus ? step : 0;
+    return k;
+  }
+  HD i32 shorten(Tick limit) const {
+    return static_cast<i32>(least<Tick>(limit >> shift, kLongest));
+  }
+};
+
 struct StoredJobs {      // sorted by (submit, id) inside each workload
   const Tick* submit;    // (J,)
   const Tick* service;   // (J,) >= 1
@@ -174,6 +196,7 @@ struct Model {
   Slos slos;
   StoredJobs stored;         // used when stored.submit is not null
   Generator generator;       // used otherwise
+  Requests requests;         // set by describe_requests (cpu/requests.h)
   i32 early;                 // stop as soon as the verdict is certain
   const volatile i32* stop;  // the caller's request to stop, or null
 };

@@ -79,7 +79,6 @@ HD_BOTH void carve_queue(Carver* carver, const Model& m, const Sizes& sizes, Que
   q->index.slots = sizes.queue;
   q->index.nodes = index_nodes(sizes.queue);
   q->index.levels = index_levels(sizes.queue);
-  q->index.shift = index_shift(m.windows.horizon);
   q->index.gpus = carver->take<i32>(all);
   q->index.brief = carver->take<i32>(all);
   q->index.least_limit = carver->take<i32>(tiers * index_nodes(sizes.queue) * kGroups);

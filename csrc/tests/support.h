@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "../core/simulate.h"
+#include "../cpu/requests.h"
 
 namespace gpusim::test {
 
@@ -246,6 +247,7 @@ struct World {
     g.profile_cum = profile_cum.data();
     g.week = week;
     g.week_phase = week_phase;
+    describe_requests(&m);
     return m;
   }
 

@@ -9,21 +9,37 @@
 
 namespace gpusim::test {
 
+static Requests requests_of(const std::vector<i32>& low, i32 shift) {
+  Requests requests{};
+  for (i32& size : requests.low) size = kHole;
+  std::copy(low.begin(), low.end(), requests.low);
+  requests.shift = shift;
+  return requests;
+}
+
 template <class S>
 struct Strips {  // an index over tiers that were never written
+  Requests requests;
   std::vector<i32> gpus, brief, least_limit, longest;
   std::vector<Tick> limit;
   Index<S> index;
 
-  Strips(i32 tiers, i32 slots, i32 shift)
-      : gpus(static_cast<size_t>(tiers * slots), 77),
+  Strips(i32 tiers, i32 slots, i32 shift, const std::vector<i32>& low)
+      : requests(requests_of(low, shift)),
+        gpus(static_cast<size_t>(tiers * slots), 77),
         brief(gpus.size(), 0),
         least_limit(static_cast<size_t>(tiers * index_nodes(slots) * kGroups), -7),
         longest(kGroups),
         limit(gpus.size()),
-        index{slots,       index_nodes(slots), index_levels(slots), shift,
-              gpus.data(), brief.data(),       least_limit.data(),  longest.data()} {
-    index.clear(tiers);
+        index{} {
+    index.slots = slots;
+    index.nodes = index_nodes(slots);
+    index.levels = index_levels(slots);
+    index.gpus = gpus.data();
+    index.brief = brief.data();
+    index.least_limit = least_limit.data();
+    index.longest = longest.data();
+    index.clear(tiers, &requests);
   }
   void write(i32 tier, i32 position, i32 g, Tick l) {
     const size_t k = static_cast<size_t>(index.at(tier, position));
@@ -53,7 +69,7 @@ struct Strips {  // an index over tiers that were never written
           const i32 end = least(tail, (i + 1) << level_bits(level));
           for (i32 e = i << level_bits(level); e < end; ++e) {
             const size_t k = static_cast<size_t>(index.at(tier, e));
-            if (gpus[k] == kHole || least(floor_log2(static_cast<u32>(gpus[k])), 15) != g) continue;
+            if (gpus[k] == kHole || requests.group(gpus[k]) != g) continue;
             least_of = least(least_of, brief[k]);
           }
           const size_t at = (node + static_cast<size_t>(i)) * kGroups + static_cast<size_t>(g);
@@ -66,9 +82,10 @@ struct Strips {  // an index over tiers that were never written
 };
 
 template <class S>
-static void compare(i32 slots, i32 shift, Tick longest, i32 largest, u64 seed) {
+static void compare(i32 slots, i32 shift, Tick longest, i32 largest, const std::vector<i32>& low,
+                    u64 seed) {
   constexpr i32 tiers = 2;
-  Strips<S> strips(tiers, slots, shift);
+  Strips<S> strips(tiers, slots, shift, low);
   Random random(seed);
   std::vector<i32> tail(tiers, 0);
   for (i32 round = 0; round < 6; ++round)
@@ -105,12 +122,17 @@ static void compare(i32 slots, i32 shift, Tick longest, i32 largest, u64 seed) {
       for (i32 i = 0; i < end; ++i)
         smallest = least(smallest, strips.gpus[static_cast<size_t>(strips.index.at(tier, i))]);
       const i32 promised = strips.index.smallest(tier, end);
-      CHECK(promised <= smallest &&
-            (smallest == kHole || 2 * promised > smallest || smallest > 1 << 15));
+      CHECK(promised <= smallest);
+      if (end > kLeaf && smallest < kHole) {
+        const i32 group = strips.requests.group(smallest);
+        CHECK_EQUAL(promised, group > 0 ? low[static_cast<size_t>(group)] : 1);
+      }
       for (i32 k = 0; k < 60; ++k) {
         // windows from a few ticks to for ever, so that hits are near, far away, and nowhere
         const Tick window =
-            random.small(0, 7) ? random.between(1, longest >> random.small(0, 20)) : kNever;
+            random.small(0, 7)
+                ? random.between(1, greatest<Tick>(1, longest >> random.small(0, 20)))
+                : kNever;
         const i32 free = random.small(0, 3) ? random.small(0, 40) : random.small(0, largest);
         const Room room{free, random.small(0, 2) ? 0 : random.small(0, free), window};
         const i32 from = random.small(0, 2) ? random.small(0, end) : 0;
@@ -122,19 +144,22 @@ static void compare(i32 slots, i32 shift, Tick longest, i32 largest, u64 seed) {
 }
 
 TEST(the_index_finds_whom_a_look_at_every_entry_finds) {
+  std::vector<i32> every;  // size has a group of its own
+  for (i32 size = 1; size <= 64; ++size) every.push_back(size);
+  const std::vector<i32> powers{1, 2, 4, 8, 16, 32, 64, 1024, 1 << 16}, few{5, 40}, one{3};
   for (i32 slots : {64, 192, 1024, 4096, 20480}) {
     const u64 seed = static_cast<u64>(slots);
-    compare<OneLane>(slots, 0, 100000, 64, seed);
-    compare<OneLane>(slots, 0, 1LL << 40, 100000,
-                     seed + 1);  // nearly all limits are longer than 31 bits
-    compare<OneLane>(slots, index_shift(1LL << 40), 1LL << 40, 64, seed + 2);
-    compare<Lanes>(slots, index_shift(1LL << 33), 1LL << 33, 64, seed + 3);
+    compare<OneLane>(slots, 0, 100000, 64, every, seed);
+    compare<OneLane>(slots, 0, 1LL << 40, 100000, powers, seed + 1);  // most limits exceed 31 bits
+    compare<OneLane>(slots, 10, 1LL << 40, 64, few, seed + 2);
+    compare<Lanes>(slots, 3, 1LL << 33, 64, every, seed + 3);
+    compare<Lanes>(slots, 0, 1000, 90, one, seed + 4);
   }
 }
 
 TEST(an_index_of_many_leaves_finds_the_only_job_that_fits) {
   constexpr i32 slots = 1 << 17;
-  Strips<OneLane> strips(1, slots, 0);
+  Strips<OneLane> strips(1, slots, 0, {4, 8});
   for (i32 i = 0; i < slots; ++i) {
     strips.write(0, i, i == 100003 ? 4 : 8, i == 100003 ? 10 : 1 + i % 7);
     strips.index.append(0, i);
@@ -143,10 +168,29 @@ TEST(an_index_of_many_leaves_finds_the_only_job_that_fits) {
   CHECK_EQUAL(strips.first(0, 0, slots, Room{7, 0, 9}), slots);
   CHECK_EQUAL(strips.first(0, 0, slots, Room{7, 4, 9}), 100003);
   CHECK_EQUAL(strips.first(0, 100004, slots, Room{7, 4, 9}), slots);
-  CHECK_EQUAL(strips.index.smallest(0, slots), 4);
+  CHECK_EQUAL(strips.index.smallest(0, slots), 1);  // the first group might have smaller ones
   strips.index.remove(0, 100003, slots);
   CHECK_EQUAL(strips.first(0, 0, slots, Room{7, 7, 100}), slots);
   CHECK_EQUAL(strips.index.smallest(0, slots), 8);
+}
+
+TEST(every_size_has_a_group_of_its_own_while_there_are_no_more_than_groups) {
+  World world;
+  for (i32 i = 0; i < 200; ++i) world.store({{i, 1 + 37 * (i % kGroups), 1, 1}});
+  const Requests few = world.model().requests;
+  for (i32 k = 0; k < kGroups; ++k) {
+    CHECK_EQUAL(few.low[k], 1 + 37 * k);
+    CHECK_EQUAL(few.group(1 + 37 * k), k);
+    CHECK_EQUAL(few.group(37 * (k + 1)), k);
+  }
+  World many;
+  for (i32 i = 0; i < 20000; ++i) many.store({{i, 1 + i, 1, 1}});
+  const Requests shared = many.model().requests;
+  CHECK_EQUAL(shared.low[0], 1);
+  for (i32 k = 0; k + 1 < kGroups; ++k)
+    CHECK(shared.low[k + 1] - shared.low[k] <= 20000 / kGroups + 1);
+  CHECK_EQUAL(shared.group(20000), kGroups - 1);
+  CHECK_EQUAL(shared.low[kGroups], kHole);
 }
 
 }  // namespace gpusim::test
