@@ -54,7 +54,7 @@ struct Running {
   HD Tick next_end() const { return key_tick(calendar.top()); }
 
   // The job starts in a pool. Requires !full().
-  HD void start_job(const Job& job, Tick now, i32 pool, bool killed) {
+  HD_IN void start_job(const Job& job, Tick now, i32 pool, bool killed) {
     const i32 slot = free_slot[--free_slots];
     S::once([&] {
       run[slot] = Run{job.submit,    job.eligible, job.service, now,  job.index,     job.gpus,

@@ -109,8 +109,7 @@ HD_BOTH void carve_running(Carver* carver, const Model& m, const Sizes& sizes, R
   for (i32 p = 0; reserves && p < m.classes.pools; ++p) {
     Release<S> list{};
     list.buckets = buckets;
-    list.sum = carver->take<i32>(buckets);
-    list.group = carver->take<i32>(buckets / kGroup);
+    list.group = carver->take<i32>(buckets / kGroup + 2);
     list.head = carver->take<i32>(buckets + 2);
     list.node = node;
     if (carver->base) r->release[p] = list;

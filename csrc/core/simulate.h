@@ -100,7 +100,7 @@ HD_CALL void settle_queue(Center<S>& center, bool passing) {
 
 // After all events of a tick. Most often nobody waits: then whoever came takes a seat, and that is all.
 template <class S>
-HD void settle(Center<S>& center, bool passing) {
+HD_IN void settle(Center<S>& center, bool passing) {
   const bool seated = center.seat();
   if (center.queue.waiting > 0)
     settle_queue(center, passing);
