@@ -13,6 +13,7 @@
 #include "model.h"
 #include "rng.h"
 #include "rng_avx2.h"
+#include "sampler_avx2.h"
 #include "strips.h"
 #include "types.h"
 
@@ -94,7 +95,13 @@ struct Sources {
   // Clock times of the next n arrivals of a renewal process, whose gaps are word 0 of each.
   HD_CALL void draw_times(i32 k, i32 row, Tick* time, i32 n) {
     const u32* word = b.word;
-    S::each(n, [&](i32 i) { time[i] = gap(d, row, word[i]); });
+    if (!S::wide && n % 8 == 0 && has_avx2()) {
+      table_column(time, n, gap_table(*d.g, row), word);
+      if (d.gap_scale != kScaleOne || d.ppm != kMillion)
+        S::each(n, [&](i32 i) { time[i] = scaled_gap(d, time[i]); });
+    } else {
+      S::each(n, [&](i32 i) { time[i] = gap(d, row, word[i]); });
+    }
     S::prefix_sums(time, n, b.clock[k]);
     const Tick last = time[n - 1];
     S::once([&] { b.clock[k] = last; });
@@ -105,7 +112,11 @@ struct Sources {
     const RunTimes law = run_times(*d.g, row);
     const u32* word = b.word + kBlock;
     Asked* asked = b.asked + k * kBlock;
-    S::each(n, [=](i32 i) { asked[i].service = law.of(word[i]); });
+    if (!S::wide && has_avx2())  // the block ends with a whole eight
+      ticks_column(&asked->service, sizeof(Asked) / sizeof(Tick), (n + 7) & ~7, law.nodes,
+                   law.shift, law.cap, law.cap_from, word);
+    else
+      S::each(n, [=](i32 i) { asked[i].service = law.of(word[i]); });
   }
 
   HD void draw_gangs(i32 k, i32 row, i32 n) {
