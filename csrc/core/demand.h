@@ -12,7 +12,7 @@ namespace gpusim {
 constexpr i32 kProfileShift = 8;  // cumulative profiles count in 2^-8 ticks
 constexpr i64 kMillion = 1000000;
 constexpr i64 kScaleOne = 65536;  // scale of gaps without demand uncertainty
-constexpr i64 kGolden = 618034;  // golden ratio in millionths: spreads the rounding of events
+constexpr i64 kGolden = 618034;   // golden ratio in millionths: spreads the rounding of events
 
 // What all sources of one run share.
 struct Demand {
@@ -92,7 +92,9 @@ HD void to_clock(const Demand& d, i32 row, Tick* x, i32 n) {
   if (g.profile[row] < 0) {
     const Tick from = g.from[row];
     const i32 shift = g.gap_shift[row];
-    S::each(n, [=](i32 i) { x[i] = from + (x[i] >> shift); });
+    S::each(n, [=](i32 i) {  // unsigned, as vectors of the oldest hosts can shift it
+      x[i] = from + static_cast<Tick>(static_cast<u64>(x[i]) >> shift);
+    });
     return;
   }
   const WeekClock clock = week_clock(d, row);
@@ -110,15 +112,6 @@ HD void to_clock(const Demand& d, i32 row, Tick* x, i32 n) {
   const i32 most = clock.bin_of(last - before, low, bins - low) - low + 1;
   S::each(n, [=](i32 i) { x[i] = clock.time(weeks, clock.place(x[i]) - before, low, most); });
 }
-
-// How a row's words become run times; by value, so that loops over it hold it in registers.
-struct RunTimes {
-  const i64* nodes;
-  i32 shift;
-  i64 cap, cap_from;
-
-  HD Tick of(u32 word) const { return table_ticks(nodes, shift, cap, cap_from, word); }
-};
 
 HD RunTimes run_times(const Generator& g, i32 row) {
   return RunTimes{g.service_nodes + static_cast<i64>(row) * 2 * kTableNodes, g.service_shift[row],

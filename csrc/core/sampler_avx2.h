@@ -4,6 +4,7 @@
 // two nodes that a word lies between are neighbours: one load of 16 bytes brings both, where a gather would take each by
 // itself. As in rng_avx2.h, even and odd words stand in 64-bit lanes of their own.
 #pragma once
+#include "blocks.h"
 #include "rng_avx2.h"
 #include "sampler.h"
 #include "types.h"
@@ -43,7 +44,8 @@ AVX2 HD_JOB void find(EightWords u, Places* p) {
 AVX2 HD_JOB Ticks two_pairs(const i64* nodes, u32 low, u32 high) {
   typedef i32 Four __attribute__((vector_size(16)));
   const Pair first = *(const LoosePair*)(nodes + low), second = *(const LoosePair*)(nodes + high);
-  return (Ticks)__builtin_ia32_insert128i256((Ticks)__builtin_ia32_si256_si((Four)first), second, 1);
+  return (Ticks)__builtin_ia32_insert128i256((Ticks)__builtin_ia32_si256_si((Four)first), second,
+                                             1);
 }
 
 // Values of the words from, from + 2, from + 4 and from + 6 of eight.
@@ -56,7 +58,8 @@ AVX2 HD_JOB Ticks values(const i64* nodes, const Places& p) {
   const Quad part = from ? p.part >> 32 : p.part, up = from ? p.upper >> 48 : p.upper & 0xffff;
   const Quad low = (Quad)__builtin_ia32_pmuludq256((Eight)step, (Eight)part);
   const Quad high = (Quad)__builtin_ia32_pmuludq256((Eight)(step >> 32), (Eight)part);
-  const Quad product = low + (high << 32) + up + (1ULL << 63);  // above 0, so that it can be shifted
+  const Quad product =
+      low + (high << 32) + up + (1ULL << 63);  // above 0, so that it can be shifted
   return a + (Ticks)(product >> 16) - (1LL << 47);
 }
 
@@ -67,7 +70,7 @@ AVX2 HD_JOB EightWords eight_words(const u32* word) {
 }
 
 // table_value of each of n words, a multiple of 8.
-AVX2 HD_CALL void table_column(i64* to, i32 n, const i64* nodes, const u32* word) {
+AVX2 inline HD_CALL void table_column(i64* to, i32 n, const i64* nodes, const u32* word) {
   for (i32 i = 0; i < n; i += 8) {
     Places p;
     find(eight_words(word + i), &p);
@@ -91,21 +94,29 @@ struct Rounding {
   }
 };
 
-// table_ticks of each of n words, a multiple of 8, `stride` apart.
-AVX2 HD_CALL void ticks_column(i64* to, i32 stride, i32 n, const i64* nodes, i32 shift, i64 cap,
-                               i64 cap_from, const u32* word) {
+template <bool exact>
+AVX2 HD_JOB void store_run_times(Asked* asked, Ticks even, Ticks odd) {
+  for (i32 k = 0; k < 4; ++k) {
+    asked[2 * k].service = even[k];
+    asked[2 * k + 1].service = odd[k];
+    if (exact) asked[2 * k].limit = even[k];
+    if (exact) asked[2 * k + 1].limit = odd[k];
+  }
+}
+
+// Run times of n words; of more, up to a multiple of 8. If `exact` they are the limits as well.
+template <bool exact>
+AVX2 HD_CALL void run_times_column(Asked* asked, i32 n, const RunTimes& law, const u32* word) {
   const Ticks zero{};
-  const Rounding round{zero + cap, zero + (cap_from - 1), zero + (shift ? 1LL << (shift - 1) : 0), shift};
-  for (i32 i = 0; i < n; i += 8, to += 8 * stride) {
+  const i64 half = law.shift ? 1LL << (law.shift - 1) : 0;
+  const Rounding round{zero + law.cap, zero + (law.cap_from - 1), zero + half, law.shift};
+  for (i32 i = 0; i < n; i += 8) {
     const EightWords u = eight_words(word + i);
     Places p;
     find(u, &p);
-    const Ticks even = round.of(values<0>(nodes, p), (Ticks)((Quad)u & 0xffffffff));
-    const Ticks odd = round.of(values<1>(nodes, p), (Ticks)((Quad)u >> 32));
-    for (i32 k = 0; k < 4; ++k) {
-      to[2 * k * stride] = even[k];
-      to[(2 * k + 1) * stride] = odd[k];
-    }
+    store_run_times<exact>(asked + i,
+                           round.of(values<0>(law.nodes, p), (Ticks)((Quad)u & 0xffffffff)),
+                           round.of(values<1>(law.nodes, p), (Ticks)((Quad)u >> 32)));
   }
 }
 
@@ -113,7 +124,8 @@ AVX2 HD_CALL void ticks_column(i64* to, i32 stride, i32 n, const i64* nodes, i32
 #else
 
 HD void table_column(i64*, i32, const i64*, const u32*) {}
-HD void ticks_column(i64*, i32, i32, const i64*, i32, i64, i64, const u32*) {}
+template <bool exact>
+HD void run_times_column(Asked*, i32, const RunTimes&, const u32*) {}
 
 #endif
 
