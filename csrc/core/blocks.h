@@ -15,9 +15,16 @@ struct Asked {  // what a job asks for; together, since the stream reads it at o
   i32 job_class;
 };
 
+// Slots of the calendar of so many sources: a power of two, 32 at least.
+HD_BOTH i32 source_slots(i64 sources) {
+  i32 slots = 32;
+  while (slots < sources) slots *= 2;
+  return slots;
+}
+
 struct SourceBlocks {  // shapes (K,), (K, kBlock), (K, kArrivals) and (kBlock,)
-  u64* head;           // (K,) key (submit, source) of the next job, or kNoKey; see jobs.h
-  Tick* clock;         // (K,) operational time of the last arrival made
+  u64* next;    // calendar of the sources by the key (submit, source) of their next job; see jobs.h
+  Tick* clock;  // (K,) operational time of the last arrival made
   Tick* reached;       // (K,) submit of the last job made
   i64* arrival;        // (K,) next arrival; scheduled: next event
   i64* made;           // (K,) jobs made before the block

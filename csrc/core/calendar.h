@@ -25,8 +25,8 @@ struct BinaryCalendar {
 
   HD void clear() {
     for (i32 i = 0; i < 2 * slots; ++i) keys[i] = kNoKey;
-    used = 32;
-    root = static_cast<u64>(slots) / 32;
+    used = 1;
+    root = static_cast<u64>(slots);
   }
   HD u64 top() const { return keys[root]; }
   HD u64 leaf(i32 slot) const { return keys[slots + slot]; }
@@ -37,8 +37,9 @@ struct BinaryCalendar {
     u64 i = static_cast<u64>(slots + slot);
     tree[i] = key;
     while (i > end) {
-      key = least(key, tree[i ^ 1]);
-      i >>= 1;
+      const u64 beside = i ^ 1;
+      key = least(key, tree[beside]);
+      i = beside >> 1;  // that of i as well, without a copy of i
       tree[i] = key;
     }
   }
@@ -58,7 +59,7 @@ struct BinaryCalendar {
   }
 
  private:
-  HD_CALL void use(i32 slot) {
+  HD void use(i32 slot) {
     for (; slot >= used; used *= 2) {
       const u64 first = keys[root];  // the other half of the next subtree is empty
       root /= 2;

@@ -11,7 +11,8 @@ namespace gpusim {
 
 constexpr i32 kProfileShift = 8;  // cumulative profiles count in 2^-8 ticks
 constexpr i64 kMillion = 1000000;
-constexpr i64 kGolden = 618034;  // golden ratio in millionths: spreads the rounding of events
+constexpr i64 kScaleOne = 65536;  // scale of gaps without demand uncertainty
+constexpr i64 kGolden = 618034;   // golden ratio in millionths: spreads the rounding of events
 
 // What all sources of one run share.
 struct Demand {
@@ -24,9 +25,9 @@ struct Demand {
   Tick horizon;
 };
 
-// Scale of a replication's gaps in 1/65536: 65536 without demand uncertainty.
+// Scale of a replication's gaps in 1/65536.
 HD i64 demand_scale(const Generator& g, u32 replication) {
-  if (!g.demand_nodes) return 65536;
+  if (!g.demand_nodes) return kScaleOne;
   return table_value(g.demand_nodes, philox(0, kDemandStream, replication, 0, g.seed).w[0]);
 }
 
@@ -40,8 +41,12 @@ HD i64 per_demand(i64 x, i64 ppm) {
   return x / ppm * kMillion + x % ppm * kMillion / ppm;
 }
 
+// A gap of the table at this demand.
+HD Tick scaled_gap(const Demand& d, i64 value) {
+  return per_demand((value * d.gap_scale) >> 16, d.ppm);
+}
 HD Tick gap(const Demand& d, i32 row, u32 word) {
-  return per_demand((table_value(gap_table(*d.g, row), word) * d.gap_scale) >> 16, d.ppm);
+  return scaled_gap(d, table_value(gap_table(*d.g, row), word));
 }
 
 // The clock of a renewal source with a week profile.
@@ -87,7 +92,9 @@ HD void to_clock(const Demand& d, i32 row, Tick* x, i32 n) {
   if (g.profile[row] < 0) {
     const Tick from = g.from[row];
     const i32 shift = g.gap_shift[row];
-    S::each(n, [=](i32 i) { x[i] = from + (x[i] >> shift); });
+    S::each(n, [=](i32 i) {  // unsigned, as vectors of the oldest hosts can shift it
+      x[i] = from + static_cast<Tick>(static_cast<u64>(x[i]) >> shift);
+    });
     return;
   }
   const WeekClock clock = week_clock(d, row);
@@ -105,15 +112,6 @@ HD void to_clock(const Demand& d, i32 row, Tick* x, i32 n) {
   const i32 most = clock.bin_of(last - before, low, bins - low) - low + 1;
   S::each(n, [=](i32 i) { x[i] = clock.time(weeks, clock.place(x[i]) - before, low, most); });
 }
-
-// How a row's words become run times; by value, so that loops over it hold it in registers.
-struct RunTimes {
-  const i64* nodes;
-  i32 shift;
-  i64 cap, cap_from;
-
-  HD Tick of(u32 word) const { return table_ticks(nodes, shift, cap, cap_from, word); }
-};
 
 HD RunTimes run_times(const Generator& g, i32 row) {
   return RunTimes{g.service_nodes + static_cast<i64>(row) * 2 * kTableNodes, g.service_shift[row],

@@ -41,94 +41,124 @@ template <class S>
 struct FirstCome {
   Center<S>* center;
   Tick horizon;
-  Tick start;  // of the last job; from the horizon on: it waits to the end of the run
-  i64 free;    // GPUs of nobody, and of jobs found to have ended
+  Tick start;        // of the last job; from the horizon on: it waits to the end of the run
+  Tick last_end;     // of the jobs measured as a whole
+  Tick whole_from;   // whoever is submitted from here on, ends until ..
+  Tick whole_until;  // .. here and is not killed is measured as a whole
+  Tick unlimited;    // 0 if limits end jobs, else kNever
+  i64 free;          // GPUs of nobody, and of jobs found to have ended
   i32 capacity;
-  i32 held;          // slots of jobs not found to have ended: never more than ever ran at once
-  i32 most_waiting;  // at once, so far
-  i32 last;          // in the ring: place of the last job's start
-  i32 far;           // and of the start that came `most_waiting` before it
-  i32 slots;         // of the ring
-  bool kills;        // at the limit
-  bool recorded;     // somebody asks for records
-  i32* gang;         // (slots of running jobs,) GPUs
-  Tick* starts;      // ring: of the last jobs
+  i32 held;              // slots of jobs not found to have ended: never more than ever ran at once
+  u32 most_waiting;      // at once, so far
+  u32 last;              // number of the last start in the ring, which goes round
+  u32 mask;              // of the ring's places, a power of two
+  bool watched;          // some level or histogram wants to know of each job
+  i32* gang;             // (slots of running jobs,) GPUs
+  Tick* starts;          // ring: of the last jobs
+  Calendar<S> calendar;  // of those who run: a copy, so that what it holds can stay in registers
 
   HD void open(Center<S>* of) {
+    const Model& m = *of->model;
+    const RunResult& out = of->tally.out;
     center = of;
-    horizon = of->model->windows.horizon;
-    kills = of->model->policy.kill_at_limit != 0;
-    recorded = of->tally.out.records.submit != nullptr;
-    start = 0;
+    horizon = m.windows.horizon;
+    start = last_end = 0;
+    whole_from = m.windows.warm_up;
+    whole_until = out.records.submit ? -1 : least(m.windows.count_end, horizon - 1);
+    unlimited = m.policy.kill_at_limit ? 0 : kNever;
     free = capacity = of->capacity[0];
-    held = most_waiting = 0;
-    slots = of->queue.slots;
-    last = far = slots - 1;
+    held = 0;
+    most_waiting = last = 0;
+    watched = out.histogram || m.slos.n > 0;
+    i32 places = kLanes;
+    while (places <= of->queue.slots / 2) places *= 2;
+    mask = static_cast<u32>(places - 1);
     gang = of->running.gang;
     starts = of->queue.expiry;
+    calendar = of->running.calendar;
     Tick* ring = starts;
-    S::each(slots, [=](i32 i) { ring[i] = 0; });
+    S::each(places, [=](i32 i) { ring[i] = 0; });
   }
 
   // One job, from its submit to its end.
-  HD_IN void serve(const Job& job) {
-    Tally<S>& tally = center->tally;
-    if (job.gpus > capacity) return reject(center, Job(job));
-    const bool killed = kills && job.service > job.limit;
-    const Tick length = killed ? job.limit : job.service;
-    seat(job.submit, job.gpus, length);
-    line_up(job.submit);
+  HD_IN void serve(Tick submit, const Asked& asked, i64 index) {
+    const i32 gpus = asked.gpus;
+    const Tick service = asked.service, length = least(service, asked.limit | unlimited);
+    if (gpus > capacity) return reject(center, submit, Asked(asked), index);
+    seat(submit, gpus, length);
+    line_up(submit);
     const Tick end = start + length;
-    if (end >= horizon || recorded) return account(center, Job(job), start, end, killed);
-    tally.end_tick = greatest(tally.end_tick, end);  // a job ends after its submit
-    tally.lived(job, start, end, killed);
+    if (submit < whole_from || end > whole_until || length < service)
+      return account(center, submit, Asked(asked), index, start, end);
+    last_end = greatest(last_end, end);  // a job ends after its submit
+    center->tally.lived(asked.job_class, gpus, start - submit, length);
+    if (watched) judge(center, submit, Asked(asked), start, end);
+  }
+
+  HD Status close() {
+    if (center->status != kOk) return center->status;
+    Tally<S>& tally = center->tally;
+    tally.end_tick = greatest(tally.end_tick, last_end);
+    tally.max_waiting = most_waiting;
+    tally.finish();
+    return kOk;
   }
 
  private:
-  static HD_CALL void reject(Center<S>* center, const Job& job) {
-    Tally<S>& tally = center->tally;
-    tally.submitted(job);
-    tally.turned_away(job, kRejectedCount, kRejected);
-    tally.end_tick = greatest(tally.end_tick, job.submit);
+  static HD Job job_of(Tick submit, const Asked& asked, i64 index) {
+    return Job{submit, submit,     asked.service,   asked.limit, 0,
+               index,  asked.gpus, asked.job_class, -1,          0};
   }
 
-  // A job with records, or one that the horizon finds waiting or running.
-  static HD_CALL void account(Center<S>* center, const Job& job, Tick start, Tick end,
-                              bool killed) {
+  static HD_CALL void reject(Center<S>* center, Tick submit, const Asked& asked, i64 index) {
+    Tally<S>& tally = center->tally;
+    const Job job = job_of(submit, asked, index);
+    tally.submitted(job);
+    tally.turned_away(job, kRejectedCount, kRejected);
+    tally.end_tick = greatest(tally.end_tick, submit);
+  }
+
+  static HD_CALL void judge(Center<S>* center, Tick submit, const Asked& asked, Tick start,
+                            Tick end) {
+    center->tally.judge_life(job_of(submit, asked, 0), start, end, false);
+  }
+
+  // A job with records, or one that is cut by the window, by its limit or by the horizon.
+  static HD_CALL void account(Center<S>* center, Tick submit, const Asked& asked, i64 index,
+                              Tick start, Tick end) {
     Tally<S>& tally = center->tally;
     const Tick horizon = center->model->windows.horizon;
+    const Job job = job_of(submit, asked, index);
+    const bool killed = end - start < asked.service;
+    tally.end_tick = greatest(tally.end_tick, end < horizon ? end : submit);
+    if (end < horizon && !tally.out.records.submit) {
+      tally.lived_in_part(job, start, end, killed);
+      return tally.judge_life(job, start, end, killed);
+    }
     tally.submitted(job);
     tally.joined(job);
-    tally.end_tick = greatest(tally.end_tick, job.submit);
     tally.waited(job, least(start, horizon));
     if (start >= horizon) return tally.still_waiting(job, horizon);
     tally.started(job, start, 0);
-    const Run run{job.submit,    job.eligible, job.service, start, job.index,     job.gpus,
-                  job.job_class, job.chain,    job.part,    0,     killed ? 1 : 0};
-    if (end < horizon) {
-      tally.end_tick = greatest(tally.end_tick, end);
-      tally.ended(run, end);
-    } else {
-      tally.has_run(run, horizon);
-      tally.still_running(run, horizon);
-    }
+    const Run run{submit,        submit,    asked.service, start, index,         asked.gpus,
+                  job.job_class, job.chain, job.part,      0,     killed ? 1 : 0};
+    if (end < horizon) return tally.ended(run, end);
+    tally.has_run(run, horizon);
+    tally.still_running(run, horizon);
   }
 
   // Finds the start of a job, which keeps its GPUs from then on.
   HD_IN void seat(Tick submit, i32 gpus, Tick length) {
-    auto& calendar = center->running.calendar;
     start = greatest(start, submit);
     if (start >= horizon) return;
-    i32 slot = -1;
-    ROLLED
-    while (free < gpus) {
-      if (slot >= 0) leave(slot);
-      const u64 next = calendar.top();
-      slot = key_slot(next);
-      free += gang[slot];
-      start = greatest(start, key_tick(next));
-    }
-    if (slot >= 0) {
+    i32 slot;
+    if (free < gpus) {
+      slot = next_to_end();
+      ROLLED
+      while (free < gpus) {
+        leave(slot);
+        slot = next_to_end();
+      }
       calendar.set(slot, make_key(start + length, slot));
     } else {
       slot = new_slot();
@@ -140,22 +170,31 @@ struct FirstCome {
     S::once([=] { *of = gpus; });
   }
 
-  HD void leave(i32 slot) {
+  // The next job to end is found to have ended by the time of this start.
+  HD_IN i32 next_to_end() {
+    const u64 next = calendar.top();
+    const i32 slot = key_slot(next);
+    free += gang[slot];
+    start = greatest(start, key_tick(next));
+    return slot;
+  }
+
+  HD_IN void leave(i32 slot) {
     Running<S>& running = center->running;
-    running.calendar.set(slot, kNoKey);
+    calendar.set(slot, kNoKey);
     const i32 top = running.free_slots++;
     S::once([&] { running.free_slot[top] = slot; });
     --held;
   }
 
   // A slot for one more. It may be more than ever ran at once; to know, all who have ended are found.
-  HD i32 new_slot() {
+  HD_IN i32 new_slot() {
     Running<S>& running = center->running;
     i64& most = center->tally.max_running;
     if (held >= most) {
       ROLLED
-      while (running.next_end() <= start) {
-        const i32 slot = key_slot(running.calendar.top());
+      while (key_tick(calendar.top()) <= start) {
+        const i32 slot = key_slot(calendar.top());
         free += gang[slot];
         leave(slot);
       }
@@ -169,35 +208,64 @@ struct FirstCome {
   }
 
   // Starts never go back, so more than `most_waiting` wait at this submit if the job so many places before does.
-  HD void line_up(Tick submit) {
-    last = last + 1 < slots ? last + 1 : 0;
-    far = far + 1 < slots ? far + 1 : 0;
-    const i32 at = last;
+  HD_IN void line_up(Tick submit) {
+    const u32 at = ++last & mask;
     const Tick tick = start;
     Tick* ring = starts;
     S::once([=] { ring[at] = tick; });
+    if (ring[(last - most_waiting) & mask] <= submit) return;
+    most_waiting = how_many(ring, last, most_waiting, mask, submit);
+    if (most_waiting > mask) center->fail(kQueueFull);
+  }
+  static HD_CALL u32 how_many(const Tick* ring, u32 last, u32 most, u32 mask, Tick submit) {
     ROLLED
-    while (starts[far] > submit) {
-      if (++most_waiting == slots) return center->fail(kQueueFull);
-      far = far > 0 ? far - 1 : slots - 1;
-    }
+    while (most <= mask && ring[(last - most) & mask] > submit) ++most;
+    return most;
   }
 };
 
-// All jobs until the horizon, one after the other.
 template <class S>
-HD_CALL Status serve_in_order(Center<S>& center, JobStream<S>& jobs) {
+HD_CALL Status serve_generated(Center<S>& center, JobStream<S>& jobs) {
   FirstCome<S> line;
   line.open(&center);
   ROLLED
   while (jobs.next_submit() < line.horizon) {
-    if (center.interrupted()) return center.status;
-    line.serve(jobs.take());
+    const auto piece = jobs.piece();
+    const i64 index = jobs.position;
+    i32 n = 0;
+    ROLLED
+    do {
+      const Tick submit = key_tick(piece.key[n]);
+      if (submit >= line.horizon) break;
+      if (center.interrupted()) return center.status;
+      line.serve(submit, piece.asked[n], index + n);
+    } while (++n < piece.jobs);
+    jobs.pass(n);
   }
-  if (center.status != kOk) return center.status;
-  center.tally.max_waiting = line.most_waiting;
-  center.tally.finish();
-  return kOk;
+  return line.close();
+}
+
+template <class S>
+HD_CALL Status serve_stored(Center<S>& center, const JobStream<S>& jobs) {
+  const StoredJobs& s = center.model->stored;
+  FirstCome<S> line;
+  line.open(&center);
+  ROLLED
+  for (i64 i = 0; i < jobs.end; ++i) {
+    const i64 j = jobs.first + i;
+    const Tick submit = s.submit[j];
+    if (submit >= line.horizon) break;
+    if (center.interrupted()) return center.status;
+    line.serve(submit, Asked{s.service[j], s.limit[j], s.gpus[j], static_cast<i32>(s.job_class[j])},
+               i);
+  }
+  return line.close();
+}
+
+// All jobs until the horizon, one after the other.
+template <class S>
+HD Status serve_in_order(Center<S>& center, JobStream<S>& jobs) {
+  return jobs.stored() ? serve_stored(center, jobs) : serve_generated(center, jobs);
 }
 
 }  // namespace gpusim

@@ -2,10 +2,10 @@
 //
 // Jobs leave the stream in job-index order: (submit, source, order inside the source). A stored
 // workload is one source, already sorted; generated jobs come from sources.h, merged by the key
-// (submit, source). The source of the next job stands outside the minimum over the others, so that a
-// source which goes on being first costs no search. Cost of take(): a comparison, where the source
-// changes a minimum over the sources, and a job's share of a block.
+// (submit, source) of each source's next job, which a calendar orders. Cost of take(): one update of the
+// calendar if there are several sources, and a job's share of a block.
 #pragma once
+#include "calendar.h"
 #include "job.h"
 #include "model.h"
 #include "sources.h"
@@ -24,12 +24,13 @@ template <class S>
 struct JobStream {
   const Model* model;
   Sources<S> sources;
-  i64 first;     // stored: the workload's first job
-  i64 position;  // jobs taken
-  i64 end;       // stored: jobs of the workload
-  i32 chains;    // generated: chains begun
-  u64 head;      // key of the next job, or kNoKey
-  u64 other;     // generated: least key of the sources that `head` is not of
+  i64 first;         // stored: the workload's first job
+  i64 position;      // jobs taken
+  i64 end;           // stored: jobs of the workload
+  i32 chains;        // generated: chains begun
+  u64 head;          // key of the next job, or kNoKey
+  i32 several;       // generated: 1 with more than one source
+  Calendar<S> next;  // generated: the sources by the key of their next job
 
   HD bool stored() const { return model->stored.submit != nullptr; }
   // Submit of the next job; after the last one a tick later than every horizon.
@@ -55,13 +56,13 @@ struct JobStream {
                        cell.demand_ppm,
                        g.week_phase,
                        m.windows.horizon};
+    several = g.sources > 1 ? 1 : 0;
+    next.keys = memory.next;
+    next.slots = source_slots(g.sources);
+    next.clear();
     ROLLED
-    for (i32 k = 0; k < g.sources; ++k) {
-      const u64 key = sources.open(k);
-      S::once([&] { memory.head[k] = key; });
-    }
-    other = S::min(memory.head, g.sources, kNoKey);
-    turn();
+    for (i32 k = 0; k < g.sources; ++k) next.set(k, sources.open(k));
+    head = next.top();
   }
 
   HD_JOB Job take() {  // requires head != kNoKey
@@ -74,7 +75,32 @@ struct JobStream {
     return job;
   }
 
+  // Generated jobs that come next, all of one source.
+  struct Piece {
+    const u64* key;
+    const Asked* asked;
+    i32 jobs;
+  };
+  HD Piece piece() const {  // requires head != kNoKey
+    const SourceBlocks& b = sources.b;
+    const i32 k = key_slot(head), at = b.position[k], from = k * kBlock + at;
+    return Piece{b.key + from, b.asked + from, several ? 1 : b.size[k] - at};
+  }
+  // The first n > 0 of the piece have been read, and are in no chain.
+  HD_JOB void pass(i32 n) {
+    const i32 k = key_slot(head);
+    position += n;
+    advance(k, sources.b.position[k] + n - 1);
+  }
+
  private:
+  // Job `at` of the block of source k is taken.
+  HD_JOB void advance(i32 k, i32 at) {
+    head = sources.after(k, at);
+    if (!several) return;
+    next.set(k, head);
+    head = next.top();
+  }
   HD_JOB void take_generated(Job* job) {
     const SourceBlocks& b = sources.b;
     const i32 k = key_slot(head), at = b.position[k];
@@ -83,22 +109,7 @@ struct JobStream {
     *job = Job{submit,   submit,     asked.service,   asked.limit, 0,
                position, asked.gpus, asked.job_class, -1,          0};
     if (b.chained[k]) mark_segment(k, at, job);
-    head = sources.after(k, at);
-    if (other < head) {
-      const u64 key = head;
-      S::once([&] { b.head[k] = key; });
-      turn();
-    }
-  }
-
-  // The least of the other sources becomes the next: it leaves their minimum.
-  HD void turn() {
-    u64* keys = sources.b.head;
-    head = other;
-    if (head == kNoKey) return;
-    const i32 k = key_slot(head);
-    S::once([=] { keys[k] = kNoKey; });
-    other = S::min(keys, sources.d.g->sources, kNoKey);
+    advance(k, at);
   }
 
   HD u64 stored_head(i64 at) const {

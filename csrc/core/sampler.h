@@ -36,6 +36,15 @@ HD Tick table_ticks(const i64* nodes, i32 shift, i64 cap, i64 cap_from, u32 u) {
   return greatest<Tick>(1, (value + half) >> shift);
 }
 
+// How a row's words become run times; by value, so that loops over it hold it in registers.
+struct RunTimes {
+  const i64* nodes;
+  i32 shift;
+  i64 cap, cap_from;
+
+  HD Tick of(u32 word) const { return table_ticks(nodes, shift, cap, cap_from, word); }
+};
+
 // Walker's alias method: atom i = floor(word * atoms / 2^32), then the fraction decides between i
 // and its alias.
 template <class T>

@@ -13,6 +13,7 @@
 #include "model.h"
 #include "rng.h"
 #include "rng_avx2.h"
+#include "sampler_avx2.h"
 #include "strips.h"
 #include "types.h"
 
@@ -28,14 +29,19 @@ struct Sources {
   // Makes the first block of a source; returns the key of its first job.
   HD u64 open(i32 k) {
     const i32 row = d.rows[k];
+    const Generator& g = *d.g;
     S::once([&] {
-      b.chained[k] = d.g->segment[row] > 0 ? 1 : 0;
+      b.chained[k] = g.segment[row] > 0 ? 1 : 0;
       b.clock[k] = b.reached[k] = 0;
       b.arrival[k] = b.made[k] = 0;
       b.member[k] = b.part[k] = b.whole[k] = b.size[k] = b.position[k] = 0;
       b.chain[k] = -1;
     });
-    return d.g->active[row] ? refill(k) : kNoKey;
+    if (!g.active[row]) return kNoKey;
+    const Asked same{0, 0, g.atom_gpus[g.atom_offset[row]], g.job_class[row]};
+    Asked* asked = b.asked + k * kBlock;
+    S::each(kBlock, [=](i32 i) { asked[i] = same; });
+    return refill(k);
   }
 
   // The key of the source's job after job `at` of its block, which becomes its next.
@@ -94,29 +100,43 @@ struct Sources {
   // Clock times of the next n arrivals of a renewal process, whose gaps are word 0 of each.
   HD_CALL void draw_times(i32 k, i32 row, Tick* time, i32 n) {
     const u32* word = b.word;
-    S::each(n, [&](i32 i) { time[i] = gap(d, row, word[i]); });
+    if (!S::wide && n % 8 == 0 && has_avx2()) {
+      table_column(time, n, gap_table(*d.g, row), word);
+      if (d.gap_scale != kScaleOne || d.ppm != kMillion)
+        S::each(n, [&](i32 i) { time[i] = scaled_gap(d, time[i]); });
+    } else {
+      S::each(n, [&](i32 i) { time[i] = gap(d, row, word[i]); });
+    }
     S::prefix_sums(time, n, b.clock[k]);
     const Tick last = time[n - 1];
     S::once([&] { b.clock[k] = last; });
     to_clock<S>(d, row, time, n);
   }
 
-  HD void draw_run_times(i32 k, i32 row, i32 n) {
+  // Run times and limits.
+  HD void draw_lengths(i32 k, i32 row, i32 n) {
+    const bool exact = d.g->limit_mode[row] == kExact;
     const RunTimes law = run_times(*d.g, row);
     const u32* word = b.word + kBlock;
     Asked* asked = b.asked + k * kBlock;
-    S::each(n, [=](i32 i) { asked[i].service = law.of(word[i]); });
+    if (!S::wide && has_avx2()) {
+      if (exact)
+        run_times_column<true>(asked, n, law, word);
+      else
+        run_times_column<false>(asked, n, law, word);
+    } else {
+      S::each(n, [=](i32 i) { asked[i].service = law.of(word[i]); });
+      if (exact) S::each(n, [=](i32 i) { asked[i].limit = asked[i].service; });
+    }
+    if (!exact) draw_limits(k, row, n);
   }
 
   HD void draw_gangs(i32 k, i32 row, i32 n) {
     const Generator& g = *d.g;
     const u32* word = b.word + 2 * kBlock;
     Asked* asked = b.asked + k * kBlock;
-    const i32 atom = g.atom_offset[row], only = g.atom_gpus[atom];
-    if (g.atom_offset[row + 1] == atom + 1)  // most sources have one size
-      S::each(n, [=](i32 i) { asked[i].gpus = only; });
-    else
-      S::each(n, [&](i32 i) { asked[i].gpus = pick_gpus(g, row, word[i]); });
+    if (g.atom_offset[row + 1] == g.atom_offset[row] + 1) return;  // one size, from open() on
+    S::each(n, [&](i32 i) { asked[i].gpus = pick_gpus(g, row, word[i]); });
   }
 
   // Limits of jobs whose run times are known.
@@ -168,16 +188,13 @@ struct Sources {
     });
   }
 
-  // Classes and keys of a block whose submits are known.
-  HD void finish(i32 k, i32 row, i32 n, Tick until) {
-    const i32 job_class = d.g->job_class[row];
+  // Keys of a block whose submits are known; they ascend.
+  HD void finish(i32 k, i32 n, Tick until) {
     const Tick* submit = b.submit;
-    Asked* asked = b.asked + k * kBlock;
     u64* key = b.key + k * kBlock;
-    S::each(n, [=](i32 i) {
-      asked[i].job_class = job_class;
-      key[i] = submit[i] < until ? make_key(submit[i], k) : kNoKey;
-    });
+    S::each(n, [=](i32 i) { key[i] = make_key(submit[i], k); });
+    if (submit[n - 1] >= until)
+      S::each(n, [=](i32 i) { key[i] = submit[i] < until ? key[i] : kNoKey; });
     S::once([&] { b.size[k] = n; });
   }
 
@@ -187,11 +204,10 @@ struct Sources {
     const i64 first = b.arrival[k];
     draw_words<kBlock, true>(kJobStream, row, first);
     draw_times(k, row, b.submit, kBlock);
-    draw_run_times(k, row, kBlock);
+    draw_lengths(k, row, kBlock);
     draw_gangs(k, row, kBlock);
     S::once([&] { b.arrival[k] = first + kBlock; });
-    draw_limits(k, row, kBlock);
-    finish(k, row, kBlock, least(d.horizon, d.g->until[row]));
+    finish(k, kBlock, least(d.horizon, d.g->until[row]));
   }
 
   HD_CALL void draw_batches(i32 k, i32 row) {
@@ -273,9 +289,8 @@ struct Sources {
     if (n == 0) return false;
     draw_words<kBlock, false>(kJobStream, row, b.made[k]);
     mix_words(row, n);
-    draw_run_times(k, row, n);
-    draw_limits(k, row, n);
-    finish(k, row, n, d.horizon);
+    draw_lengths(k, row, n);
+    finish(k, n, d.horizon);
     return true;
   }
 
@@ -326,11 +341,10 @@ struct Sources {
       word[2 * kBlock + i] = w.w[2];
       word[3 * kBlock + i] = w.w[3];
     });
-    draw_run_times(k, row, n);
+    draw_lengths(k, row, n);
     draw_gangs(k, row, n);
     S::once([&] { b.arrival[k] = e + 1; });
-    draw_limits(k, row, n);
-    finish(k, row, n, least(d.horizon, g.until[row]));
+    finish(k, n, least(d.horizon, g.until[row]));
     return true;
   }
 
@@ -373,7 +387,7 @@ struct Sources {
     });
     draw_words<kBlock, false>(kJobStream, row, b.made[k]);
     draw_limits(k, row, n);
-    finish(k, row, n, d.horizon);
+    finish(k, n, d.horizon);
     const bool done = part + n == whole;
     S::once([&] {
       b.reached[k] = start;

@@ -174,26 +174,49 @@ struct Tally {
     record_outcome(run.index, run.killed ? kKilledLimit : kFinished);
   }
 
-  // A whole life at once, of a job of no chain that ends before the horizon, and where nobody asks for records:
-  // what submitted(), waited(), started() and ended() make of it.
-  HD_IN void lived(const Job& job, Tick start, Tick end, bool killed) {
+  // A whole life at once, of a job of no chain that lies inside the window and was not killed, and where nobody
+  // asks for records: what submitted(), waited(), started() and ended() make of it, but for levels and histograms.
+  HD_IN void lived(i32 c, i32 gpus, Tick wait, Tick run) {
+    const i64 n = gpus;
+    S::once([&] {
+      Lives& all = lives[c];
+      ++all.jobs;
+      all.wait += wait;
+      all.wait_gpus += wait * n;
+      all.run += run;
+      all.run_gpus += run * n;
+    });
+  }
+  // A life cut by the window or by a limit, likewise.
+  HD void lived_in_part(const Job& job, Tick start, Tick end, bool killed) {
+    const i32 c = job.job_class;
+    const i64 gpus = job.gpus;
+    const Tick waiting = greatest<Tick>(0, overlap(job.submit, start));
+    const Tick running = greatest<Tick>(0, overlap(start, end));
+    const i64 work = running * gpus;
+    ++jobs;
+    integral[kWaitingJobs] += waiting;
+    integral[kWaitingGpus] += waiting * gpus;
+    integral[kRunningJobs] += running;
+    integral[kAllocated] += work;
+    const bool in_window = counted(job.submit);
+    S::once([&] {
+      i64 *counts = out.counts + c * kCounts, *sums = out.sums + c * kSums;
+      sums[kGpuTicksSum] += work;
+      out.pool_gpu_ticks[0] += work;
+      if (!in_window) return;
+      ++counts[kSubmittedCount];
+      ++counts[kStartedCount];
+      ++counts[killed ? kKilledLimitCount : kFinishedCount];
+      sums[kWaitSum] += start - job.submit;
+      sums[kTurnaroundSum] += end - job.submit;
+    });
+  }
+  // What levels and the histogram make of a life of either kind.
+  HD void judge_life(const Job& job, Tick start, Tick end, bool killed) {
     const i32 c = job.job_class;
     const Tick wait = start - job.submit;
-    if (killed || job.submit < warm_up || end > count_end) {
-      lived_in_part(Job(job), start, end, killed);
-      if (!counted(job.submit)) return;
-    } else {
-      const Tick run = end - start;
-      const i64 gpus = job.gpus;
-      S::once([&] {
-        Lives& all = lives[c];
-        ++all.jobs;
-        all.wait += wait;
-        all.wait_gpus += wait * gpus;
-        all.run += run;
-        all.run_gpus += run * gpus;
-      });
-    }
+    if (!counted(job.submit)) return;
     if (out.histogram)
       S::once([&] { ++out.histogram[static_cast<i64>(c) * kBins + wait_bin(wait)]; });
     if (metrics[c] == 0) return;
@@ -279,31 +302,6 @@ struct Tally {
  private:
   HD Tick overlap(Tick from, Tick to) const {
     return least(to, count_end) - greatest(from, warm_up);
-  }
-  // A life cut by the window or by a limit.
-  HD_CALL void lived_in_part(const Job& job, Tick start, Tick end, bool killed) {
-    const i32 c = job.job_class;
-    const i64 gpus = job.gpus;
-    const Tick waiting = greatest<Tick>(0, overlap(job.submit, start));
-    const Tick running = greatest<Tick>(0, overlap(start, end));
-    const i64 work = running * gpus;
-    ++jobs;
-    integral[kWaitingJobs] += waiting;
-    integral[kWaitingGpus] += waiting * gpus;
-    integral[kRunningJobs] += running;
-    integral[kAllocated] += work;
-    const bool in_window = counted(job.submit);
-    S::once([&] {
-      i64 *counts = out.counts + c * kCounts, *sums = out.sums + c * kSums;
-      sums[kGpuTicksSum] += work;
-      out.pool_gpu_ticks[0] += work;
-      if (!in_window) return;
-      ++counts[kSubmittedCount];
-      ++counts[kStartedCount];
-      ++counts[killed ? kKilledLimitCount : kFinishedCount];
-      sums[kWaitSum] += start - job.submit;
-      sums[kTurnaroundSum] += end - job.submit;
-    });
   }
   HD_CALL void enter_lives() {
     ROLLED
