@@ -62,6 +62,7 @@ def pytest_configure(config: pytest.Config) -> None:
     known = {line.split(":")[0].strip() for line in config.getini("markers")}
     if is_worker(config):
         config.stash[TURNS] = Turns(Path(config.workerinput["turns"]))
+        config.add_cleanup(config.stash[TURNS].close)
     if unknown := [word for word in REQUIRED if word not in known]:
         raise pytest.UsageError(f"GPUSIM_REQUIRE names no mark of this suite ({', '.join(unknown)})")
 

@@ -18,6 +18,10 @@ class Turns:
         self.door = (folder / "door").open("w")
         self.room = (folder / "room").open("w")
 
+    def close(self) -> None:
+        self.door.close()
+        self.room.close()
+
     @contextmanager
     def taken(self, alone: bool) -> Iterator[None]:
         """Wait for a turn and keep it for the length of the block."""
