@@ -29,7 +29,7 @@ Check = Callable[..., None]
 
 
 class Properties:
-    """The properties of one file: each checked on 40 centers at once, and on 500 by the file's slow test."""
+    """The properties of one file: each checked on 25 centers at once, and on 500 by the file's slow test."""
 
     def __init__(self) -> None:
         self.on_many: list[Any] = []
@@ -38,7 +38,7 @@ class Properties:
         def decorate(check: Check) -> Check:
             many = settings(max_examples=500)(given(**strategies)(check))
             self.on_many.append(pytest.param(many, id=check.__name__))
-            return settings(max_examples=40)(given(**strategies)(check))
+            return settings(max_examples=25)(given(**strategies)(check))
 
         return decorate
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import gpusim
-from cli_calls import PYTHON, TINY, call, call_apart
+from cli_calls import PYTHON, TINY, Call, call, call_apart
 
 SIZE_KEYS = {
     "schema",
@@ -32,44 +32,54 @@ SIZE_KEYS = {
 PROVENANCE_KEYS = {"version", "seed", "backend", "scenario_hash", "command"}
 
 
-@pytest.fixture
-def tiny(tmp_path: Path) -> Path:
-    path = tmp_path / "tiny.yaml"
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A file that no test may change."""
+    path = tmp_path_factory.mktemp("tiny") / "tiny.yaml"
     path.write_text(TINY)
     return path
+
+
+@pytest.fixture(scope="module")
+def page(tiny: Path) -> Call:
+    return call("size", tiny)
+
+
+@pytest.fixture(scope="module")
+def in_json(tiny: Path) -> Call:
+    return call("size", tiny, "--json")
 
 
 # ---- size -----------------------------------------------------------------------------------------------------------
 
 
-def test_size_answers_with_a_page_on_stdout_and_nothing_on_stderr(tiny: Path) -> None:
-    result = call("size", tiny)
-    assert result.code == 0
-    assert result.err == ""
-    first, second, third = result.out.splitlines()[:3]
+def test_size_answers_with_a_page_on_stdout_and_nothing_on_stderr(tiny: Path, page: Call) -> None:
+    assert page.code == 0
+    assert page.err == ""
+    first, second, third = page.out.splitlines()[:3]
     assert first.startswith("You need ")
     assert "GPUs (" in first
     assert "95% confidence) to meet the service level in at least 80% of periods." in first
     assert second.startswith("With the 24 you have, ")
     assert third.startswith("One period: ")
     for title in ("Service levels with", "What a spreadsheet would say", "How sure", "What was assumed"):
-        assert title in result.out
-    assert "Everything is made up." in result.out
-    assert f"gpusim size {tiny} --seed 1" in " ".join(result.out.split())
+        assert title in page.out
+    assert "Everything is made up." in page.out
+    assert f"gpusim size {tiny} --seed 1" in " ".join(page.out.split())
 
 
-def test_size_json_has_every_key_that_is_promised(tiny: Path) -> None:
-    result = call("size", tiny, "--json")
-    assert result.code == 0
-    assert result.data.keys() >= SIZE_KEYS
-    assert result.data["provenance"].keys() >= PROVENANCE_KEYS
-    assert result.data["gpus_low"] <= result.data["gpus"] == result.data["gpus_high"]
-    assert result.data["resolved"] is True
-    assert result.data["feasible"] is True
+def test_size_json_has_every_key_that_is_promised(in_json: Call) -> None:
+    data = in_json.data
+    assert in_json.code == 0
+    assert data.keys() >= SIZE_KEYS
+    assert data["provenance"].keys() >= PROVENANCE_KEYS
+    assert data["gpus_low"] <= data["gpus"] == data["gpus_high"]
+    assert data["resolved"] is True
+    assert data["feasible"] is True
 
 
-def test_the_page_and_the_json_give_the_same_number(tiny: Path) -> None:
-    assert f"You need {call('size', tiny, '--json').data['gpus']} GPUs" in call("size", tiny).out
+def test_the_page_and_the_json_give_the_same_number(page: Call, in_json: Call) -> None:
+    assert f"You need {in_json.data['gpus']} GPUs" in page.out
 
 
 def test_the_same_seed_gives_the_same_answer_for_any_number_of_threads(tiny: Path) -> None:
@@ -92,10 +102,10 @@ def test_the_printed_command_repeats_the_answer(tiny: Path) -> None:
     assert first == again
 
 
-def test_set_changes_the_scenario(tiny: Path) -> None:
+def test_set_changes_the_scenario(tiny: Path, in_json: Call) -> None:
     easier = call("size", tiny, "--json", "--set", "tenants.lab.classes.runs.arrivals.load=10").data
     assert easier["offered_load"] == 10
-    assert easier["gpus"] < call("size", tiny, "--json").data["gpus_low"]
+    assert easier["gpus"] < in_json.data["gpus_low"]
 
 
 def test_strict_certification_uses_periods_that_were_not_used_before(tiny: Path) -> None:
@@ -116,6 +126,7 @@ def test_no_size_that_is_allowed_can_meet_the_levels(tiny: Path) -> None:
     assert data.keys() >= SIZE_KEYS
 
 
+@pytest.mark.alone
 def test_a_time_limit_ends_with_a_wider_answer_and_exit_code_6() -> None:
     result = call("size", "quickstart", "--time-limit", "0.3s", "--json")
     assert result.code == 6
@@ -145,7 +156,8 @@ def test_the_answer_can_also_go_to_a_file(tiny: Path, tmp_path: Path) -> None:
     result = call("size", tiny, "--output", tmp_path / "answer.json")
     assert result.out.startswith("You need ")
     assert json.loads((tmp_path / "answer.json").read_text()).keys() >= SIZE_KEYS
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["answer.json", "tiny.yaml"]
+    assert [path.name for path in tmp_path.iterdir()] == ["answer.json"]
+    assert [path.name for path in tiny.parent.iterdir()] == ["tiny.yaml"]
 
 
 def test_a_device_is_written_to_and_not_replaced(tiny: Path) -> None:
@@ -194,15 +206,16 @@ def test_compare_prices_a_change_in_gpus(tiny: Path) -> None:
     assert data["provenance"]["call"]["replications"] == 20
 
 
-def test_compare_knows_the_variants_of_the_file(tiny: Path) -> None:
-    tiny.write_text(TINY + "variants: {more: {about: Half more, set: {study.demand: 150%}}}\n")
-    data = call("compare", tiny, "--variants", "all", "--replications", 12, "--json").data
+def test_compare_knows_the_variants_of_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "center.yaml"
+    path.write_text(TINY + "variants: {more: {about: Half more, set: {study.demand: 150%}}}\n")
+    data = call("compare", path, "--variants", "all", "--replications", 12, "--json").data
     assert [each["name"] for each in data["variants"]] == ["more"]
     assert data["variants"][0]["difference"] > 0
-    wrong = call("compare", tiny, "--variants", "mroe")
+    wrong = call("compare", path, "--variants", "mroe")
     assert wrong.code == 2
     assert "did you mean 'more'?" in wrong.err
-    nothing = call("compare", tiny)
+    nothing = call("compare", path)
     assert nothing.code == 2
     assert "known: more" in nothing.err
 
@@ -274,6 +287,7 @@ def test_more_replications_never_change_earlier_ones(tiny: Path) -> None:
     assert few["passed"] <= many["passed"] <= few["passed"] + 24
 
 
+@pytest.mark.alone
 def test_simulate_at_a_time_limit_counts_what_was_finished() -> None:
     result = call("simulate", "quickstart", "--replications", 5000, "--time-limit", "0.5s", "--json")
     assert result.code in (1, 6)
@@ -396,11 +410,11 @@ def test_help_loads_nothing_heavy(monkeypatch: pytest.MonkeyPatch) -> None:
     assert done.stdout == "[]\n"
 
 
-def test_the_module_answers_like_the_command(tiny: Path) -> None:
+def test_the_module_answers_like_the_command(tiny: Path, in_json: Call) -> None:
     result = call_apart("size", tiny, "--json")
     assert result.code == 0
     assert result.err == ""
-    apart, inside = result.data, call("size", tiny, "--json").data
+    apart, inside = result.data, in_json.data
     del apart["spent"], inside["spent"]
     assert apart == inside
 

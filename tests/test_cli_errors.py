@@ -172,6 +172,7 @@ def test_an_unexpected_exception_is_one_line_that_owns_up(
         call("size", "tiny.yaml")
 
 
+@pytest.mark.alone
 def test_control_c_ends_quickly_with_one_line(tmp_path: Path) -> None:
     pipe = tmp_path / "scenario"
     os.mkfifo(pipe)

@@ -31,7 +31,7 @@ PATHS: dict[str, dict[str, int]] = {
 MILLION = 1_000_000
 
 
-@settings(max_examples=400)
+@settings(max_examples=200)
 @given(case=cases())
 def test_engine_equals_oracle_job_by_job(case: Case) -> None:
     compare(case)
@@ -118,7 +118,7 @@ def wide_case(seed: int) -> Case:
     return Case(tuple(jobs), classes, policy, gpus, oracle.Windows(0, 60, 1500), ())
 
 
-@settings(max_examples=8)
+@settings(max_examples=4)
 @given(seed=st.integers(0, 2**63))
 def test_engine_equals_oracle_with_many_running_jobs(seed: int) -> None:
     compare(wide_case(seed))
@@ -283,7 +283,7 @@ FATES = {
 }
 
 
-@settings(max_examples=300)
+@settings(max_examples=120)
 @given(case=cases())
 def test_early_run_gives_the_verdict_of_the_whole_run(case: Case) -> None:
     check_early(case)

@@ -265,6 +265,7 @@ def test_exception_in_progress_stops_the_batch_and_comes_through() -> None:
         batch(LONG, fail)
 
 
+@pytest.mark.alone
 def test_other_python_threads_go_on_during_a_native_run() -> None:
     steps, over = 0, threading.Event()
 
@@ -310,6 +311,7 @@ except KeyboardInterrupt:
 """
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize(
     ("name", "arguments"),
     [

@@ -53,6 +53,7 @@ def test_a_tighter_tolerance_takes_longer(tiny: gpusim.Scenario) -> None:
     assert tight.runs > loose.runs
 
 
+@pytest.mark.alone
 def test_an_estimate_ends_in_time_however_long_a_run_is(tiny: gpusim.Scenario) -> None:
     endless = tiny.override([
         "tenants[0].classes[0].arrivals.load=200000", "study.max_gpus=400000", "study.horizon=60d",
@@ -68,6 +69,7 @@ def test_an_estimate_ends_in_time_however_long_a_run_is(tiny: gpusim.Scenario) -
 
 
 @pytest.mark.slow
+@pytest.mark.alone
 def test_the_truth_is_within_a_factor_of_three_on_the_quickstart() -> None:
     scenario = gpusim.example("quickstart")
     found = estimate_seconds(scenario)

@@ -6,7 +6,7 @@ Imports are read from the source, those inside functions and under TYPE_CHECKING
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -29,30 +29,32 @@ def unit_of(path: Path) -> str:
     return path.relative_to(PACKAGE).parts[0].removesuffix(".py").removesuffix(".pyi")
 
 
-def imports(path: Path) -> Iterator[tuple[int, str]]:
+@cache
+def imports(path: Path) -> tuple[tuple[int, str], ...]:
     """Line and absolute dotted name of every import in a file; ``from a import b`` gives ``a.b``."""
     package = ["gpusim", *path.relative_to(PACKAGE).parts[:-1]]
+    found = []
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Import):
-            for alias in node.names:
-                yield node.lineno, alias.name
+            found += [(node.lineno, alias.name) for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
             start = package[: len(package) - node.level + 1] if node.level else []
-            for alias in node.names:
-                yield (
-                    node.lineno,
-                    ".".join([*start, *((node.module or "").split(".") if node.module else []), alias.name]),
-                )
+            start += node.module.split(".") if node.module else []
+            found += [(node.lineno, ".".join([*start, alias.name])) for alias in node.names]
+    return tuple(found)
 
 
-def arrows() -> Iterator[tuple[str, str, str]]:
+@cache
+def arrows() -> tuple[tuple[str, str, str], ...]:
     """(from unit, to unit, place) for every import of one part of gpusim by another."""
+    found = []
     for path in sorted(PACKAGE.rglob("*.py")):
         unit = unit_of(path)
         for line, name in imports(path):
             parts = name.split(".")
             if parts[0] == "gpusim" and len(parts) > 1 and parts[1] != unit:
-                yield unit, parts[1], f"{path.relative_to(PACKAGE)}:{line}"
+                found.append((unit, parts[1], f"{path.relative_to(PACKAGE)}:{line}"))
+    return tuple(found)
 
 
 def allowed(unit: str) -> set[str]:

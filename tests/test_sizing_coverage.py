@@ -127,7 +127,9 @@ WOBBLY: dict[str, Any] = {
 
 # mean cost allowed: 1.5 x what the design measured for widths of 4, 2 and 1 steps (its section 12); a step more in the
 # pilot's slope, for coarse grids, takes 4 % of it at width 2
-@pytest.mark.parametrize(("tolerance", "cost"), [(4, 916), (2, 1_871), (1, 6_703)])
+@pytest.mark.parametrize(
+    ("tolerance", "cost"), [pytest.param(4, 916, marks=pytest.mark.slow), (2, 1_871), (1, 6_703)]
+)
 def test_exact_interval_covers_at_the_designed_cost(tolerance: int, cost: float) -> None:
     law = bell()
     results = macro(law, replace(MONOTONE, tolerance=tolerance))
@@ -141,7 +143,9 @@ def test_exact_interval_covers_at_the_designed_cost(tolerance: int, cost: float)
         assert (result.replications_needed is None) == result.resolved
 
 
-@pytest.mark.parametrize("law", [bell(), tie()], ids=["bell", "tie"])
+@pytest.mark.parametrize(
+    "law", [pytest.param(bell(), id="bell", marks=pytest.mark.slow), pytest.param(tie(), id="tie")]
+)
 def test_the_habit_fails_the_test_that_the_interval_passes(law: Law) -> None:
     undersized = sum(habit(law, seed) < law.answer() for seed in range(MACRO))
     assert undersized > WRONG_ALLOWED
@@ -149,7 +153,7 @@ def test_the_habit_fails_the_test_that_the_interval_passes(law: Law) -> None:
     assert sum(wrong(result, law.answer()) for result in results) <= WRONG_ALLOWED
 
 
-@pytest.mark.parametrize("tolerance", [4, 2])
+@pytest.mark.parametrize("tolerance", [pytest.param(4, marks=pytest.mark.slow), 2])
 def test_fill_in_covers_where_pass_or_fail_is_not_monotone(tolerance: int) -> None:
     law = replace(bell(), **WOBBLY)
     results = macro(law, SizingOptions(tolerance=tolerance))
@@ -165,8 +169,11 @@ def test_fill_in_covers_where_pass_or_fail_is_not_monotone(tolerance: int) -> No
     assert np.mean([result.smaller_insufficient_claim for result in results]) < 0.7
 
 
-@pytest.mark.parametrize("law", [replace(bell(), **WOBBLY), replace(bell(), wobble=0.06, flip=0.3)])
-def test_strict_hold_out_is_never_undersized_beyond_its_error(law: Law) -> None:
+@pytest.mark.parametrize(
+    ("wobble", "flip"), [pytest.param(*WOBBLY.values(), marks=pytest.mark.slow), (0.06, 0.3)]
+)
+def test_strict_hold_out_is_never_undersized_beyond_its_error(wobble: float, flip: float) -> None:
+    law = replace(bell(), wobble=wobble, flip=flip)
     results = macro(law, SizingOptions(tolerance=2, certify="strict"))
     # one-sided error 2.5 %: 13 of 200 is its 99.9 % bound
     assert sum(r.certified and (r.gpus_high or 0) < law.answer() for r in results) <= 13

@@ -125,8 +125,10 @@ def test_three_hundred_searches_keep_their_promise_in_fewer_runs() -> None:
     assert runs < 0.4 * float(np.mean(plain))
 
 
-@pytest.mark.parametrize("misled", [False, True])
-def test_wrong_ideas_of_what_is_hard_cost_runs_but_no_claim(misled: bool) -> None:
+@pytest.mark.parametrize(
+    ("misled", "searches"), [(False, 12), (True, 3), pytest.param(True, 12, marks=pytest.mark.slow)]
+)
+def test_wrong_ideas_of_what_is_hard_cost_runs_but_no_claim(misled: bool, searches: int) -> None:
     """Hardness says what is run first: nonsense there, even the reverse of the truth, must not show in the claims."""
 
     class Misled(Periods):
@@ -135,13 +137,13 @@ def test_wrong_ideas_of_what_is_hard_cost_runs_but_no_claim(misled: bool) -> Non
             return 1.0 - right if misled else np.zeros(len(replications))
 
     results = []
-    for seed in range(12):
+    for seed in range(searches):
         periods = Misled(seed)
         kinds = periods.kinds()
         results.append(
             find_capacity(periods, GRID, start=9_800, options=OPTIONS, kinds=kinds, hardness=periods.hardness)
         )
-    assert sum(map(wrong, results)) <= most_wrong(12)
+    assert sum(map(wrong, results)) <= most_wrong(searches)
     assert all(result.certified for result in results)
 
 
@@ -177,15 +179,20 @@ def test_a_sample_that_is_too_small_for_the_tolerance_becomes_the_pilot_of_one_t
         assert result.total_runs == periods.cells
 
 
-def test_an_attainment_that_the_first_sample_cannot_show_gets_a_larger_one_or_a_wider_interval() -> None:
-    for attainment, tolerance, most, resolved in ((0.99, 0.02, 3_000, False), (0.999, 0.05, 12_000, True)):
-        periods = Periods(1)
-        options = replace(OPTIONS, attainment=attainment, tolerance_share=tolerance, replications_max=most)
-        result = find_capacity(
-            periods, GRID, start=9_900, options=options, kinds=periods.kinds(), hardness=periods.hardness
-        )
-        assert (result.certified, result.resolved) == (True, resolved)
-        assert result.total_runs == periods.cells
+@pytest.mark.parametrize(
+    ("attainment", "tolerance", "most", "resolved"),
+    [(0.99, 0.02, 3_000, False), pytest.param(0.999, 0.05, 12_000, True, marks=pytest.mark.slow)],
+)
+def test_an_attainment_that_the_first_sample_cannot_show_gets_a_larger_one_or_a_wider_interval(
+    attainment: float, tolerance: float, most: int, resolved: bool
+) -> None:
+    periods = Periods(1)
+    options = replace(OPTIONS, attainment=attainment, tolerance_share=tolerance, replications_max=most)
+    result = find_capacity(
+        periods, GRID, start=9_900, options=options, kinds=periods.kinds(), hardness=periods.hardness
+    )
+    assert (result.certified, result.resolved) == (True, resolved)
+    assert result.total_runs == periods.cells
 
 
 def stratified() -> SizingResult:

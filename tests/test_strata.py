@@ -141,6 +141,7 @@ def test_no_set_shows_what_too_few_replications_cannot() -> None:
     assert strata.region(Design((0.79, 0.21), (10, 10)), 0.95, 0.025) is None
 
 
+@pytest.mark.alone
 def test_a_critical_set_is_quick_to_find() -> None:
     began = time.perf_counter()
     assert strata.region(Design((0.79, 0.21), (211, 163)), 0.9, 0.025) is not None

@@ -219,6 +219,7 @@ def test_archive_log_reproduces_the_published_counts_and_demand(shared_data: Pat
     assert jobs.offered_load == usage.mean
 
 
+@pytest.mark.alone
 def test_a_log_of_188_041_jobs_is_read_in_two_seconds_and_300_megabytes(shared_data: Path) -> None:
     path = shared_data / "swf" / "LCG-2005-1.swf.gz"
     times = []
