@@ -15,8 +15,8 @@ struct Asked {  // what a job asks for; together, since the stream reads it at o
   i32 job_class;
 };
 
-// Slots of the calendar of so many sources: a power of two, 32 at least.
-HD_BOTH i32 source_slots(i64 sources) {
+// Slots of the calendar of so many sources: a power of two, 32 at least, and otherwise less than twice as many.
+HD i32 source_slots(i32 sources) {
   i32 slots = 32;
   while (slots < sources) slots *= 2;
   return slots;

@@ -81,7 +81,7 @@ struct FirstCome {
   }
 
   // One job, from its submit to its end.
-  HD_IN void serve(Tick submit, const Asked& asked, i64 index) {
+  HD_JOB void serve(Tick submit, const Asked& asked, i64 index) {
     const i32 gpus = asked.gpus;
     const Tick service = asked.service, length = least(service, asked.limit | unlimited);
     if (gpus > capacity) return reject(center, submit, Asked(asked), index);
@@ -264,7 +264,7 @@ HD_CALL Status serve_stored(Center<S>& center, const JobStream<S>& jobs) {
 
 // All jobs until the horizon, one after the other.
 template <class S>
-HD Status serve_in_order(Center<S>& center, JobStream<S>& jobs) {
+HD_CALL Status serve_in_order(Center<S>& center, JobStream<S>& jobs) {
   return jobs.stored() ? serve_stored(center, jobs) : serve_generated(center, jobs);
 }
 

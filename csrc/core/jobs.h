@@ -29,14 +29,13 @@ struct JobStream {
   i64 end;           // stored: jobs of the workload
   i32 chains;        // generated: chains begun
   u64 head;          // key of the next job, or kNoKey
-  i32 several;       // generated: 1 with more than one source
   Calendar<S> next;  // generated: the sources by the key of their next job
 
   HD bool stored() const { return model->stored.submit != nullptr; }
   // Submit of the next job; after the last one a tick later than every horizon.
   HD Tick next_submit() const { return key_tick(head); }
 
-  HD void open(const Model& m, const SourceBlocks& memory, const Cell& cell) {
+  HD_CALL void open(const Model& m, const SourceBlocks& memory, const Cell& cell) {
     model = &m;
     position = 0;
     chains = 0;
@@ -56,7 +55,6 @@ struct JobStream {
                        cell.demand_ppm,
                        g.week_phase,
                        m.windows.horizon};
-    several = g.sources > 1 ? 1 : 0;
     next.keys = memory.next;
     next.slots = source_slots(g.sources);
     next.clear();
@@ -84,7 +82,7 @@ struct JobStream {
   HD Piece piece() const {  // requires head != kNoKey
     const SourceBlocks& b = sources.b;
     const i32 k = key_slot(head), at = b.position[k], from = k * kBlock + at;
-    return Piece{b.key + from, b.asked + from, several ? 1 : b.size[k] - at};
+    return Piece{b.key + from, b.asked + from, several() ? 1 : b.size[k] - at};
   }
   // The first n > 0 of the piece have been read, and are in no chain.
   HD_JOB void pass(i32 n) {
@@ -94,10 +92,11 @@ struct JobStream {
   }
 
  private:
+  HD bool several() const { return sources.d.g->sources > 1; }
   // Job `at` of the block of source k is taken.
   HD_JOB void advance(i32 k, i32 at) {
     head = sources.after(k, at);
-    if (!several) return;
+    if (!several()) return;
     next.set(k, head);
     head = next.top();
   }

@@ -1,6 +1,8 @@
 // Quantile tables at their edges and nodes, alias counts, limits.
 #include "../core/sampler.h"
 
+#include "../core/sampler_avx2.h"
+
 #include <cstdlib>
 
 #include "check.h"
@@ -140,6 +142,43 @@ TEST(mixed_words_are_uniform) {
         ++below[mixed_word(common, static_cast<u32>(b * step + step / 2), p) >> 28];
       }
     for (i64 count : below) CHECK(std::abs(count - n * n / 16) < 3 * n);
+  }
+}
+
+// Around every node, at the ends of both sides, and at random; with and without a cap.
+TEST(eight_words_find_the_values_of_one) {
+  if (!has_avx2()) return;
+  std::vector<u32> words{0, 0x7fffffffu, 0x80000000u, 0xffffffffu, 31, 32, 33, 63};
+  for (i32 k = 1; k < kTableNodes; ++k)
+    for (i32 near : {-1, 0, 1}) {
+      const u32 v = static_cast<u32>(node_place(k)) + static_cast<u32>(near);
+      words.push_back(v);
+      words.push_back(~v);
+    }
+  Random random(5);
+  while (words.size() < 20000) words.push_back(static_cast<u32>(random.between(0, 0xffffffffLL)));
+  std::vector<i64> steep;
+  add_uniform_table(&steep, 0, (1LL << 44) - 1);
+  const i32 n = static_cast<i32>(words.size());
+  for (const std::vector<i64>& t : {squares(), steep}) {
+    std::vector<i64> values(words.size());
+    table_column(values.data(), n, t.data(), words.data());
+    for (size_t i = 0; i < words.size(); ++i)
+      if (!CHECK_EQUAL(values[i], table_value(t.data(), words[i]))) return;
+    for (const RunTimes& law :
+         {RunTimes{t.data(), 4, kNoCap, kNoCapFrom}, RunTimes{t.data(), 0, 70000, kNoCapFrom},
+          RunTimes{t.data(), 20, kNoCap, kNoCapFrom},
+          RunTimes{t.data(), 1, 1LL << 42, 3LL << 30}}) {
+      std::vector<Asked> same(words.size(), Asked{-7, -7, 3, 4}), alone = same;
+      run_times_column<true>(same.data(), n, law, words.data());
+      run_times_column<false>(alone.data(), n - 5, law, words.data());  // rounded up to n
+      for (size_t i = 0; i < words.size(); ++i) {
+        const Tick expected = law.of(words[i]);
+        if (!CHECK(same[i].service == expected && same[i].limit == expected)) return;
+        if (!CHECK(alone[i].service == expected && alone[i].limit == -7)) return;
+        if (!CHECK(same[i].gpus == 3 && same[i].job_class == 4)) return;
+      }
+    }
   }
 }
 

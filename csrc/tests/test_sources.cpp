@@ -3,6 +3,8 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
+#include <utility>
 
 #include "check.h"
 #include "support.h"
@@ -43,6 +45,34 @@ TEST(lanes_generate_the_jobs_of_one_lane) {
         return;
       if (!CHECK_EQUAL(a.index, static_cast<i64>(i))) return;
       if (i > 0 && !CHECK(one[i - 1].submit <= a.submit)) return;
+    }
+  }
+}
+
+// Each job of many sources comes once, in the order of (submit, source), through both shapes of the calendar.
+TEST(many_sources_are_merged_in_order) {
+  for (u32 sources : {2u, 31u, 33u, 100u}) {
+    World world;
+    world.windows = Windows{0, 30000, 30000, 86400, 0};
+    std::multiset<std::pair<Tick, Tick>> expected;  // submit and run time
+    for (u32 k = 0; k < sources; ++k) {
+      Origin origin;
+      origin.key += k;
+      origin.until = k % 3 ? 30000 : 10000;  // some run dry early
+      world.generate(origin);
+      for (const Job& job : jobs_of<OneLane>(only(origin, 30000), 1))
+        expected.insert({job.submit, job.service});
+    }
+    const std::vector<Job> one = jobs_of<OneLane>(world, 1), all = jobs_of<Lanes>(world, 1);
+    CHECK_EQUAL(one.size(), expected.size());
+    CHECK_EQUAL(all.size(), expected.size());
+    for (size_t i = 0; i < least(one.size(), all.size()); ++i) {
+      const Job& job = one[i];
+      if (!CHECK(job.submit == all[i].submit && job.service == all[i].service)) return;
+      if (i > 0 && !CHECK(one[i - 1].submit <= job.submit)) return;
+      const auto found = expected.find({job.submit, job.service});
+      if (!CHECK(found != expected.end())) return;
+      expected.erase(found);
     }
   }
 }
