@@ -67,16 +67,14 @@ struct Center {
     calm = Calm{0, 0, 0, 0};
     walk_ins = 0;
     walk_in_gpus = 0;
-    walks_in = pools == 1 && model->policy.period == 1 && model->policy.max_tests < 0 &&
-               !model->policy.always_profile;
-    const Policy& p = model->policy;
-    one_pool_easy =
-        pools == 1 && p.backfill == 1 && !p.always_profile && p.window < 0 && p.max_tests < 0;
-    calms = p.order == kFifo && p.period == 1 && p.kill_at_limit;
-    has_bounds = model->policy.max_waiting >= 0;
+    const Policy& rules = model->policy;
+    walks_in = pools == 1 && rules.period == 1 && rules.max_tests < 0 && !rules.always_profile;
+    one_pool_easy = pools == 1 && rules.backfill == 1 && !rules.always_profile &&
+                    rules.window < 0 && rules.max_tests < 0;
+    calms = rules.order == kFifo && rules.period == 1 && rules.kill_at_limit;
+    has_bounds = rules.max_waiting >= 0;
     ROLLED
-    for (i32 t = 0; t < model->classes.tenants; ++t)
-      has_bounds |= model->policy.tenant_max_waiting[t] >= 0;
+    for (i32 t = 0; t < model->classes.tenants; ++t) has_bounds |= rules.tenant_max_waiting[t] >= 0;
     S::each(model->classes.tenants, [&](i32 t) { tenant_waiting[t] = 0; });
     S::each(pools, [&](i32 p) { free[p] = capacity[p]; });
     S::each(model->classes.n, [&](i32 c) { largest[c] = largest_pool(c); });

@@ -172,12 +172,12 @@ struct Queue {
     if (to == end) set_entry(tier, to, one, leaves, p);
   }
 
-  HD void note_newcomer(i32 p, i64 index) {
+  HD void note_newcomer(i32 p, i64 number) {
     i32 to = newcomers;
     ROLLED
-    while (to > 0 && job[newcomer[to - 1]].index > index) --to;
+    while (to > 0 && job[newcomer[to - 1]].index > number) --to;
     S::shift_insert(newcomer, newcomers, to, p);
-    last_index = newcomers == 0 ? index : greatest(last_index, index);
+    last_index = newcomers == 0 ? number : greatest(last_index, number);
     ++newcomers;
   }
 

@@ -170,10 +170,10 @@ struct Release {
       *given += own;
     }
   }
-  HD i32 reach_in(i32 from, i32 end, i64 wanted, i32* given) const {
+  HD i32 reach_in(i32 from, i32 to, i64 wanted, i32* given) const {
     i64 sum = 0;
-    const i32 g = from + S::prefix_sum_until(group + from, end - from, wanted - *given, &sum);
-    *given += static_cast<i32>(sum) - (g < end ? group[g] : 0);
+    const i32 g = from + S::prefix_sum_until(group + from, to - from, wanted - *given, &sum);
+    *given += static_cast<i32>(sum) - (g < to ? group[g] : 0);
     return g;
   }
 
