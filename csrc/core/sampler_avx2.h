@@ -1,8 +1,8 @@
 // Values of a quantile table for eight words at once, with AVX2: those of sampler.h, for hosts that have it.
 //
-// The highest bit of a word is the exponent of the word as a float, which is read as bits and never calculated with. The
-// two nodes that a word lies between are neighbours: one load of 16 bytes brings both, where a gather would take each by
-// itself. As in rng_avx2.h, even and odd words stand in 64-bit lanes of their own.
+// The highest bit of a word is found by halving, which AVX2 has no instruction for. The two nodes that a word lies between
+// are neighbours: one load of 16 bytes brings both, where a gather would take each by itself. As in rng_avx2.h, even and
+// odd words stand in 64-bit lanes of their own.
 #pragma once
 #include "blocks.h"
 #include "rng_avx2.h"
@@ -18,7 +18,6 @@ typedef i64 Ticks __attribute__((vector_size(32)));
 typedef i64 Pair __attribute__((vector_size(16)));
 typedef Pair LoosePair __attribute__((aligned(8)));  // where nodes need not be aligned as pairs
 typedef u32 EightWords __attribute__((vector_size(32)));
-typedef float EightFloats __attribute__((vector_size(32)));
 
 // Where eight words lie in a table; see table_value.
 struct Places {
@@ -27,11 +26,25 @@ struct Places {
   Quad upper;  // (8,) u32: all ones on the upper side
 };
 
+template <i32 step>
+AVX2 HD_JOB void halve(Eight* v, Eight* log2) {
+  const Eight more = (*v > (1 << step) - 1) & step;
+  *v = (Eight)((EightWords)*v >> (EightWords)more);
+  *log2 += more;
+}
+AVX2 HD_JOB Eight floor_log2_of(Eight v) {  // 0 < v < 2^31
+  Eight log2{};
+  halve<16>(&v, &log2);
+  halve<8>(&v, &log2);
+  halve<4>(&v, &log2);
+  halve<2>(&v, &log2);
+  halve<1>(&v, &log2);
+  return log2;
+}
+
 AVX2 HD_JOB void find(EightWords u, Places* p) {
   const EightWords upper = (EightWords)((Eight)u >> 31), v = (u ^ upper) | 32;
-  const EightWords high = v & ~(v >> 1);  // rounds to no higher power of two
-  const EightFloats real = __builtin_convertvector((Eight)high, EightFloats);
-  const EightWords shift = 158 - ((EightWords)real >> 23);  // 31 - floor(log2 v)
+  const EightWords shift = 31 - (EightWords)floor_log2_of((Eight)v);
   const EightWords bits = (u ^ upper) << shift;
   const EightWords side = (upper & kTableNodes) + ((31 - kNodeBits) << kNodeBits);
   const EightWords node = (bits >> 26) + side - (shift << kNodeBits);
