@@ -40,6 +40,16 @@ def test_running_jobs(servers: int, timed: Any) -> None:
     )
 
 
+@pytest.mark.parametrize("running", [300, 1_000, 5_000])
+def test_running_jobs_under_easy(running: int, timed: Any) -> None:
+    gpus = running * CENTER_GPUS // 135  # at this load about 135 jobs run on 10,000 GPUs
+    spec = center_mix(max(100_000, 60 * running), load=0.95, backfill=1, gpus=gpus)
+    result = timed(partial(run_batch, spec, 0, gpus, threads=1), jobs=submitted, x=running)
+    mean = result.integrals[0, 3] / (spec.windows.count_end - spec.windows.warm_up)
+    assert mean == pytest.approx(running, rel=0.15)
+    assert result.counts[0, :, 4].sum() > 0.85 * submitted(result)  # started
+
+
 @pytest.mark.parametrize("backfill", [0, 1], ids=["FIFO", "EASY"])
 @pytest.mark.parametrize("waiting", [10, 100, 1_000, 10_000, 100_000])
 def test_waiting_jobs(waiting: int, backfill: int, timed: Any) -> None:

@@ -63,8 +63,8 @@ def mmc(servers: int, utilization: float, jobs: int, *, warm_up: float = 0.1, se
     return RunSpec(Generator(sources=(source,), seed=1), ClassTable.single(), Policy(), windows)
 
 
-def center_mix(jobs: int, *, load: float = 0.85, backfill: int = 0) -> RunSpec:
-    """A 10,000-GPU center: eleven classes of 1, 2, 4, .. 1024 GPUs with lognormal run times, about `jobs` jobs.
+def center_mix(jobs: int, *, load: float = 0.85, backfill: int = 0, gpus: int = CENTER_GPUS) -> RunSpec:
+    """A center of so many GPUs: eleven classes of 1, 2, 4, .. 1024 GPUs with lognormal run times, about `jobs` jobs.
 
     Class k asks for 2^k GPUs; its mean run time rises evenly from 2 h (k = 0) to 10 h (k = 10), its share of the
     jobs is in proportion to 1 / sqrt(2^k). Requests are the run times rounded up to 1, 2, 4, .. 128 h.
@@ -73,7 +73,7 @@ def center_mix(jobs: int, *, load: float = 0.85, backfill: int = 0) -> RunSpec:
     means = HOUR * np.linspace(2.0, 10.0, 11)
     shares = 1.0 / np.sqrt(sizes)
     shares /= shares.sum()
-    gap = float((shares * sizes * means).sum()) / (load * CENTER_GPUS)  # between any two jobs [tick]
+    gap = float((shares * sizes * means).sum()) / (load * gpus)  # between any two jobs [tick]
     limits = [HOUR * 2**k for k in range(8)]
     sources = tuple(
         poisson_source(
