@@ -42,15 +42,15 @@ HD_BOTH i32 index_nodes(i32 slots) {  // of a strip
   for (i32 level = index_levels(slots); level > 0; --level) n += nodes_over(slots, level);
   return n;
 }
+
 template <class S>
 struct Index {
   i32 slots;   // entries of a strip
   i32 nodes;   // of a strip
   i32 levels;  // of these
   const Requests* requests;
-  i32*
-      gpus;  // (tiers, slots) gang size, or kHole: its job has left; behind the last entry there are holes only
-  i32* brief;        // (tiers, slots) limit in those units, at most kLongest
+  i32* gpus;   // (tiers, slots) gang size, or kHole: its job has left; only holes behind the tail
+  i32* brief;  // (tiers, slots) limit in units of 2^shift ticks, at most kLongest
   i32* least_limit;  // (tiers, nodes, kGroups), lower levels first
   i32* longest;      // (kGroups,) up to which limit a job may fit, in the present search
   i32 looks;         // so many of the groups may fit, rounded up to whole blocks
@@ -146,7 +146,7 @@ struct Index {
   }
 
  private:
-  HD i32* strip(i32 tier) const { return least_limit + tier * nodes * kGroups; }
+  HD i32* strip(i32 tier) const { return least_limit + static_cast<i64>(tier) * nodes * kGroups; }
 
   HD i32 least_entry(i64 k, i32 group) const {
     const i32 *g = gpus + k, *limit = brief + k;
