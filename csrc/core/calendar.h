@@ -60,11 +60,18 @@ struct BinaryCalendar {
 
  private:
   HD void use(i32 slot) {
+    root = higher(keys, root, used, slot);
+    while (slot >= used) used *= 2;
+  }
+  // The root of the subtree over slots that include this one. The calendar itself is not shown: its fields can stay in
+  // registers.
+  static HD_CALL u64 higher(u64* keys, u64 root, i32 used, i32 slot) {
     for (; slot >= used; used *= 2) {
       const u64 first = keys[root];  // the other half of the next subtree is empty
       root /= 2;
       keys[root] = first;
     }
+    return root;
   }
 };
 
