@@ -109,16 +109,16 @@ struct Index {
     i32 *level_nodes = strip(tier), *below = nullptr;
     ROLLED
     for (i32 level = 1; level <= levels; ++level) {
-      const i32 first = from >> level_bits(level);
-      const i32 all = level == 1 ? tail : nodes_over(tail, level - 1);
-      S::each(nodes_over(tail, level) - first, [&](i32 k) {
-        i32* node = level_nodes + (first + k) * kGroups;
-        for (i32 g = 0; g < kGroups; ++g) node[g] = kNobody;
+      const i32 bits = level_bits(level);
+      ROLLED
+      for (i32 i = from >> bits; i < nodes_over(tail, level); ++i) {
+        i32* node = level_nodes + i * kGroups;
+        S::each(kGroups, [=](i32 g) { node[g] = kNobody; });
         if (level == 1)
-          add_entries(at(tier, (first + k) << kLeafBits), node);
+          add_entries(at(tier, i << bits), node);
         else
-          add_children(below, (first + k) << kFanBits, all, node);
-      });
+          add_children(below, i << kFanBits, nodes_over(tail, level - 1), node);
+      }
       below = level_nodes;
       level_nodes += nodes_over(slots, level) * kGroups;
     }
@@ -162,14 +162,16 @@ struct Index {
     ROLLED
     for (i64 k = first; k < first + kLeaf; ++k) {
       if (gpus[k] == kHole) continue;
-      const i32 group = requests->group(gpus[k]);
-      node[group] = least(node[group], brief[k]);
+      const i32 group = requests->group(gpus[k]), limit = brief[k];
+      S::once([=] { node[group] = least(node[group], limit); });
     }
   }
   HD static void add_children(const i32* below, i32 first, i32 all, i32* node) {
     ROLLED
-    for (i32 i = first; i < least(all, first + kFan); ++i)
-      for (i32 g = 0; g < kGroups; ++g) node[g] = least(node[g], below[i * kGroups + g]);
+    for (i32 i = first; i < least(all, first + kFan); ++i) {
+      const i32* child = below + i * kGroups;
+      S::each(kGroups, [=](i32 g) { node[g] = least(node[g], child[g]); });
+    }
   }
 
   // In one leaf, from `from` on.
