@@ -4,7 +4,7 @@
 #include <mutex>
 #include <vector>
 
-#include "../core/simulate.h"
+#include "run_cell.h"
 #include "workers.h"
 
 namespace gpusim {
@@ -45,6 +45,16 @@ Sizes larger(const Sizes& a, const Sizes& b) {
                greatest(a.chains, b.chains)};
 }
 
+Status run_by_build(const Model& model, const Cell& cell, Scratch<OneLane>& scratch,
+                    const RunResult& result) {
+  return run_cell(model, cell, scratch, result);
+}
+template <class S>  // emulated lanes
+Status run_by_build(const Model& model, const Cell& cell, Scratch<S>& scratch,
+                    const RunResult& result) {
+  return simulate<S>(model, cell, scratch, result);
+}
+
 template <class S>
 class Worker {  // the working memory of one thread
  public:
@@ -52,7 +62,7 @@ class Worker {  // the working memory of one thread
 
   Status run(const Cell& cell, const RunResult& result, i64* reruns) {
     for (;;) {
-      const Status status = simulate<S>(model_, cell, scratch_, result);
+      const Status status = run_by_build(model_, cell, scratch_, result);
       if (!grow(&sizes_, status)) return status;
       ++*reruns;
       allocate();
