@@ -11,7 +11,8 @@
 // K = 1 (EASY) needs no profile: with one reservation in a pool, at the shadow time T, a job fits if
 // it ends by T or takes only GPUs that are spare at T. pass_easy must equal pass_reserving with K = 1;
 // the tests run both. In a single pool, while nothing but arrivals happens, EASY looks at the newcomers only: the
-// window of each job it passed over only gets shorter.
+// window of each job it passed over only gets shorter, and until its tick comes the reservation stands, even
+// where jobs outlast their requests: what is back by then stays the same.
 // Starting a job needs one slot; when none is left the run stops with a status and is repeated.
 #pragma once
 #include "center.h"
@@ -322,7 +323,7 @@ HD_CALL void pass_reserving(Center<S>& center, Cursor at, Cursor end, i64 most) 
 template <class S>
 HD_CALL void pass(Center<S>& center) {
   const Policy& policy = center.model->policy;
-  if (center.calm.valid && pass_newcomers(center)) return;
+  if (center.calm.valid && center.now < center.calm.shadow && pass_newcomers(center)) return;
   center.calm.valid = 0;
   if (center.one_pool_easy) return pass_easy_one_pool(center);
   const Cursor end = last_look(center);

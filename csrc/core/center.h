@@ -71,7 +71,7 @@ struct Center {
     walks_in = pools == 1 && rules.period == 1 && rules.max_tests < 0 && !rules.always_profile;
     one_pool_easy = pools == 1 && rules.backfill == 1 && !rules.always_profile &&
                     rules.window < 0 && rules.max_tests < 0;
-    calms = rules.order == kFifo && rules.period == 1 && rules.kill_at_limit;
+    calms = rules.order == kFifo && rules.period == 1;
     has_bounds = rules.max_waiting >= 0;
     ROLLED
     for (i32 t = 0; t < model->classes.tenants; ++t) has_bounds |= rules.tenant_max_waiting[t] >= 0;

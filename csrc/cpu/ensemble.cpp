@@ -1,8 +1,8 @@
 #include "ensemble.h"
 
 #include <atomic>
+#include <memory>
 #include <mutex>
-#include <vector>
 
 #include "run_cell.h"
 #include "workers.h"
@@ -71,17 +71,17 @@ class Worker {  // the working memory of one thread
   const Sizes& sizes() const { return sizes_; }
 
  private:
-  void allocate() {
-    memory_.clear();
-    memory_.shrink_to_fit();
-    memory_.resize(static_cast<size_t>(carve_scratch<S>(model_, sizes_, nullptr, &scratch_)) + 64);
-    char* aligned = memory_.data() + (64 - reinterpret_cast<size_t>(memory_.data()) % 64);
+  void allocate() {  // not set to zero: most of it is never touched, and a run sets what it reads
+    const size_t bytes = static_cast<size_t>(carve_scratch<S>(model_, sizes_, nullptr, &scratch_));
+    memory_.reset();
+    memory_.reset(new char[bytes + 64]);
+    char* aligned = memory_.get() + (64 - reinterpret_cast<size_t>(memory_.get()) % 64);
     carve_scratch<S>(model_, sizes_, aligned, &scratch_);
   }
 
   const Model& model_;
   Sizes sizes_;
-  std::vector<char> memory_;
+  std::unique_ptr<char[]> memory_;
   Scratch<S> scratch_;
 };
 
