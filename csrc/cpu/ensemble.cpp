@@ -1,8 +1,10 @@
 #include "ensemble.h"
 
+#include <algorithm>
 #include <atomic>
 #include <memory>
 #include <mutex>
+#include <vector>
 
 #include "run_cell.h"
 #include "workers.h"
@@ -85,6 +87,37 @@ class Worker {  // the working memory of one thread
   Scratch<S> scratch_;
 };
 
+// What a run adds to at every job, apart from the outputs: rows of neighbouring cells share cache lines, over which
+// two threads would fight.
+class Accounts {
+ public:
+  explicit Accounts(const Model& m)
+      : counts_(static_cast<size_t>(m.classes.n) * kCounts + kLine),
+        sums_(static_cast<size_t>(m.classes.n) * kSums + kLine),
+        slo_(static_cast<size_t>(m.slos.n) * kSloCounts + kLine),
+        pool_gpu_ticks_(static_cast<size_t>(m.classes.pools) + kLine) {}
+
+  // The row of cell i, with these in place of its outputs.
+  RunResult in_place_of(RunResult row) {
+    row.counts = counts_.data();
+    row.sums = sums_.data();
+    row.slo = slo_.data();
+    row.pool_gpu_ticks = pool_gpu_ticks_.data();
+    return row;
+  }
+  void enter(const RunResult& row) const {
+    std::copy(counts_.begin(), counts_.end() - kLine, row.counts);
+    std::copy(sums_.begin(), sums_.end() - kLine, row.sums);
+    std::copy(slo_.begin(), slo_.end() - kLine, row.slo);
+    std::copy(pool_gpu_ticks_.begin(), pool_gpu_ticks_.end() - kLine, row.pool_gpu_ticks);
+  }
+
+ private:
+  static constexpr i64 kLine =
+      8;  // numbers of a cache line: nothing of another thread begins in it
+  std::vector<i64> counts_, sums_, slo_, pool_gpu_ticks_;
+};
+
 RunResult row(const Ensemble& e, i64 i) {
   const i64 c = e.model.classes.n, s = e.model.slos.n;
   const Outputs& o = e.out;
@@ -119,9 +152,12 @@ EnsembleReport run_ensemble(const Ensemble& e, const std::function<bool(i64, i64
   Sizes room = e.sizes;
   const auto work = [&](auto strips) {
     Worker<decltype(strips)> worker(model, e.sizes);
+    Accounts accounts(model);
     for (i64 i; cells.take(&i);) {
       i64 repeated = 0;
-      e.out.status[i] = worker.run(cell_of(e, i), row(e, i), &repeated);
+      const RunResult out = row(e, i);
+      e.out.status[i] = worker.run(cell_of(e, i), accounts.in_place_of(out), &repeated);
+      accounts.enter(out);
       reruns += repeated;
       if (e.out.status[i] == kOk) cells.done();
     }
