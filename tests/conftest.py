@@ -25,6 +25,9 @@ from turns import Turns
 
 ROOT = Path(__file__).resolve().parent.parent
 
+if "PYTEST_XDIST_WORKER" in os.environ:
+    os.environ.pop("COLUMNS", None)  # pytest-xdist sets it, and pages that are printed would be as narrow
+
 hypothesis.settings.register_profile("gpusim", derandomize=True, deadline=None)
 hypothesis.settings.load_profile("gpusim")
 
