@@ -17,8 +17,9 @@
 
 namespace gpusim {
 
-constexpr i32 kChunk = 64;  // slots of a strip are a multiple of it
-constexpr i32 kFewHoles = 8;
+constexpr i32 kChunk = 64;    // slots of a strip are a multiple of it
+constexpr i32 kFewHoles = 8;  // for which no strip is closed up
+static_assert(kChunk % kLeaf == 0, "the index looks at whole leaves");
 
 template <class S>
 struct Queue {

@@ -1,7 +1,7 @@
 // One run on the host, by the build of the core that is the fastest this machine can execute.
 //
-// The core is compiled for every x86-64 machine, and once more for those with AVX2 and BMI2 (run_cell_avx2.cpp), which all
-// since about 2015 have; which one runs is asked at run time. Same source, same integers.
+// The core is compiled for every x86-64 machine, and once more for those with AVX2 and BMI2 (run_cell_avx2.cpp), as
+// servers have; which one runs is asked at run time. Same source, same integers.
 #pragma once
 #include "../core/simulate.h"
 
