@@ -83,7 +83,7 @@ def test_replications(replications: int, timed: Any) -> None:
 @pytest.mark.benchmark(timer=time.perf_counter)  # clock time: CPU time adds threads up
 @pytest.mark.parametrize("threads", [1, 2])
 def test_threads(threads: int, timed: Any) -> None:
-    spec, which = center_mix(50_000, backfill=1), np.arange(8)
+    spec, which = center_mix(50_000, backfill=1), np.arange(32)
     result = timed(
         partial(run_batch, spec, which, CENTER_GPUS, threads=threads),
         jobs=submitted,

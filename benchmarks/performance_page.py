@@ -29,7 +29,7 @@ GROUPS = {
         "What a job costs when something grows",
         "Number of jobs: M/M/100, load .8. Running jobs: M/M/c, load .95. Waiting jobs: so many at once on "
         "256 GPUs, then 20,000 more as fast as they can be worked off. Backfill depth: 30,000 jobs of the mix, "
-        "load .9. Replications: `quickstart`. Threads: eight replications of the mix under EASY.",
+        "load .9. Replications: `quickstart`. Threads: 32 replications of the mix under EASY.",
     ),
     "bench_engine": ("Features", "Chains, pools and levels on M/M/100, load .9; the others on `quickstart`."),
     "bench_reading": (

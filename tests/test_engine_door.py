@@ -72,7 +72,7 @@ CELLS = {
     "one too many GPUs": (0, [5, 2**31 - 1], "gpus[1]: is out of range (2147483647)"),
     "negative GPUs": (0, [-1, 5], "gpus[0]: is out of range (-1)"),
     "GPUs beyond int64": (0, [1, 2**70], "gpus[1]: is out of range"),
-    "GPUs of many digits": (0, 10**5000, "gpus[0]: is out of range (16610 bits)"),
+    "GPUs of many digits": (0, 10**5000, "gpus: is out of range (16610 bits)"),
     "fraction": (0, 1.7, "gpus[0]: is not a whole number (1.7)"),
     "whole float": (0, np.array([2.0]), "gpus[0]: is not a whole number (2.0)"),
     "NaN": (0, [3, float("nan")], "gpus[1]: is not a whole number (nan)"),

@@ -10,6 +10,7 @@
 // Nodes are always true: when an entry becomes a hole, its leaf is put right, and what stands above as far as it
 // changes. A strip of a single leaf has none.
 #pragma once
+#include "index_avx2.h"
 #include "model.h"
 #include "strips.h"
 #include "types.h"
@@ -28,6 +29,19 @@ struct Room {
   Tick window;
 };
 HD Room room_of(i32 most) { return Room{most, most, kNever}; }
+
+// First entry in [from, end) that has room, or end; limits in units of 2^shift ticks. All blocks of kBlockOf entries
+// that meet [from, end) may be read.
+template <class S>
+HD i32 first_with_room(const i32* gpus, const i32* limit, i32 from, i32 end, i32 free, i32 spare,
+                       i32 window) {
+#if defined(GPUSIM_INDEX_AVX2)
+  if (!S::wide) return first_with_room_avx2(gpus, limit, from, end, free, spare, window);
+#endif
+  return S::block_until(from, end, [=](i32 e) {
+    return (gpus[e] <= free) & ((gpus[e] <= spare) | (limit[e] <= window));
+  });
+}
 
 // A node of level 1, 2, .. covers 2^bits entries; so many nodes are over n > 0 of them.
 HD_BOTH i32 level_bits(i32 level) { return kLeafBits + kFanBits * (level - 1); }
@@ -151,8 +165,9 @@ struct Index {
   HD i32 least_entry(i64 k, i32 group) const {
     const i32 *g = gpus + k, *limit = brief + k;
     const i32 low = group > 0 ? requests->low[group] : 0, high = requests->low[group + 1] - 1;
-    return S::min_of(kLeaf, kNobody,
-                     [=](i32 i) { return (g[i] >= low) & (g[i] <= high) ? limit[i] : kNobody; });
+    return S::min_of(kLeaf, kNobody, [=](i32 i) {  // bits in place of a branch, so that it vectorises
+      return limit[i] | ((g[i] >= low) & (g[i] <= high) ? 0 : kNobody);
+    });
   }
   HD static i32 least_child(const i32* below, i32 first, i32 all, i32 group) {
     const i32* of = below + first * kGroups + group;
@@ -181,8 +196,7 @@ struct Index {
     const i32 free = room.free, spare = room.spare, window = shorten(room.window);
     ROLLED
     for (i32 i = from;; ++i) {
-      i = S::block_until(
-          i, end, [=](i32 e) { return (g[e] <= free) & ((g[e] <= spare) | (limit[e] <= window)); });
+      i = first_with_room<S>(g, limit, i, end, free, spare, window);
       if (i >= end) return end;
       if (g[i] <= spare || limit[i] < window || limit_of(at(tier, i)) <= room.window) return i;
     }

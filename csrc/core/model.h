@@ -117,12 +117,7 @@ struct Requests {
   i32 low[kGroups + 1];  // least size of each group of gang sizes, ascending; kHole behind the last
   i32 shift;             // nearly all limits are below kLongest * 2^shift ticks
 
-  HD i32 group(i32 gpus) const {
-    i32 k = 0;
-    ROLLED
-    for (i32 step = kGroups / 2; step > 0; step /= 2) k += low[k + step] <= gpus ? step : 0;
-    return k;
-  }
+  HD i32 group(i32 gpus) const { return last_at_most<kGroups>(low, gpus); }
   HD i32 shorten(Tick limit) const {
     return static_cast<i32>(least<Tick>(limit >> shift, kLongest));
   }

@@ -104,4 +104,18 @@ HD i32 floor_log2(u32 v) {
 #endif
 }
 
+// Position of the last of n ascending numbers, n a power of two, that is at most x; 0 if only the first one may be.
+// The host counts them all: six loads, each of which waits for the one before, take longer.
+template <i32 n>
+HD i32 last_at_most(const i32* a, i32 x) {
+  i32 k = 0;
+#if defined(__CUDACC__)
+  ROLLED
+  for (i32 step = n / 2; step > 0; step /= 2) k += a[k + step] <= x ? step : 0;
+#else
+  for (i32 i = 1; i < n; ++i) k += a[i] <= x ? 1 : 0;
+#endif
+  return k;
+}
+
 }  // namespace gpusim

@@ -94,10 +94,36 @@ std::string check_chains(const StoredJobs& s, i64 workloads) {
   return "";
 }
 
+// Whether jobs first .. end are sorted and in range, without a branch in the loop: every call of run() asks it of every
+// stored job. The ranges of check_stored(): times below a power of two show in the bits that any of them has.
+bool sound(const StoredJobs& s, i64 first, i64 end, i32 classes) {
+  u64 times = 0, steps = 0;
+  i32 fewest = 1, most = 1, last_class = 0;
+  for (i64 j = first; j < end; ++j) {
+    const u64 submit = static_cast<u64>(s.submit[j]), service = static_cast<u64>(s.service[j]),
+              limit = static_cast<u64>(s.limit[j]);
+    times |= submit | service | (service - 1) | limit | (limit - 1);
+  }
+  for (i64 j = first + 1; j < end; ++j)
+    steps |= static_cast<u64>(s.submit[j]) - static_cast<u64>(s.submit[j - 1]);
+  for (i64 j = first; j < end; ++j) {
+    fewest = least(fewest, s.gpus[j]);
+    most = greatest(most, s.gpus[j]);
+  }
+  for (i64 j = first; j < end; ++j) last_class = greatest<i32>(last_class, s.job_class[j]);
+  return times < static_cast<u64>(kTickBound) && steps < static_cast<u64>(kTickBound) &&
+         fewest >= 1 && most < kHole && last_class < classes;
+}
+
 std::string check_stored(const Ensemble& e, i64 workloads) {
   const StoredJobs& s = e.model.stored;
   const i64 jobs = s.offset[workloads];
   if (s.offset[0] != 0) return at("first offset is not 0", "offset", 0, s.offset[0]);
+  bool all_sound = !s.chain;
+  for (i64 w = 0; all_sound && w < workloads; ++w)
+    all_sound = s.offset[w] <= s.offset[w + 1] && s.offset[w + 1] <= s.n &&
+                sound(s, s.offset[w], s.offset[w + 1], e.model.classes.n);
+  if (all_sound) return "";
   for (i64 w = 0; w < workloads; ++w) {
     if (s.offset[w + 1] > s.n)
       return at("offset beyond the jobs", "offset", w + 1, s.offset[w + 1]);

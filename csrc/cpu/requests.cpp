@@ -1,6 +1,7 @@
 #include "requests.h"
 
 #include <cstddef>
+#include <cstring>
 #include <set>
 #include <vector>
 
@@ -24,8 +25,12 @@ std::vector<i32> gang_sizes(const Model& model) {  // ascending
     else
       large.insert(size[i]);
   std::vector<i32> sizes;
-  for (i32 s = 0; s < kCommon; ++s)
-    if (common[static_cast<size_t>(s)]) sizes.push_back(s);
+  for (i32 first = 0; first < kCommon; first += 8) {
+    u64 marks = 0;
+    std::memcpy(&marks, common.data() + first, 8);
+    for (i32 s = first; marks && s < first + 8; ++s)
+      if (common[static_cast<size_t>(s)]) sizes.push_back(s);
+  }
   sizes.insert(sizes.end(), large.begin(), large.end());
   return sizes;
 }

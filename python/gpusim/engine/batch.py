@@ -195,16 +195,15 @@ def _cells(
     capacities = _capacities(gpus, spec.classes.n_pools)
     if isinstance(spec.jobs, Generator) and columns["demand_ppm"].size:
         spec.jobs.check_demand(int(columns["demand_ppm"].min()), int(columns["demand_ppm"].max()))
-    try:
-        rows = np.broadcast(*columns.values(), capacities[:, 0]).shape
-    except ValueError:
-        lengths = {**{name: len(column) for name, column in columns.items()}, "gpus": len(capacities)}
+    cells = {**columns, "gpus": capacities}
+    lengths = {name: len(rows) for name, rows in cells.items()}
+    several = {length for length in lengths.values() if length != 1}
+    if len(several) > 1:
         found = ", ".join(f"{name} {length}" for name, length in lengths.items())
         remedy = "give one replication and one capacity per cell, or one for all"
-        raise refuse("cells", "differ in length", remedy, found) from None
-    cells = {name: np.ascontiguousarray(np.broadcast_to(value, rows)) for name, value in columns.items()}
-    cells["gpus"] = np.ascontiguousarray(np.broadcast_to(capacities, (*rows, spec.classes.n_pools)))
-    return cells
+        raise refuse("cells", "differ in length", remedy, found)
+    n = several.pop() if several else 1
+    return {name: rows if len(rows) == n else np.repeat(rows, n, axis=0) for name, rows in cells.items()}
 
 
 def _capacities(gpus: npt.ArrayLike, pools: int) -> npt.NDArray[np.int32]:

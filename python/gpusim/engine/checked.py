@@ -67,8 +67,13 @@ def column(
     RunError
         Names the column and the row, the value found there and the range allowed.
     """
-    limits = np.iinfo(dtype)
-    low, high = int(limits.min) if low is None else low, int(limits.max) if high is None else high
+    if low is None or high is None:
+        limits = np.iinfo(dtype)
+        low, high = int(limits.min) if low is None else low, int(limits.max) if high is None else high
+    if type(values) is int:  # what most calls give
+        own = np.array([integer(where, values, low, high)], dtype)
+        own.setflags(write=False)
+        return own
     try:
         given: npt.NDArray[Any] = np.atleast_1d(np.asarray(values))
     except ValueError:  # rows of different length
