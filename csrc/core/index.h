@@ -165,9 +165,10 @@ struct Index {
   HD i32 least_entry(i64 k, i32 group) const {
     const i32 *g = gpus + k, *limit = brief + k;
     const i32 low = group > 0 ? requests->low[group] : 0, high = requests->low[group + 1] - 1;
-    return S::min_of(kLeaf, kNobody, [=](i32 i) {  // bits in place of a branch, so that it vectorises
-      return limit[i] | ((g[i] >= low) & (g[i] <= high) ? 0 : kNobody);
-    });
+    return S::min_of(kLeaf, kNobody,
+                     [=](i32 i) {  // bits in place of a branch, so that it vectorises
+                       return limit[i] | ((g[i] >= low) & (g[i] <= high) ? 0 : kNobody);
+                     });
   }
   HD static i32 least_child(const i32* below, i32 first, i32 all, i32 group) {
     const i32* of = below + first * kGroups + group;
