@@ -50,7 +50,8 @@ def timed(benchmark: Any, request: pytest.FixtureRequest) -> Callable[..., Any]:
     """`timed(function, jobs=..., before=...)` times the repeats of a call and returns the last one's result.
 
     `jobs` is the number of jobs that one repeat simulates (or a function of its result): two events each, an
-    arrival and a completion. Untimed calls come first; `before` is called ahead of every repeat, untimed.
+    arrival and a completion. Untimed calls come first; `before` is called ahead of every repeat, untimed;
+    there are `more` times as many repeats as asked for.
     What else is given is kept with the times.
     """
 
@@ -59,9 +60,10 @@ def timed(benchmark: Any, request: pytest.FixtureRequest) -> Callable[..., Any]:
         *,
         jobs: int | Callable[[Any], int] | None = None,
         before: Callable[[], None] | None = None,
+        more: int = 1,
         **facts: Any,
     ) -> Any:
-        repeats = request.config.getoption("--repeats")
+        repeats = more * request.config.getoption("--repeats")
         if before is not None:
             result = benchmark.pedantic(function, setup=before, rounds=repeats, warmup_rounds=1)
         else:

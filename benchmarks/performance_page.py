@@ -29,7 +29,8 @@ GROUPS = {
         "What a job costs when something grows",
         "Number of jobs: M/M/100, load .8. Running jobs: M/M/c, load .95. Waiting jobs: so many at once on "
         "256 GPUs, then 20,000 more as fast as they can be worked off. Backfill depth: 30,000 jobs of the mix, "
-        "load .9. Replications: `quickstart`. Threads: 32 replications of the mix under EASY.",
+        "load .9. Replications: `quickstart`. Threads: 32 replications of the mix under EASY, in turns with one "
+        "thread.",
     ),
     "bench_engine": ("Features", "Chains, pools and levels on M/M/100, load .9; the others on `quickstart`."),
     "bench_reading": (
@@ -144,6 +145,9 @@ def _table(found: list[dict[str, Any]]) -> list[str]:
         spread = f"{seconds['median']:.3g} ({seconds['q1']:.3g} - {seconds['q3']:.3g})"
         if each["timer"] != "process_time":
             spread += ", clock"
+        if "speed_up" in each:
+            low, high = each["speed_up_low"], each["speed_up_high"]
+            spread += f"; {each['speed_up']:.2f} times one thread ({low:.2f} - {high:.2f})"
         if "goal_seconds" in each:
             spread += f"; goal {each['goal_seconds']:g}"
         if "peak_megabytes" in each:

@@ -36,6 +36,8 @@ def main() -> int:
     parser.add_argument("--results", type=Path, help="folder for the file; the page is then left alone")
     parser.add_argument("--only", default="", help="pytest's -k: some of the benchmarks")
     options = parser.parse_args()
+    folder_of_results = options.results or performance_page.RESULTS
+    folder_of_results.mkdir(parents=True, exist_ok=True)
     before = about(options.machine)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -65,7 +67,7 @@ def main() -> int:
             case.attrib["name"] for case in tests.iter("testcase") if case.find("skipped") is not None
         ],
     }
-    path = (options.results or performance_page.RESULTS) / f"{result['date']}-{options.machine}.json"
+    path = folder_of_results / f"{result['date']}-{options.machine}.json"
     path.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
     print(path)
     if options.results is None:
@@ -90,6 +92,8 @@ def row(each: dict[str, Any]) -> dict[str, Any]:
     }
     if "beside" in facts:
         found |= ratios(facts, stats["data"])
+    if "one_thread" in facts:
+        found |= speed_up(facts["one_thread"], stats["data"])
     return found
 
 
@@ -108,6 +112,16 @@ def ratios(facts: dict[str, Any], seconds: list[float]) -> dict[str, Any]:
         "ratio": statistics.median(ours) / statistics.median(theirs),
         "ratio_low": min(pairs),
         "ratio_high": max(pairs),
+    }
+
+
+def speed_up(one_thread: list[float], seconds: list[float]) -> dict[str, Any]:
+    """How many times faster than one thread: of medians, and of pairs of repeats."""
+    pairs = [one / more for one, more in zip(one_thread, seconds, strict=True)]
+    return {
+        "speed_up": statistics.median(one_thread) / statistics.median(seconds),
+        "speed_up_low": min(pairs),
+        "speed_up_high": max(pairs),
     }
 
 

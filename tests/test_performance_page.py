@@ -64,6 +64,14 @@ def invented(**changes: Any) -> dict[str, Any]:
         {**row, "file": "bench_peers", "name": "of peers, x", "engine": "x", "version": "1.2", **ratio},
         {**row, "file": "bench_replay", "name": "log, EASY"},
         {**row, "file": "bench_reading", "name": "import", "jobs": None, "timer": "perf_counter"},
+        {
+            **row,
+            "file": "bench_scaling",
+            "name": "two",
+            "speed_up": 1.9,
+            "speed_up_low": 1.8,
+            "speed_up_high": 2.0,
+        },
     ]
     about = {
         "date": "2000-01-02",
@@ -103,6 +111,7 @@ def test_rates_ratios_and_spreads_are_those_of_the_file(folder: Path) -> None:
     assert "| x 1.2 | 1,000 | 5 | 5 k (2.5 k - 10 k) | 10 k | 50 k | 10 (8 - 12.5) |" in page
     assert "| log, EASY | 5 k (2.5 k - 10 k) | 10 k | 200,000 | 0.2 (0.1 - 0.4) | 5 |" in page
     assert "| import |  |  |  | 0.2 (0.1 - 0.4), clock | 5 |" in page
+    assert "0.2 (0.1 - 0.4); 1.90 times one thread (1.80 - 2.00)" in page
     for word in ("wood", "2 cores", "hand 1.0", "`-slow`", "0123456789ab", "quiet", "`test_of_absent_log`"):
         assert word in page
     assert "BUSY" not in page
