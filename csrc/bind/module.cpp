@@ -5,6 +5,7 @@
 #include "../core/sampler.h"
 #include "../core/tally.h"
 #include "build_info.h"
+#include "register_device.h"
 #include "register_jobs.h"
 #include "register_run.h"
 
@@ -19,4 +20,5 @@ PYBIND11_MODULE(_native, m) {
   m.attr("CUDA") = gpusim::build_info::cuda;
   gpusim::bind::register_run(m);
   gpusim::bind::register_jobs(m);
+  gpusim::bind::register_device(m);
 }

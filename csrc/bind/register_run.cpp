@@ -5,10 +5,9 @@
 #include <string>
 
 #include "../core/simulate.h"
-#include "../cpu/check.h"
 #include "../cpu/ensemble.h"
 #include "arrays.h"
-#include "read_model.h"
+#include "read_ensemble.h"
 #include "register_jobs.h"
 
 namespace gpusim::bind {
@@ -18,37 +17,17 @@ using std::int32_t;
 using std::int64_t;
 using std::uint8_t;
 
-bool has_chains(const Model& m) {
-  if (m.stored.submit) return m.stored.chain != nullptr;
-  for (i32 r = 0; r < m.generator.tables; ++r)
-    if (m.generator.segment[r] > 0) return true;
-  return false;
-}
-
 py::dict run(const py::dict& spec, const py::dict& cells, int64_t seed, bool early, bool histogram,
              int64_t records, int threads, int lanes, int running_slots, int queue_slots,
              int profile_slots, int held_slots, int chain_slots, const py::object& progress) {
-  py::ssize_t n = 0;
-  Ensemble e{};
-  e.model = read_model(spec, seed);
-  e.model.early = early;
-  e.replication = as_i64(array<int64_t>(cells, "replication", {-1}, &n));
-  e.draw = array<int32_t>(cells, "draw", {n});
-  e.demand_ppm = as_i64(array<int64_t>(cells, "demand_ppm", {n}));
-  e.gpus = array<int32_t>(cells, "gpus", {n, e.model.classes.pools});
-  e.n = n;
-  e.sizes = Sizes{running_slots, queue_slots, profile_slots, held_slots,
-                  has_chains(e.model) ? chain_slots : 0};
+  if (lanes != 1 && lanes != kLanes) throw py::value_error("lanes must be 1 or 32");
+  Ensemble e =
+      read_ensemble(spec, cells, seed, early,
+                    Room{running_slots, queue_slots, profile_slots, held_slots, chain_slots});
   e.lanes = lanes;
   e.threads = threads;
-  if (lanes != 1 && lanes != kLanes) throw py::value_error("lanes must be 1 or 32");
+  const auto n = static_cast<py::ssize_t>(e.n);
   if (records >= 0 && n != 1) throw py::value_error("records are kept for one cell at a time");
-  if (e.model.stored.submit)
-    for (py::ssize_t i = 0; i < n; ++i)
-      if (e.replication[i] >= workloads(spec))
-        throw py::index_error("a cell names a workload that does not exist");
-  const std::string problem = first_problem(e);
-  if (!problem.empty()) throw py::value_error(problem);
   if (records >= 0) {
     if (records < count_jobs(e)) throw py::value_error("fewer records than jobs");
   }

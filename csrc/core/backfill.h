@@ -325,7 +325,7 @@ HD_CALL void pass(Center<S>& center) {
   const Policy& policy = center.model->policy;
   if (center.calm.valid && center.now < center.calm.shadow && pass_newcomers(center)) return;
   center.calm.valid = 0;
-  if (center.one_pool_easy) return pass_easy_one_pool(center);
+  if (built_for<S>(kEasyFamily) || center.one_pool_easy) return pass_easy_one_pool(center);
   const Cursor end = last_look(center);
   Queue<S>& queue = center.queue;
   Cursor at{0, 0};

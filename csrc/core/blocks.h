@@ -16,7 +16,7 @@ struct Asked {  // what a job asks for; together, since the stream reads it at o
 };
 
 // Slots of the calendar of so many sources: a power of two, 32 at least, and otherwise less than twice as many.
-HD i32 source_slots(i32 sources) {
+HD_BOTH i32 source_slots(i32 sources) {
   i32 slots = 32;
   while (slots < sources) slots *= 2;
   return slots;

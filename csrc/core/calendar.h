@@ -8,16 +8,15 @@
 //   BinaryCalendar   host: a winner tree, log2(largest slot used) branch-free steps an update
 //   WideCalendar     device: 32-way minima, one strip operation a level, 2 levels for 1,024 slots
 //
-// memory: `keys` has calendar_keys(slots) elements; the leaves come first.
+// memory: `keys` has keys_of(slots) elements.
 #pragma once
 #include "strips.h"
 #include "types.h"
 
 namespace gpusim {
 
-HD_BOTH i64 calendar_keys(i64 slots) { return 2 * slots; }  // enough for both shapes
-
 struct BinaryCalendar {
+  static HD_BOTH i64 keys_of(i64 slots) { return 2 * slots; }
   u64* keys;  // (2 * slots,) heap order: root at 1, leaf of slot s at slots + s
   i32 slots;
   i32 used;  // a power of two: no slot from here on has had a key
@@ -77,12 +76,17 @@ struct BinaryCalendar {
 
 template <class S>
 struct WideCalendar {
+  static HD_BOTH i64 keys_of(i64 slots) {
+    i64 keys = slots;
+    while (slots > kLanes) keys += slots /= kLanes;
+    return keys;
+  }
   u64* keys;  // level 0: (slots,), level 1: (slots / 32,), .. up to a level of at most 32
   i32 slots;
 
   HD void clear() {
     u64* k = keys;
-    S::each(2 * slots, [k](i32 i) { k[i] = kNoKey; });
+    S::each(static_cast<i32>(keys_of(slots)), [k](i32 i) { k[i] = kNoKey; });
   }
   HD u64 top() const {
     const u64* level = keys;

@@ -25,6 +25,13 @@ struct Calm {
   i64 spare;    // GPUs that are left over then
 };
 
+// Whether passes are those of EASY in a single pool, with no bound on what is looked at (pass_easy_one_pool).
+HD bool easy_in_one_pool(const Model& m) {
+  const Policy& p = m.policy;
+  return m.classes.pools == 1 && p.backfill == 1 && !p.always_profile && p.window < 0 &&
+         p.max_tests < 0;
+}
+
 constexpr i32 kWalkIns = 32;  // jobs of one tick that are kept out of the queue
 constexpr i32 kPolls = 64;    // calls of interrupted() for one look at the caller's request
 
@@ -58,6 +65,14 @@ struct Center {
   Profile<S>* profile;  // (P,)
   Tally<S> tally;
 
+  // What the run is about, and where its result goes.
+  HD void bind(const Model& m, const Cell& cell, const RunResult& result) {
+    model = tally.model = &m;
+    capacity = cell.gpus;
+    tally.out = result;
+    queue.index.requests = &m.requests;
+  }
+
   HD void clear() {
     pools = model->classes.pools;
     now = 0;
@@ -69,8 +84,7 @@ struct Center {
     walk_in_gpus = 0;
     const Policy& rules = model->policy;
     walks_in = pools == 1 && rules.period == 1 && rules.max_tests < 0 && !rules.always_profile;
-    one_pool_easy = pools == 1 && rules.backfill == 1 && !rules.always_profile &&
-                    rules.window < 0 && rules.max_tests < 0;
+    one_pool_easy = easy_in_one_pool(*model);
     calms = rules.order == kFifo && rules.period == 1;
     has_bounds = rules.max_waiting >= 0;
     ROLLED
@@ -78,7 +92,7 @@ struct Center {
     S::each(model->classes.tenants, [&](i32 t) { tenant_waiting[t] = 0; });
     S::each(pools, [&](i32 p) { free[p] = capacity[p]; });
     S::each(model->classes.n, [&](i32 c) { largest[c] = largest_pool(c); });
-    queue.clear(&model->requests);
+    queue.clear();
     running.clear();
     chains.clear();
     tally.clear();
@@ -130,7 +144,8 @@ struct Center {
   HD void set_timer() { timer = least(chains.next_eligible(), least(next_expiry, next_pass)); }
 
   // With a scheduler period, passes come at its multiples from a change on (S9). Whether one is due now.
-  HD bool due(Tick period, bool changed) {
+  HD bool due(bool changed) {
+    const Tick period = model->policy.period;
     if (changed) next_pass = least(next_pass, (now + period - 1) / period * period);
     const bool now_due = next_pass == now;
     if (now_due) next_pass = kNever;

@@ -24,6 +24,7 @@ HD void open_budgets(Scratch<S>& scratch) {
   i64* budget = scratch.center.tally.budget;
   S::each(scratch.center.model->slos.n, [=](i32 s) { budget[s] = kNever; });
   scratch.budgeted = false;
+  scratch.events = 0;
   scratch.next_look = kLookEvery;
 }
 
@@ -87,10 +88,11 @@ HD_CALL void look_for_lost_level(const Model& m, const Cell& cell, Scratch<S>& s
   if (lost < m.slos.n) tally.broken = lost;
 }
 
-// Whether the verdict is certain after `events` ticks with events.
+// Whether the verdict is certain after one more tick with events.
 template <class S>
-HD bool decided(const Model& m, const Cell& cell, Scratch<S>& scratch, i64 events) {
+HD bool decided(const Model& m, const Cell& cell, Scratch<S>& scratch) {
   const Tally<S>& tally = scratch.center.tally;
+  const i64 events = ++scratch.events;
   if (events >= scratch.next_look && tally.broken < 0) {
     look_for_lost_level(m, cell, scratch);
     scratch.next_look = events + greatest(kLookEvery, kLookShare * scratch.center.queue.waiting);

@@ -57,10 +57,19 @@ struct FirstCome {
   Tick* starts;          // ring: of the last jobs
   Calendar<S> calendar;  // of those who run: a copy, so that what it holds can stay in registers
 
+  // The memory of the center, which may have moved since.
+  HD void bind(Center<S>* of) {
+    center = of;
+    gang = of->running.gang;
+    starts = of->queue.expiry;
+    calendar.keys = of->running.calendar.keys;
+  }
+
   HD void open(Center<S>* of) {
     const Model& m = *of->model;
     const RunResult& out = of->tally.out;
-    center = of;
+    calendar = of->running.calendar;
+    bind(of);
     horizon = m.windows.horizon;
     start = last_end = 0;
     whole_from = m.windows.warm_up;
@@ -73,9 +82,6 @@ struct FirstCome {
     i32 places = kLanes;
     while (places <= of->queue.slots / 2) places *= 2;
     mask = static_cast<u32>(places - 1);
-    gang = of->running.gang;
-    starts = of->queue.expiry;
-    calendar = of->running.calendar;
     Tick* ring = starts;
     S::each(places, [=](i32 i) { ring[i] = 0; });
   }
@@ -224,12 +230,16 @@ struct FirstCome {
   }
 };
 
+// Serves jobs until the horizon, or kPaused when `budget` jobs have been served, or a block more. `kept`: the line between
+// calls; here it is a copy, which can stay in registers.
 template <class S>
-HD_CALL Status serve_generated(Center<S>& center, JobStream<S>& jobs) {
-  FirstCome<S> line;
-  line.open(&center);
+HD_CALL Status serve_generated(Center<S>& center, JobStream<S>& jobs, FirstCome<S>* kept,
+                               i64* budget) {
+  FirstCome<S> line = *kept;
+  const i64 first = jobs.position, pause = first + least(*budget, kNever - first);
   ROLLED
   while (jobs.next_submit() < line.horizon) {
+    if (jobs.position >= pause) break;
     const auto piece = jobs.piece();
     const i64 index = jobs.position;
     i32 n = 0;
@@ -242,30 +252,44 @@ HD_CALL Status serve_generated(Center<S>& center, JobStream<S>& jobs) {
     } while (++n < piece.jobs);
     jobs.pass(n);
   }
-  return line.close();
+  *budget -= jobs.position - first;
+  if (jobs.next_submit() >= line.horizon) return line.close();
+  *kept = line;
+  return kPaused;
 }
 
 template <class S>
-HD_CALL Status serve_stored(Center<S>& center, const JobStream<S>& jobs) {
+HD_CALL Status serve_stored(Center<S>& center, JobStream<S>& jobs, FirstCome<S>* kept,
+                            i64* budget) {
   const StoredJobs& s = center.model->stored;
-  FirstCome<S> line;
-  line.open(&center);
+  FirstCome<S> line = *kept;
+  const i64 first = jobs.position, end = first + least(*budget, jobs.end - first);
+  bool over = end == jobs.end;
+  i64 i = first;
   ROLLED
-  for (i64 i = 0; i < jobs.end; ++i) {
+  for (; i < end; ++i) {
     const i64 j = jobs.first + i;
     const Tick submit = s.submit[j];
-    if (submit >= line.horizon) break;
+    if (submit >= line.horizon) {
+      over = true;
+      break;
+    }
     if (center.interrupted()) return center.status;
     line.serve(submit, Asked{s.service[j], s.limit[j], s.gpus[j], static_cast<i32>(s.job_class[j])},
                i);
   }
-  return line.close();
+  *budget -= i - first;
+  jobs.position = i;
+  if (over) return line.close();
+  *kept = line;
+  return kPaused;
 }
 
-// All jobs until the horizon, one after the other.
 template <class S>
-HD_CALL Status serve_in_order(Center<S>& center, JobStream<S>& jobs) {
-  return jobs.stored() ? serve_stored(center, jobs) : serve_generated(center, jobs);
+HD_CALL Status serve_in_order(Center<S>& center, JobStream<S>& jobs, FirstCome<S>* kept,
+                              i64* budget) {
+  return jobs.stored() ? serve_stored(center, jobs, kept, budget)
+                       : serve_generated(center, jobs, kept, budget);
 }
 
 }  // namespace gpusim

@@ -69,8 +69,7 @@ struct Index {
   i32* longest;      // (kGroups,) up to which limit a job may fit, in the present search
   i32 looks;         // so many of the groups may fit, rounded up to whole blocks
 
-  HD void clear(i32 tiers, const Requests* of) {
-    requests = of;
+  HD void clear(i32 tiers) {
     i32* all = gpus;
     S::each(tiers * slots, [=](i32 i) { all[i] = kHole; });
   }

@@ -35,8 +35,15 @@ struct JobStream {
   // Submit of the next job; after the last one a tick later than every horizon.
   HD Tick next_submit() const { return key_tick(head); }
 
-  HD_CALL void open(const Model& m, const SourceBlocks& memory, const Cell& cell) {
+  HD void bind(const Model& m, const SourceBlocks& memory) {
     model = &m;
+    sources.b = memory;
+    sources.d.g = &m.generator;
+    next.keys = memory.next;
+  }
+
+  HD_CALL void open(const Model& m, const SourceBlocks& memory, const Cell& cell) {
+    bind(m, memory);
     position = 0;
     chains = 0;
     if (stored()) {
@@ -47,7 +54,6 @@ struct JobStream {
     }
     const Generator& g = m.generator;
     const u32 r = static_cast<u32>(cell.replication);
-    sources.b = memory;
     sources.d = Demand{&g,
                        r,
                        g.rows + static_cast<i64>(cell.draw) * g.sources,
@@ -55,7 +61,6 @@ struct JobStream {
                        cell.demand_ppm,
                        g.week_phase,
                        m.windows.horizon};
-    next.keys = memory.next;
     next.slots = source_slots(g.sources);
     next.clear();
     ROLLED

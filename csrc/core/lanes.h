@@ -37,6 +37,13 @@ struct EmulatedLanes {
     for (i32 lane = 0; lane < kLanes; ++lane) bits |= (x.v[lane] ? 1u : 0u) << lane;
     return bits;
   }
+  static HD u64 take(u64* counter) {  // a number that nobody else gets
+#if defined(__CUDACC__)
+    return (*counter)++;  // a device program emulates nothing: the types alone are wanted
+#else
+    return __atomic_fetch_add(counter, 1, __ATOMIC_RELAXED);
+#endif
+  }
   template <class T>
   static HD T min(const Vec<T>& x) {
     T m = x.v[0];
@@ -84,6 +91,11 @@ struct DeviceLanes {
     __syncwarp();
   }
   static __device__ u32 ballot(const Vec<i32>& x) { return __ballot_sync(0xffffffffu, x.v != 0); }
+  static __device__ u64 take(u64* counter) {
+    u64 number = 0;
+    if (lane() == 0) number = atomicAdd(counter, 1ULL);
+    return __shfl_sync(0xffffffffu, number, 0);
+  }
   template <class T>
   static __device__ T min(Vec<T> x) {
     ROLLED

@@ -41,11 +41,11 @@ struct Queue {
   i32* free_place;  // (tiers * slots,) stack of empty places
   i32* newcomer;    // (tiers * slots,) places of this tick's newcomers, by ascending job index
 
-  HD void clear(const Requests* requests) {
+  HD void clear() {
     waiting = 0;
     newcomers = 0;
     free_places = tiers * slots;
-    index.clear(tiers, requests);
+    index.clear(tiers);
     const i32 last = free_places - 1;
     S::each(tiers, [&](i32 t) { head[t] = tail[t] = live[t] = 0; });
     S::each(free_places, [&](i32 i) { free_place[i] = last - i; });

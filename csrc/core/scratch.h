@@ -17,16 +17,31 @@ struct Sizes {
   i32 chains;   // slots of chains
 };
 
+// Memory that is nearer than the rest, for what is asked at every event: a device's shared memory.
+struct Near {
+  char* base;
+  i64 bytes;  // a multiple of 64
+};
+
 // Hands out aligned pieces of a block; with a null block it only measures.
 struct Carver {
   char* base;
   i64 used;
+  Near near;
+  i64 near_used;
   template <class T>
   HD_BOTH T* take(i64 n) {
     used = (used + 63) & ~static_cast<i64>(63);
     T* piece = base ? reinterpret_cast<T*>(base + used) : nullptr;
     used += n * static_cast<i64>(sizeof(T));
     return piece;
+  }
+  template <class T>
+  HD_BOTH T* take_near(i64 n) {  // as far as there is room
+    const i64 at = (near_used + 15) & ~static_cast<i64>(15);
+    if (at + n * static_cast<i64>(sizeof(T)) > near.bytes) return take<T>(n);
+    near_used = at + n * static_cast<i64>(sizeof(T));
+    return near.base ? reinterpret_cast<T*>(near.base + at) : nullptr;
   }
 };
 
@@ -36,12 +51,15 @@ struct Scratch {
   SourceBlocks blocks;
   SourceBlocks preview;  // early runs: a second stream of the same jobs
   bool budgeted;         // early runs: tally.budget is set
+  i64 events;            // early runs: ticks with events so far
   i64 next_look;         // early runs: number of the tick with events at which to look
   i64* late;             // (S,) violations, and waiting jobs that are late already
 };
 
+template <class S>
 HD_BOTH void carve_blocks(Carver* carver, i64 sources, SourceBlocks* b) {
-  b->next = carver->take<u64>(sources ? calendar_keys(2 * sources + 32) : 0);  // see source_slots
+  const i32 slots = source_slots(static_cast<i32>(sources));
+  b->next = carver->take_near<u64>(sources ? Calendar<S>::keys_of(slots) : 0);
   b->clock = carver->take<Tick>(sources);
   b->reached = carver->take<Tick>(sources);
   b->arrival = carver->take<i64>(sources);
@@ -73,16 +91,16 @@ HD_BOTH void carve_queue(Carver* carver, const Model& m, const Sizes& sizes, Que
   q->tiers = m.classes.tiers;
   q->slots = sizes.queue;
   q->order = m.policy.order;
-  q->head = carver->take<i32>(tiers);
-  q->tail = carver->take<i32>(tiers);
-  q->live = carver->take<i32>(tiers);
+  q->head = carver->take_near<i32>(tiers);
+  q->tail = carver->take_near<i32>(tiers);
+  q->live = carver->take_near<i32>(tiers);
   q->index.slots = sizes.queue;
   q->index.nodes = index_nodes(sizes.queue);
   q->index.levels = index_levels(sizes.queue);
   q->index.gpus = carver->take<i32>(all);
   q->index.brief = carver->take<i32>(all);
   q->index.least_limit = carver->take<i32>(tiers * index_nodes(sizes.queue) * kGroups);
-  q->index.longest = carver->take<i32>(kGroups);
+  q->index.longest = carver->take_near<i32>(kGroups);
   q->expiry = carver->take<Tick>(all);
   q->place = carver->take<i32>(all);
   q->job = carver->take<Job>(all);
@@ -97,7 +115,7 @@ HD_BOTH void carve_running(Carver* carver, const Model& m, const Sizes& sizes, R
   const i64 n = sizes.running;
   const i32 buckets = release_buckets(n);
   r->calendar.slots = r->slots = sizes.running;
-  r->calendar.keys = carver->take<u64>(calendar_keys(n));
+  r->calendar.keys = carver->take_near<u64>(Calendar<S>::keys_of(n));
   r->pools = m.classes.pools;
   r->reserves = reserves ? 1 : 0;
   r->free_slot = carver->take<i32>(n);
@@ -107,22 +125,28 @@ HD_BOTH void carve_running(Carver* carver, const Model& m, const Sizes& sizes, R
   ReleaseNode* node = carver->take<ReleaseNode>(reserves ? n + 1 : 0);
   if (carver->base) ++node;  // see Release::node
   for (i32 p = 0; reserves && p < m.classes.pools; ++p) {
-    Release<S> list{};
+    i32* group = carver->take_near<i32>(buckets / kGroup + 2);
+    i32* head = carver->take<i32>(buckets + 2);
+    if (!carver->base) continue;
+    Release<S>& list = r->release[p];  // its other fields are set by clear()
     list.buckets = buckets;
-    list.group = carver->take<i32>(buckets / kGroup + 2);
-    list.head = carver->take<i32>(buckets + 2);
+    list.group = group;
+    list.head = head;
     list.node = node;
-    if (carver->base) r->release[p] = list;
   }
 }
 
-// Scratch of one run at `memory` (null: only measure); returns its size. With S = 32 lanes on a device
-// one lane must carve the parts in memory: launch code does (cuda/kernel.cuh).
+// Scratch of one run at `memory` (null: only measure); returns its size. On a device all lanes carve, and write the same.
+// Only pointers and sizes are set, so that carving anew in the middle of a run keeps it.
 template <class S>
-HD_BOTH i64 carve_scratch(const Model& m, const Sizes& sizes, char* memory, Scratch<S>* out) {
-  Carver carver{memory, 0};
+HD_BOTH i64 carve_scratch(const Model& m, const Sizes& sizes, char* memory, Scratch<S>* out,
+                          Near near = {}) {
+  Carver carver{memory, 0, near, 0};
   const i64 pools = m.classes.pools, slos = m.slos.n;
   Center<S>& c = out->center;
+  c.free = carver.take_near<i32>(pools);
+  c.shadow = carver.take_near<Tick>(pools);
+  c.spare = carver.take_near<i64>(pools);
   carve_queue(&carver, m, sizes, &c.queue);
   carve_running(&carver, m, sizes, &c.running);
   c.chains.slots = sizes.chains;
@@ -132,19 +156,17 @@ HD_BOTH i64 carve_scratch(const Model& m, const Sizes& sizes, char* memory, Scra
   c.chains.next = carver.take<i32>(sizes.held);
   c.chains.free_slot = carver.take<i32>(sizes.held);
   c.chains.taken = carver.take<u8>(sizes.held);
-  c.chains.calendar.keys = carver.take<u64>(calendar_keys(sizes.held));
+  c.chains.calendar.keys = carver.take_near<u64>(Calendar<S>::keys_of(sizes.held));
   c.walk_in = carver.take<Job>(kWalkIns);
-  c.free = carver.take<i32>(pools);
   c.largest = carver.take<i32>(m.classes.n);
-  c.shadow = carver.take<Tick>(pools);
-  c.spare = carver.take<i64>(pools);
   c.profile = carver.take<Profile<S>>(pools);
   for (i64 p = 0; c.running.reserves && p < pools; ++p) {
-    Profile<S> profile{};
-    profile.slots = sizes.profile;
-    profile.time = carver.take<Tick>(sizes.profile);
-    profile.free = carver.take<i32>(sizes.profile);
-    if (memory) c.profile[p] = profile;
+    Tick* time = carver.take<Tick>(sizes.profile);
+    i32* free = carver.take<i32>(sizes.profile);
+    if (!memory) continue;
+    c.profile[p].slots = sizes.profile;
+    c.profile[p].time = time;
+    c.profile[p].free = free;
   }
   c.tenant_waiting = carver.take<i64>(m.classes.tenants);
   c.tally.budget = carver.take<i64>(slos);
@@ -153,8 +175,8 @@ HD_BOTH i64 carve_scratch(const Model& m, const Sizes& sizes, char* memory, Scra
   c.tally.lives = carver.take<Lives>(m.classes.n);
   c.tally.metrics = carver.take<u8>(m.classes.n);
   const i64 sources = m.stored.submit ? 0 : m.generator.sources;
-  carve_blocks(&carver, sources, &out->blocks);
-  carve_blocks(&carver, m.early ? sources : 0, &out->preview);
+  carve_blocks<S>(&carver, sources, &out->blocks);
+  carve_blocks<S>(&carver, m.early ? sources : 0, &out->preview);
   out->late = carver.take<i64>(slos);
   return (carver.used + 63) & ~static_cast<i64>(63);
 }

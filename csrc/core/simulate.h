@@ -124,7 +124,7 @@ HD_CALL bool ring(Center<S>& center) {
 // What waits, is held or runs at the end of the run. A run whose verdict is certain ends before the horizon,
 // and what is open then stays open.
 template <class S>
-HD void close_books(Center<S>& center, bool at_horizon) {
+HD_CALL Status close_books(Center<S>& center, bool at_horizon) {
   const Queue<S>& queue = center.queue;
   const Running<S>& running = center.running;
   const Chains<S>& chains = center.chains;
@@ -145,56 +145,95 @@ HD void close_books(Center<S>& center, bool at_horizon) {
     tally.has_run(running.run[slot], now);
     if (at_horizon) tally.still_running(running.run[slot], now);
   }
-  if (chains.n == 0 || !at_horizon) return;
+  const i32 held = at_horizon && chains.n > 0 ? chains.held_slots : 0;
   ROLLED
-  for (i32 slot = 0; slot < chains.held_slots; ++slot)
+  for (i32 slot = 0; slot < held; ++slot)
     if (chains.taken[slot]) tally.still_held(chains.held[slot]);
   ROLLED
-  for (i32 c = 0; c < chains.n; ++c)
+  for (i32 c = 0; at_horizon && c < chains.n; ++c)
     if (chains.chain[c].open) tally.chain_still_open(chains.chain[c], now);
+  tally.finish();
+  return kOk;
 }
 
-// One run. Scratch has been carved for the same model; every field of `result` is overwritten.
+// A run between two slices: with the center in its scratch, all there is to know of it.
 template <class S>
-HD Status simulate(const Model& model, const Cell& cell, Scratch<S>& scratch,
-                   const RunResult& result) {
-  Center<S>& center = scratch.center;
-  center.model = center.tally.model = &model;
-  center.capacity = cell.gpus;
-  center.tally.out = result;
-  center.clear();
+struct Simulation {
+  Cell cell;
   JobStream<S> jobs;
-  jobs.open(model, scratch.blocks, cell);
-  if (first_come_first_served(model, cell)) return serve_in_order(center, jobs);
+  FirstCome<S> line;  // where jobs are served in order
+  i64 budget;  // events until it pauses: ticks with events, or jobs where they are served in order
+  bool in_order;
+};
 
-  const bool early = model.early != 0;
-  if (early) open_budgets(scratch);
+// The memory of the run, the model and the outputs stand where they stand now.
+template <class S>
+HD void resume(const Model& model, const Cell& cell, Scratch<S>& scratch, const RunResult& result,
+               Simulation<S>* run) {
+  run->cell = cell;
+  scratch.center.bind(model, cell, result);
+  run->jobs.bind(model, scratch.blocks);
+  run->line.bind(&scratch.center);
+}
 
-  const Tick horizon = model.windows.horizon, period = model.policy.period;
-  bool certain = false;
+// An empty center at tick 0. Scratch has been carved for the same model; every field of `result` is overwritten.
+template <class S>
+HD_IN void begin(const Model& model, const Cell& cell, Scratch<S>& scratch, const RunResult& result,
+                 Simulation<S>* run) {
+  run->cell = cell;
+  scratch.center.bind(model, cell, result);
+  scratch.center.clear();
+  run->jobs.open(model, scratch.blocks, cell);
+  run->in_order = built_for<S>(kInOrderFamily) ||
+                  (built_for<S>(kAnyFamily) && first_come_first_served(model, cell));
+  if (run->in_order) return run->line.open(&scratch.center);
+  if (model.early) open_budgets(scratch);
+}
+
+// Goes on with the run until it is complete or, kPaused, its budget is used up.
+template <class S>
+HD_IN Status go_on(Scratch<S>& scratch, Simulation<S>* run) {
+  Center<S>& center = scratch.center;
+  JobStream<S>& jobs = run->jobs;
+  if (built_for<S>(kInOrderFamily) || (built_for<S>(kAnyFamily) && run->in_order))
+    return serve_in_order(center, jobs, &run->line, &run->budget);
+
   ROLLED
-  for (i64 events = 1;; ++events) {
+  for (;;) {
     const Tick next = least(center.next_event(), jobs.next_submit());
-    if (next >= horizon) break;
+    if (next >= center.model->windows.horizon) break;
+    if (--run->budget < 0) break;
     if (center.interrupted()) return center.status;
     center.now = next;
     center.queue.forget_newcomers();
-    const bool arrivals = jobs.next_submit() == next;
     bool changed = drain_completions(center);
-    if (center.timer == next) changed |= ring(center);
-    if (arrivals) changed |= drain_arrivals(center, jobs);
-    const bool passing = period > 1 ? center.due(period, changed) : changed;
-    changed |= passing;
-    if (changed) settle(center, passing);
-    if (changed || arrivals) center.tally.end_tick = next;
+    if (center.timer == center.now) changed |= ring(center);
+    if (jobs.next_submit() == center.now) {
+      center.tally.end_tick = center.now;
+      changed |= drain_arrivals(center, jobs);
+    }
+    const bool passing = center.model->policy.period > 1 ? center.due(changed) : changed;
+    if (changed || passing) {
+      center.tally.end_tick = center.now;
+      settle(center, passing);
+    }
     if (center.status != kOk) return center.status;
-    certain = early && decided(model, cell, scratch, events);
-    if (certain) break;
+    if (center.model->early && decided(*center.model, run->cell, scratch))
+      return close_books(center, false);
   }
-  if (!certain) center.now = horizon;
-  close_books(center, !certain);
-  center.tally.finish();
-  return kOk;
+  if (run->budget < 0) return kPaused;
+  center.now = center.model->windows.horizon;
+  return close_books(center, true);
+}
+
+// One run, from begin to end.
+template <class S>
+HD Status simulate(const Model& model, const Cell& cell, Scratch<S>& scratch,
+                   const RunResult& result) {
+  Simulation<S> run;
+  run.budget = kNever;
+  begin(model, cell, scratch, result, &run);
+  return go_on(scratch, &run);
 }
 
 }  // namespace gpusim

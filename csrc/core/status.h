@@ -16,6 +16,7 @@ enum Status : int {
   kNotRun = 5,       // the run was never started (cancelled before its turn)
   kHeldFull = 6,     // more held jobs than slots
   kChainsFull = 7,   // more chains than slots
+  kPaused = 8,       // not complete: goes on in the next slice (simulate.h)
 };
 
 enum Outcome : int {

@@ -28,8 +28,20 @@ namespace gpusim {
 
 constexpr i32 kBlockOf = 16;  // elements that OneLane looks at together
 
+// Which runs a build of the loop is for. A device has a kernel for each, so that none pays registers for the others.
+enum Family : i32 {
+  kAnyFamily,
+  kInOrderFamily,  // first_come_first_served() holds
+  kEasyFamily,     // easy_in_one_pool() holds, and the run is not served in order
+};
+
+template <class S>
+HD constexpr bool built_for(Family f) {
+  return static_cast<i32>(S::family) == static_cast<i32>(f);
+}
+
 struct OneLane {
-  enum { wide = 0 };
+  enum { wide = 0, family = kAnyFamily };
   template <class F>
   static HD void once(F f) {
     f();
@@ -138,9 +150,9 @@ struct OneLane {
 };
 
 // Lane `l` of the chunk at `base` looks at element base + l.
-template <class L>
+template <class L, i32 which = kAnyFamily>
 struct WarpStrips {
-  enum { wide = 1 };
+  enum { wide = 1, family = which };
   template <class F>
   static HD void once(F f) {
     L::once(f);

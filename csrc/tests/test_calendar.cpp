@@ -10,7 +10,7 @@ namespace gpusim::test {
 // Random starts, ends and changes of slots; the earliest key must be the set's at every step.
 template <class C>
 static void compare(i32 slots, u64 seed) {
-  std::vector<u64> memory(static_cast<size_t>(calendar_keys(slots)));
+  std::vector<u64> memory(static_cast<size_t>(C::keys_of(slots)));
   C calendar{};
   calendar.keys = memory.data();
   calendar.slots = slots;

@@ -39,7 +39,8 @@ struct Strips {  // an index over tiers that were never written
     index.brief = brief.data();
     index.least_limit = least_limit.data();
     index.longest = longest.data();
-    index.clear(tiers, &requests);
+    index.requests = &requests;
+    index.clear(tiers);
   }
   void write(i32 tier, i32 position, i32 g, Tick l) {
     const size_t k = static_cast<size_t>(index.at(tier, position));

@@ -79,7 +79,8 @@ static void compare(i32 order, i32 slots, u64 seed) {
   const Model model = world.model();
   Memory<S> memory(model, Sizes{32, slots, 4, 32, 1});
   Queue<S>& queue = memory.scratch.center.queue;
-  queue.clear(&model.requests);
+  queue.index.requests = &model.requests;
+  queue.clear();
   std::vector<List> expected(static_cast<size_t>(queue.tiers));
   Random random(seed);
   i64 index = 0;
@@ -158,7 +159,8 @@ TEST(a_strip_of_holes_is_closed_up_before_it_is_full) {
   const Model model = world.model();
   Memory<OneLane> memory(model, Sizes{32, 640, 4, 32, 0});
   Queue<OneLane>& queue = memory.scratch.center.queue;
-  queue.clear(&model.requests);
+  queue.index.requests = &model.requests;
+  queue.clear();
   for (i32 i = 0; i < 5000; ++i) {  // ten wait; the second leaves from the middle each time
     Job job{};
     job.eligible = job.index = i;
