@@ -13,7 +13,16 @@ CSRC = Path(__file__).resolve().parent.parent / "csrc"
 KERNEL = CSRC / "cuda" / "kernel.cuh"
 
 ARCHITECTURES = (80, 90, 100, 120)  # A100, H100/H200, B200, RTX PRO 6000
+FAMILIES = ("in_order", "easy", "any")
+"""Families of runs: each has a kernel, and the run-time compiler is asked for one of them."""
 OPTIONS = ("-std=c++17", "--fmad=false")
+
+
+def only(family: str) -> str:
+    """The option that leaves out the other families."""
+    return f"-DGPUSIM_ONLY_{family.upper()}"
+
+
 SECONDS = 30.0
 """A first use of the engine must not wait longer for its compiler. CPU time of the compiler, which works on one core:
 what a machine shared with others does to the clock on the wall says nothing."""
@@ -51,8 +60,7 @@ def read_ptxas_log(log: str) -> list[Usage]:
 
 def entries() -> set[str]:
     """Names of the kernels that kernel.cuh defines."""
-    text = re.sub(r"//[^\n]*", "", KERNEL.read_text())
-    return set(re.findall(r"__global__\s+void\s+(?:__launch_bounds__\s*\([^)]*\)\s*)?(\w+)\s*\(", text))
+    return set(re.findall(r"^GPUSIM_ENTRY\((\w+),", KERNEL.read_text(), re.MULTILINE))
 
 
 def header_strings() -> tuple[list[bytes], list[bytes]]:
@@ -65,6 +73,8 @@ def header_strings() -> tuple[list[bytes], list[bytes]]:
         for name in (f"../core/{path.name}", path.name):
             contents.append(path.read_bytes())
             names.append(name.encode())
+    contents.append((CSRC / "cuda" / "worker.h").read_bytes())
+    names.append(b"worker.h")
     return contents, names
 
 

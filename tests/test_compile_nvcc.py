@@ -12,17 +12,19 @@ import pytest
 from device_compilers import (
     ARCHITECTURES,
     KERNEL,
+    FAMILIES,
     OPTIONS,
     SECONDS,
     Usage,
     describe,
     entries,
     find_nvcc,
+    only,
     read_ptxas_log,
 )
 
 
-def compile_cubin(architecture: int, folder: Path) -> tuple[Path, str, float]:
+def compile_cubin(architecture: int, family: str, folder: Path) -> tuple[Path, str, float]:
     nvcc = find_nvcc()
     if nvcc is None:
         pytest.skip("nvcc not found: put it on PATH or set CUDACXX")
@@ -34,6 +36,7 @@ def compile_cubin(architecture: int, folder: Path) -> tuple[Path, str, float]:
         "-cubin",
         f"-arch=sm_{architecture}",
         *OPTIONS,
+        only(family),
         "-Xptxas",
         "-v",
         "-Werror",
@@ -51,18 +54,22 @@ def compile_cubin(architecture: int, folder: Path) -> tuple[Path, str, float]:
 
 @pytest.mark.nvcc
 @pytest.mark.slow
+@pytest.mark.parametrize("family", FAMILIES)
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
-def test_nvcc_compiles_the_entry_without_spills(
-    architecture: int, tmp_path: Path, summary_line: Callable[[str], None]
+def test_nvcc_compiles_each_entry_without_spills(
+    architecture: int, family: str, tmp_path: Path, summary_line: Callable[[str], None]
 ) -> None:
-    cubin, log, seconds = compile_cubin(architecture, tmp_path)
+    cubin, log, seconds = compile_cubin(architecture, family, tmp_path)
     usage = read_ptxas_log(log)
     assert cubin.stat().st_size > 0
-    assert entries(), "kernel.cuh defines no kernel"
-    assert entries() <= {u.name for u in usage}
+    assert entries() & {u.name for u in usage} == {f"gpusim_{family}"}
     assert [u for u in usage if u.spill_stores or u.spill_loads] == []
     assert seconds < SECONDS
     summary_line(describe("nvcc", architecture, seconds, usage))
+
+
+def test_every_family_has_an_entry() -> None:
+    assert entries() == {f"gpusim_{family}" for family in FAMILIES}
 
 
 def test_the_reader_of_ptxas_logs_sees_a_spill() -> None:

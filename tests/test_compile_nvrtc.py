@@ -12,12 +12,14 @@ import pytest
 from device_compilers import (
     ARCHITECTURES,
     CSRC,
+    FAMILIES,
     KERNEL,
     OPTIONS,
     SECONDS,
     describe,
     entries,
     header_strings,
+    only,
     read_ptxas_log,
 )
 
@@ -49,15 +51,15 @@ def compile_cubin(architecture: int, *options: str) -> tuple[bytes, str, float]:
 
 @pytest.mark.nvrtc
 @pytest.mark.slow
+@pytest.mark.parametrize("family", FAMILIES)
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
-def test_nvrtc_compiles_the_entry_without_spills(
-    architecture: int, summary_line: Callable[[str], None]
+def test_nvrtc_compiles_each_entry_without_spills(
+    architecture: int, family: str, summary_line: Callable[[str], None]
 ) -> None:
-    cubin, log, seconds = compile_cubin(architecture, "--ptxas-options=-v")
+    cubin, log, seconds = compile_cubin(architecture, "--ptxas-options=-v", only(family))
     usage = read_ptxas_log(log)
     assert cubin.startswith(b"\x7fELF")
-    assert entries(), "kernel.cuh defines no kernel"
-    assert entries() <= {u.name for u in usage}
+    assert entries() & {u.name for u in usage} == {f"gpusim_{family}"}
     assert [u for u in usage if u.spill_stores or u.spill_loads] == []
     assert seconds < SECONDS
     summary_line(describe("nvrtc", architecture, seconds, usage))

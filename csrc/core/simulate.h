@@ -203,8 +203,8 @@ HD_IN Status go_on(Scratch<S>& scratch, Simulation<S>* run) {
     const Tick next = least(center.next_event(), jobs.next_submit());
     if (next >= center.model->windows.horizon) break;
     if (--run->budget < 0) break;
-    if (center.interrupted()) return center.status;
     center.now = next;
+    if (center.interrupted()) return center.status;
     center.queue.forget_newcomers();
     bool changed = drain_completions(center);
     if (center.timer == center.now) changed |= ring(center);

@@ -10,8 +10,15 @@
 namespace gpusim {
 
 constexpr i32 kBlockThreads = 128;  // 4 warps
-// Blocks that must fit a multiprocessor: 128 registers a thread. With 5 (96) some spill.
+// Blocks that must fit a multiprocessor: with 4 a thread has 128 registers, with 3 it has 168. What does not fit
+// spills, which is an error of the build. Where a multiprocessor has 100 KB of shared memory no more than 12 workers have
+// some of it.
+#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 1200
+constexpr i32 kLeastBlocks = 3;
+#else
 constexpr i32 kLeastBlocks = 4;
+#endif
+constexpr i32 kLeastBlocksOfAny = 3;
 
 // Slots are laid out by the host, which knows emulated lanes only.
 static_assert(sizeof(Slot<WarpStrips<DeviceLanes>>) == sizeof(Slot<WarpStrips<EmulatedLanes>>), "");
@@ -27,18 +34,18 @@ __device__ inline void run_warp(const KernelArguments& a) {
 
 }  // namespace gpusim
 
-#define GPUSIM_ENTRY(name, family)                                                          \
-  extern "C" __global__ void __launch_bounds__(gpusim::kBlockThreads, gpusim::kLeastBlocks) \
-      name(const __grid_constant__ gpusim::KernelArguments a) {                             \
-    gpusim::run_warp<family>(a);                                                            \
+#define GPUSIM_ENTRY(name, family, blocks)                                            \
+  extern "C" __global__ void __launch_bounds__(gpusim::kBlockThreads, gpusim::blocks) \
+      name(const __grid_constant__ gpusim::KernelArguments a) {                       \
+    gpusim::run_warp<family>(a);                                                      \
   }
 
 #if !defined(GPUSIM_ONLY_EASY) && !defined(GPUSIM_ONLY_ANY)
-GPUSIM_ENTRY(gpusim_in_order, gpusim::kInOrderFamily)
+GPUSIM_ENTRY(gpusim_in_order, gpusim::kInOrderFamily, kLeastBlocks)
 #endif
 #if !defined(GPUSIM_ONLY_IN_ORDER) && !defined(GPUSIM_ONLY_ANY)
-GPUSIM_ENTRY(gpusim_easy, gpusim::kEasyFamily)
+GPUSIM_ENTRY(gpusim_easy, gpusim::kEasyFamily, kLeastBlocks)
 #endif
 #if !defined(GPUSIM_ONLY_IN_ORDER) && !defined(GPUSIM_ONLY_EASY)
-GPUSIM_ENTRY(gpusim_any, gpusim::kAnyFamily)
+GPUSIM_ENTRY(gpusim_any, gpusim::kAnyFamily, kLeastBlocksOfAny)
 #endif
