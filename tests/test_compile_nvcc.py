@@ -11,8 +11,8 @@ import pytest
 
 from device_compilers import (
     ARCHITECTURES,
-    KERNEL,
     FAMILIES,
+    KERNEL,
     OPTIONS,
     SECONDS,
     Usage,

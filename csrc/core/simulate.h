@@ -190,14 +190,10 @@ HD_IN void begin(const Model& model, const Cell& cell, Scratch<S>& scratch, cons
   if (model.early) open_budgets(scratch);
 }
 
-// Goes on with the run until it is complete or, kPaused, its budget is used up.
 template <class S>
-HD_IN Status go_on(Scratch<S>& scratch, Simulation<S>* run) {
+HD_IN Status go_on_by_events(Scratch<S>& scratch, Simulation<S>* run) {
   Center<S>& center = scratch.center;
   JobStream<S>& jobs = run->jobs;
-  if (built_for<S>(kInOrderFamily) || (built_for<S>(kAnyFamily) && run->in_order))
-    return serve_in_order(center, jobs, &run->line, &run->budget);
-
   ROLLED
   for (;;) {
     const Tick next = least(center.next_event(), jobs.next_submit());
@@ -224,6 +220,17 @@ HD_IN Status go_on(Scratch<S>& scratch, Simulation<S>* run) {
   if (run->budget < 0) return kPaused;
   center.now = center.model->windows.horizon;
   return close_books(center, true);
+}
+
+// Goes on with the run until it is complete or, kPaused, its budget is used up.
+template <class S>
+HD_IN Status go_on(Scratch<S>& scratch, Simulation<S>* run) {
+  if constexpr (!built_for<S>(kEasyFamily))
+    if (run->in_order) return serve_in_order(scratch.center, run->jobs, &run->line, &run->budget);
+  if constexpr (built_for<S>(kInOrderFamily))
+    return kNotRun;  // not reached
+  else
+    return go_on_by_events(scratch, run);
 }
 
 // One run, from begin to end.
