@@ -109,7 +109,7 @@ PYBIND11_MODULE(_cuda, m) {
       .def_readonly("shared_bytes", &Device::shared_bytes)
       .def_readonly("shared_per_block", &Device::shared_per_block)
       .def("free_bytes", &Device::free_bytes, unlocked)
-      .def("allocate", &Device::allocate, py::arg("bytes"), unlocked)
+      .def("allocate", &Device::allocate, py::arg("n"), unlocked)
       .def("release", &Device::release, py::arg("address"), unlocked)
       .def(
           "upload",
@@ -129,7 +129,7 @@ PYBIND11_MODULE(_cuda, m) {
             if (bytes) d.download(address, to, bytes);
           },
           py::arg("address"), py::arg("array"))
-      .def("zero", &Device::zero, py::arg("address"), py::arg("bytes"), unlocked)
+      .def("zero", &Device::zero, py::arg("address"), py::arg("n"), unlocked)
       .def(
           "workers_per_processor",
           [](Device& d, const std::string& family, std::size_t shared_bytes_per_block) {
