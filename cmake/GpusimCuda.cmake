@@ -97,6 +97,8 @@ macro(gpusim_find_runtime)
     get_filename_component(_top "${CMAKE_MATCH_1}" REALPATH)
   endif()
   set(_target "${_top}/targets/${CMAKE_SYSTEM_PROCESSOR}-linux")
+  unset(GPUSIM_CUDA_INCLUDE)  # nothing is looked for while they are set, be it to nothing
+  unset(GPUSIM_CUDART)
   find_path(GPUSIM_CUDA_INCLUDE cuda_runtime_api.h NO_CACHE HINTS "${_top}/include" "${_target}/include")
   find_library(GPUSIM_CUDART NAMES libcudart_static.a NO_CACHE
                HINTS "${_top}/lib64" "${_top}/lib" "${_target}/lib")
