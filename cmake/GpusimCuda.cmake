@@ -126,7 +126,7 @@ else()
       gpusim_find_runtime()
       if(NOT _trial_code EQUAL 0)
         message(STATUS "${_nvcc}: ${_trial_text}")
-        gpusim_without_cuda("${_name} cannot compile a kernel here (its words stand above)" "Mend it or take another")
+        gpusim_without_cuda("${_name} cannot compile a kernel here (the log of the build has its words)" "Mend it or take another")
       elseif(GPUSIM_PYTHON AND NOT (GPUSIM_CUDA_INCLUDE AND GPUSIM_CUDART))
         gpusim_without_cuda("${_name} has no cuda_runtime_api.h or no libcudart_static.a beside it in '${_top}'"
                             "Install the CUDA runtime's development files")
