@@ -1,0 +1,147 @@
+#include "device.h"
+
+#include <algorithm>
+
+#include "cuda_error.h"
+
+namespace gpusim::cuda {
+
+namespace {
+
+void* pointer(Address address) { return reinterpret_cast<void*>(address); }
+
+}  // namespace
+
+DriverStatus driver_status() noexcept {
+  DriverStatus found;
+  cudaRuntimeGetVersion(&found.built_for);
+  if (cudaDriverGetVersion(&found.driver) != cudaSuccess) found.driver = 0;
+  const cudaError_t code = cudaGetDeviceCount(&found.devices);
+  if (code != cudaSuccess) {
+    (void)cudaGetLastError();
+    found.devices = 0;
+    found.error = cudaGetErrorName(code);
+    found.text = cudaGetErrorString(code);
+  }
+  return found;
+}
+
+Device::Device(int chosen) : index(chosen) {
+  cudaDeviceProp facts;
+  check(cudaGetDeviceProperties(&facts, index), "cudaGetDeviceProperties");
+  name = facts.name;
+  processors = facts.multiProcessorCount;
+  major = facts.major;
+  minor = facts.minor;
+  shared_bytes = facts.sharedMemPerMultiprocessor;
+  shared_per_block = facts.sharedMemPerBlockOptin;
+  reserved_per_block_ = facts.reservedSharedMemPerBlock;
+}
+
+Device::~Device() {
+  // Errors are of no use here: at the end of the process the driver may be gone already.
+  if (!stream_ && allocated_.empty()) return;
+  (void)cudaSetDevice(index);
+  if (stream_) (void)cudaStreamSynchronize(stream_);
+  for (const Address address : allocated_) (void)cudaFree(pointer(address));
+  if (stream_) (void)cudaStreamDestroy(stream_);
+}
+
+void Device::use() { check(cudaSetDevice(index), "cudaSetDevice"); }
+
+cudaStream_t Device::stream() {
+  use();
+  // Non-blocking: what other libraries do on the default stream must not wait for us, nor we for it.
+  if (!stream_)
+    check(cudaStreamCreateWithFlags(&stream_, cudaStreamNonBlocking), "cudaStreamCreateWithFlags");
+  return stream_;
+}
+
+std::size_t Device::free_bytes() {
+  use();
+  std::size_t free = 0, total = 0;
+  check(cudaMemGetInfo(&free, &total), "cudaMemGetInfo");
+  return free;
+}
+
+Address Device::allocate(std::size_t bytes) {
+  use();
+  void* found = nullptr;
+  check(cudaMalloc(&found, bytes), "cudaMalloc");
+  const Address address = reinterpret_cast<Address>(found);
+  if (address) allocated_.insert(address);
+  return address;
+}
+
+void Device::release(Address address) {
+  use();
+  check(cudaFree(pointer(address)), "cudaFree");
+  allocated_.erase(address);
+}
+
+void Device::upload(Address to, const void* from, std::size_t bytes) {
+  check(cudaMemcpyAsync(pointer(to), from, bytes, cudaMemcpyHostToDevice, stream()),
+        "cudaMemcpyAsync, host to device");
+  wait();
+}
+
+void Device::download(Address from, void* to, std::size_t bytes) {
+  check(cudaMemcpyAsync(to, pointer(from), bytes, cudaMemcpyDeviceToHost, stream()),
+        "cudaMemcpyAsync, device to host");
+  wait();
+}
+
+void Device::zero(Address address, std::size_t bytes) {
+  check(cudaMemsetAsync(pointer(address), 0, bytes, stream()), "cudaMemsetAsync");
+}
+
+// The split of a multiprocessor's memory between cache and shared memory is the driver's guess unless it is told. Asked
+// for exactly what the blocks need, all of them are resident at once and the rest stays cache.
+const Device::Prepared& Device::prepare(const Kernel& kernel, std::size_t shared) {
+  use();
+  Prepared& told = prepared_[kernel.entry];
+  if (told.shared == shared) return told;
+  told.shared = ~std::size_t{0};  // until all of it has been accepted
+  cudaFuncAttributes facts;
+  check(cudaFuncGetAttributes(&facts, kernel.entry), "cudaFuncGetAttributes");
+  check(cudaFuncSetAttribute(kernel.entry, cudaFuncAttributeMaxDynamicSharedMemorySize,
+                             static_cast<int>(shared)),
+        "cudaFuncSetAttribute, dynamic shared memory");
+  check(cudaOccupancyMaxActiveBlocksPerMultiprocessor(&told.blocks, kernel.entry, kThreads, shared),
+        "cudaOccupancyMaxActiveBlocksPerMultiprocessor");
+  const std::size_t block = shared + facts.sharedSizeBytes + reserved_per_block_;
+  const std::size_t all = static_cast<std::size_t>(told.blocks) * block;
+  const std::size_t percent = (100 * all + shared_bytes - 1) / shared_bytes;
+  check(cudaFuncSetAttribute(kernel.entry, cudaFuncAttributePreferredSharedMemoryCarveout,
+                             static_cast<int>(std::min<std::size_t>(percent, 100))),
+        "cudaFuncSetAttribute, shared memory of a multiprocessor");
+  told.shared = shared;
+  return told;
+}
+
+int Device::workers_per_processor(const Kernel& kernel, std::size_t shared_bytes_per_block) {
+  return prepare(kernel, shared_bytes_per_block).blocks * (kThreads / kWarpThreads);
+}
+
+void Device::launch(const Kernel& kernel, unsigned blocks, std::size_t shared_bytes_per_block,
+                    const void* arguments) {
+  prepare(kernel, shared_bytes_per_block);
+  void* list[] = {const_cast<void*>(arguments)};
+  check(cudaLaunchKernel(kernel.entry, dim3(blocks), dim3(static_cast<unsigned>(kThreads)), list,
+                         shared_bytes_per_block, stream()),
+        "cudaLaunchKernel");
+}
+
+bool Device::ready() {
+  const cudaError_t code = cudaStreamQuery(stream());
+  if (code == cudaErrorNotReady) {
+    (void)cudaGetLastError();
+    return false;
+  }
+  check(code, "cudaStreamQuery");
+  return true;
+}
+
+void Device::wait() { check(cudaStreamSynchronize(stream()), "cudaStreamSynchronize"); }
+
+}  // namespace gpusim::cuda
