@@ -217,12 +217,8 @@ def of_generated() -> Iterator[Configuration]:
         yield Configuration(f"mix, {name}", spec, around)
     yield Configuration("mix, EASY, sjf", partial(mix, Policy(1, order=SJF), 2000), around)
     kept = {"records": True}
-    yield Configuration(
-        "mix, EASY, records", partial(mix, Policy(1), 5000), (10_000,), cells=1, options=kept
-    )
-    yield Configuration(
-        "mix, FIFO, records", partial(mix, Policy(), 5000), (10_000,), cells=1, options=kept
-    )
+    yield Configuration("mix, EASY, records", partial(mix, Policy(1), 5000), (10_000,), cells=1, options=kept)
+    yield Configuration("mix, FIFO, records", partial(mix, Policy(), 5000), (10_000,), cells=1, options=kept)
     demand = {"demand_ppm": 1_300_000, "replication": (1 << 32) - 2 * MANY}
     yield Configuration("mix, EASY, more demand", partial(mix, Policy(1), 1500), around, columns=demand)
     yield Configuration("M/M/100", partial(mmc, 100, 0.95, 3000), (95, 100, 105))

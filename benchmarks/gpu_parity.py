@@ -20,7 +20,14 @@ NOT_COMPARED = ("reruns", "backend")
 """A matter of speed, and a name."""
 OF_EARLY = ("status", "passed", "first_violated")
 """All that means something in a run that was stopped at its verdict."""
-SLICED = ("stored, FIFO", "stored, EASY", "stored, K=4", "stored, chains, EASY", "stored, two pools, all", "mix, FIFO")
+SLICED = (
+    "stored, FIFO",
+    "stored, EASY",
+    "stored, K=4",
+    "stored, chains, EASY",
+    "stored, two pools, all",
+    "mix, FIFO",
+)
 """Run once more in tiny slices, one of each family and feature that a slice must keep."""
 SHOWN = 3
 LEAST = 3.0
@@ -115,9 +122,7 @@ def step(rows: Rows, engine: Mapping[str, Any], most: int | None = None) -> None
                     rows.add(name=name, skipped="this engine has no slices")
 
 
-def _tried(
-    rows: Rows, name: str, each: Configuration, engine: Mapping[str, Any], most: int | None
-) -> None:
+def _tried(rows: Rows, name: str, each: Configuration, engine: Mapping[str, Any], most: int | None) -> None:
     """Keep the row; a configuration that cannot be run is one that differs, and the others go on."""
     try:
         row = check(each, engine, most)

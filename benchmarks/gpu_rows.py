@@ -97,4 +97,9 @@ def run(command: Sequence[str], path: Path, seconds: float, environment: dict[st
 
 def spread(values: Sequence[float]) -> dict[str, float]:
     """What stands for repeats: their median, least and greatest, and how many there are."""
-    return {"median": statistics.median(values), "min": min(values), "max": max(values), "repeats": len(values)}
+    return {
+        "median": statistics.median(values),
+        "min": min(values),
+        "max": max(values),
+        "repeats": len(values),
+    }
