@@ -35,7 +35,7 @@ from gpusim.workload.jobs import Jobs
 from workloads import center_mix, mmc
 
 sys.path.append(str(Path(__file__).resolve().parent.parent / "tests"))
-import generators  # noqa: E402
+import generators
 
 POLICIES = {"FIFO": NONE, "EASY": 1, "skip": SKIP, "K=2": 2, "K=4": 4, "all": ALL}
 MANY = 256

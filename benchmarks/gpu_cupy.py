@@ -24,7 +24,7 @@ from workloads import CENTER_GPUS
 
 FAMILIES = {"in_order": Policy(), "easy": Policy(1), "any": Policy(4)}
 """A policy that each family of kernels serves."""
-CACHES = ("HOME", "XDG_CACHE_HOME", "CUPY_CACHE_DIR", "GPUSIM_CACHE_DIR", "CUDA_CACHE_PATH")
+CACHES = ("XDG_CACHE_HOME", "CUPY_CACHE_DIR", "GPUSIM_CACHE_DIR", "CUDA_CACHE_PATH")
 """Where any of the parties might keep compiled code."""
 REPEATS = 5
 

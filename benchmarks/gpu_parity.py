@@ -1,4 +1,4 @@
-"""Whether an engine gives the host's integers on every configuration: bit for bit, and the same when it is run again."""
+"""Whether an engine gives the host's integers on every configuration, bit for bit, and the same when run again."""
 
 from __future__ import annotations
 

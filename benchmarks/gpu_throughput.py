@@ -180,7 +180,7 @@ def one_run(name: str, engine: Mapping[str, Any], jobs: int = 100_000) -> dict[s
         name: partial(call, engine, spec, cells),
         "host": partial(call, HOST, spec, {**cells, "threads": 1}),
     }
-    total = int([function() for function in calls.values()][0].jobs.sum())
+    total = max(int(function().jobs.sum()) for function in calls.values())  # untimed: both find their room
     seconds = in_turns(calls, REPEATS)
     found = {key: spread(each) for key, each in seconds.items()}
     return {"name": "one run of the mix, EASY, load 0.85", "engine": name, "jobs": total, "latency": found}
