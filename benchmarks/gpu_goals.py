@@ -1,4 +1,4 @@
-"""The goals of a device, and what a result file says of each: met, not met, or not measured. Figures come from rows only.
+"""The goals of a device, and what a result file says of each: met, not met, or not measured.
 
 Reads nothing but the result it is given, so that `performance_page.py` can use it anywhere.
 """
@@ -30,8 +30,10 @@ NOTHING = ("-", NOT_MEASURED)
 
 
 def lines(result: Result | None) -> list[Line]:
-    """The table; without a result nothing is measured."""
-    return [Line(goal, *(read(result) if result else NOTHING)) for goal, read in GOALS]
+    """The table; without a result nothing is measured, nor by a rehearsal, which has no device."""
+    if result is None or result["rehearsal"]:
+        return [Line(goal, *NOTHING) for goal, _ in GOALS]
+    return [Line(goal, *read(result)) for goal, read in GOALS]
 
 
 def step(result: Result, name: str) -> dict[str, Any]:
