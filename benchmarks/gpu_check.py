@@ -50,19 +50,8 @@ WHOLE = 470.0
 
 
 def main(words: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(description="Build, check and measure gpusim on a GPU.")
-    parser.add_argument("--installed", action="store_true", help="use the gpusim that is installed")
-    parser.add_argument("--results", type=Path, default=HERE / "results", help="folder for the result file")
-    parser.add_argument("--commit", help="what is measured, where git cannot say it")
-    parser.add_argument("--only", nargs="+", choices=[*STEPS], default=[*STEPS], help="some of the steps")
-    parser.add_argument(
-        "--year", action="store_true", help="also korea-nacc over a year, without limit of time"
-    )
-    parser.add_argument("--rehearse", type=Path, metavar="FOLDER", help="emulated lanes; the file goes there")
-    for name in ("--step", "--rows", "--seconds"):
-        parser.add_argument(name, help=argparse.SUPPRESS)  # a step in a process of its own
     given = list(sys.argv[1:] if words is None else words)
-    options = parser.parse_args(given)
+    options = parser().parse_args(given)
     options.command = " ".join(["python benchmarks/gpu_check.py", *given])
     if options.step:
         return perform(options)
@@ -127,6 +116,22 @@ def finish(result: dict[str, Any], path: Path) -> int:
     print(f"{path}\n")
     print(gpu_goals.table(result))
     return int(result["exit"])
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line."""
+    parser = argparse.ArgumentParser(description="Build, check and measure gpusim on a GPU.")
+    parser.add_argument("--installed", action="store_true", help="use the gpusim that is installed")
+    parser.add_argument("--results", type=Path, default=HERE / "results", help="folder for the result file")
+    parser.add_argument("--commit", help="what is measured, where git cannot say it")
+    parser.add_argument("--only", nargs="+", choices=[*STEPS], default=[*STEPS], help="some of the steps")
+    parser.add_argument(
+        "--year", action="store_true", help="also korea-nacc over a year, without limit of time"
+    )
+    parser.add_argument("--rehearse", type=Path, metavar="FOLDER", help="emulated lanes; the file goes there")
+    for name in ("--step", "--rows", "--seconds"):
+        parser.add_argument(name, help=argparse.SUPPRESS)  # a step in a process of its own
+    return parser
 
 
 # ---- before the steps --------------------------------------------------------------------------------------------
