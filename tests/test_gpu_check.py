@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+import gpusim
 import gpusim.engine
 from gpusim.engine.batch import run_batch
 from gpusim.engine.result import BatchResult
@@ -23,6 +24,7 @@ from gpusim.engine.result import BatchResult
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.append(str(ROOT / "benchmarks"))  # behind tests/, whose conftest is this one
 
+import gpu_answer  # noqa: E402
 import gpu_check  # noqa: E402
 import gpu_configurations  # noqa: E402
 import gpu_device  # noqa: E402
@@ -254,6 +256,33 @@ def test_the_workloads_of_the_goals_are_measured_first() -> None:
     assert len(set(names)) == len(names)
 
 
+# ---- the certified answer --------------------------------------------------------------------------------------------
+
+
+def answer_rows(folder: Path) -> list[dict[str, Any]]:
+    gpu_answer.step(gpu_rows.Rows(folder / "rows", 60.0), {"cuda": {}, "host": {}})
+    return [json.loads(line) for line in (folder / "rows").read_text().splitlines()]
+
+
+def test_two_engines_that_name_two_numbers_are_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    gpus = iter([9_800, 9_801, 9_800, 9_800])
+    monkeypatch.setattr(gpu_answer, "answered", lambda *_: ({"seconds": 1.0}, next(gpus)))
+    assert [row.get("equal") for row in answer_rows(tmp_path)] == [None, None, False]
+    (tmp_path / "rows").unlink()
+    assert [row.get("equal") for row in answer_rows(tmp_path)] == [None, None]
+
+
+def test_a_machine_that_cannot_read_a_scenario_says_what_is_missing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def missing(name: str) -> None:
+        raise ImportError("No module named 'pydantic'")
+
+    monkeypatch.setattr(gpusim, "example", missing)
+    with pytest.raises(gpu_rows.Skip, match="pydantic"):
+        answer_rows(tmp_path)
+
+
 # ---- steps in processes of their own ---------------------------------------------------------------------------------
 
 WRITES = "import json, sys, time; open(sys.argv[1], 'w').write(json.dumps({row}) + chr(10)); {then}"
@@ -300,7 +329,7 @@ def test_the_file_is_whole_after_every_step_and_none_is_written_over(tmp_path: P
 
 
 def test_steps_fit_eight_minutes() -> None:
-    assert gpu_check.BUILD_SECONDS + sum(gpu_check.STEPS.values()) <= gpu_check.WHOLE < 480
+    assert sum(gpu_check.STEPS.values()) < gpu_check.WHOLE < 480
 
 
 @pytest.mark.slow
