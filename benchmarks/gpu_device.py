@@ -6,7 +6,9 @@ Nothing of gpusim is imported here: this must work before anything has been buil
 from __future__ import annotations
 
 import ctypes
+import os
 import re
+import shutil
 import subprocess
 import time
 from dataclasses import dataclass
@@ -102,9 +104,11 @@ def driver_version() -> str:
 def toolkit() -> dict[str, str]:
     """Versions of the tools that take part, "not found" where there is none."""
     found = {
-        "nvcc": said_by(["nvcc", "--version"], r"V([\d.]+)"),
-        "ncu": said_by(["ncu", "--version"], r"Version ([\d.]+)"),
-        "compute-sanitizer": said_by(["compute-sanitizer", "--version"], r"[Vv]ersion ([\d.]+)"),
+        "nvcc": said_by([tool("nvcc") or "nvcc", "--version"], r"V([\d.]+)"),
+        "ncu": said_by([tool("ncu") or "ncu", "--version"], r"Version ([\d.]+)"),
+        "compute-sanitizer": said_by(
+            [tool("compute-sanitizer") or "compute-sanitizer", "--version"], r"[Vv]ersion ([\d.]+)"
+        ),
     }
     try:
         import cupy
@@ -113,6 +117,13 @@ def toolkit() -> dict[str, str]:
     else:
         found["cupy"] = str(cupy.__version__)
     return found
+
+
+def tool(name: str) -> str | None:
+    """Path of one of the toolkit's programs: on PATH, in `CUDA_HOME`, or in the usual folder."""
+    homes = [os.environ.get("CUDA_HOME", ""), "/usr/local/cuda"]
+    folders = [f"{home}/{part}" for home in homes if home for part in ("bin", "compute-sanitizer")]
+    return shutil.which(name) or shutil.which(name, path=os.pathsep.join(folders))
 
 
 def said_by(command: list[str], pattern: str = r"(\S+)") -> str:

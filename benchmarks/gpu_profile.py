@@ -6,14 +6,13 @@ Run by itself (`python gpu_profile.py EASY`) it is the program that ncu looks in
 from __future__ import annotations
 
 import csv
-import shutil
 import subprocess
 import sys
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from gpu_device import copy_bandwidth, find
+from gpu_device import copy_bandwidth, find, tool
 from gpu_rows import Rows, Skip
 
 METRICS = {
@@ -101,10 +100,11 @@ def step(rows: Rows) -> None:
     device = find()
     copy = copy_bandwidth()
     rows.add(**copy, processors=device.processors, clock_mhz=device.clock_mhz)
-    if shutil.which("ncu") is None:
-        raise Skip("ncu is not on PATH; it comes with the CUDA toolkit")
+    path = tool("ncu")
+    if path is None:
+        raise Skip("ncu was not found; it comes with the CUDA toolkit")
     for k, name in enumerate(POLICIES):
-        command = ["ncu", "--csv", "--print-units", "base", "--metrics", ",".join(METRICS.values())]
+        command = [path, "--csv", "--print-units", "base", "--metrics", ",".join(METRICS.values())]
         command += ["--kernel-name", "regex:gpusim_", "--launch-skip", str(SKIPPED), "--launch-count", "1"]
         command += [sys.executable, str(Path(__file__).resolve()), name]
         limit = rows.left / (len(POLICIES) - k) - 1

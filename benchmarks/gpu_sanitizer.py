@@ -6,11 +6,11 @@ Run by itself (`python gpu_sanitizer.py`) it is the program that is watched.
 from __future__ import annotations
 
 import re
-import shutil
 import subprocess
 import sys
 from pathlib import Path
 
+from gpu_device import tool
 from gpu_rows import Rows, Skip
 
 TOOL = "compute-sanitizer"
@@ -53,11 +53,12 @@ def verdict(code: int, text: str) -> dict[str, object]:
 
 def step(rows: Rows) -> None:
     """Each tool in turn, in what time there is."""
-    if shutil.which(TOOL) is None:
-        raise Skip(f"{TOOL} is not on PATH; it comes with the CUDA toolkit")
+    path = tool(TOOL)
+    if path is None:
+        raise Skip(f"{TOOL} was not found; it comes with the CUDA toolkit")
     program = [sys.executable, str(Path(__file__).resolve())]
     for k, check in enumerate(CHECKS):
-        command = [TOOL, "--tool", check, "--error-exitcode", str(ERRORS), *program]
+        command = [path, "--tool", check, "--error-exitcode", str(ERRORS), *program]
         limit = rows.left / (len(CHECKS) - k) - 1
         try:
             done = subprocess.run(command, capture_output=True, text=True, timeout=max(limit, 1), check=False)

@@ -23,6 +23,8 @@ REHEARSAL = {"pilot_runs": 2, "target": 0.0, "latency_jobs": 500}
 def perform(name: str, rows: Rows, *, rehearse: bool = False, year: bool = False) -> None:
     """Measure the step of this name. Raises `Skip` if it cannot be measured here."""
     device = "emulated" if rehearse else "cuda"
+    if not rehearse and name in ("parity cuda", "throughput", "answer", "sanitizer"):
+        needed("cuda")
     if name == "about":
         about(rows)
     elif name == "throughput":
@@ -51,6 +53,12 @@ def perform(name: str, rows: Rows, *, rehearse: bool = False, year: bool = False
         gpu_profile.step(rows)
     else:
         raise ValueError(f"no step is called {name!r}")
+
+
+def needed(engine: str) -> None:
+    """Fail a step whose engine had to be there."""
+    if reason := reasons_unavailable().get(engine):
+        raise RuntimeError(f"the {engine} engine cannot be used: {reason}")
 
 
 def require(engine: str) -> None:
