@@ -131,6 +131,8 @@ def _answer(name: str, most: float) -> Callable[[Result], tuple[str, str]]:
         if not timed:
             return NOTHING
         figure = f"{timed[0]['seconds']:.1f} s"
+        if "rounds" in timed[0]:
+            figure += f", {timed[0]['rounds']} rounds, {timed[0]['idle_share']:.0%} idle"
         if any(row.get("equal") is False for row in found):
             return f"{figure}, but another answer than the host's", NOT_MET
         if DEVICE not in result["device"]["name"]:

@@ -41,7 +41,7 @@ class Rows:
     def add(self, **row: Any) -> None:
         """Keep a row, at once."""
         with self.path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(row) + "\n")
+            file.write(json.dumps(row, default=lambda value: value.item()) + "\n")  # of NumPy
 
     @property
     def left(self) -> float:

@@ -190,4 +190,5 @@ def test_the_table_has_a_line_for_every_goal_and_ends_in_verdicts() -> None:
     printed = gpu_goals.table(invented_result()).splitlines()
     assert len(printed) == 1 + len(gpu_goals.GOALS)
     assert printed[7].split(" | ")[1].strip() == "4 G and 4 G events/s"
+    assert printed[10].split(" | ")[1].strip() == "8.0 s, 7 rounds, 25% idle"
     assert all(line.endswith("| met") for line in printed[1:])
