@@ -16,8 +16,8 @@ from gpusim.engine.result import BatchResult
 
 Run = Callable[[Mapping[str, Any], Any, Mapping[str, Any]], BatchResult]
 
-NOT_COMPARED = ("reruns", "backend")
-"""A matter of speed, and a name."""
+NOT_COMPARED = ("reruns", "backend", "passed_over")
+"""A matter of speed, a name, and why it is that name."""
 OF_EARLY = ("status", "passed", "first_violated")
 """All that means something in a run that was stopped at its verdict."""
 SLICED = (
