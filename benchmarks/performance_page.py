@@ -10,6 +10,8 @@ import textwrap
 from pathlib import Path
 from typing import Any
 
+import gpu_page
+
 HERE = Path(__file__).resolve().parent
 RESULTS = HERE / "results"
 PAGE = HERE.parent / "docs" / "performance.md"
@@ -54,7 +56,7 @@ is in [benchmarks](../benchmarks/README.md).
   is said.
 - A **ratio** is the quotient of two medians of the same run, in which the repeats of both engines took turns; the
   lowest and the highest quotient of such a pair stand beside it. Across machines compare ratios, never times.
-- **GPU: not measured.** No engine on a GPU has been timed, so this page has no figure for one.
+- Figures of a GPU stand at the end, and only where a result file has them.
 """
 
 NOTHING = """
@@ -74,10 +76,14 @@ Counted by callgrind, not timed: the figure that is guarded, since it hardly dep
 """
 
 
-def results() -> list[dict[str, Any]]:
-    """The result files, the newest first."""
-    files = sorted(RESULTS.glob("*.json"), reverse=True)
-    return [{"file": path.name, **json.loads(path.read_text(encoding="utf-8"))} for path in files]
+def results(kind: str = "cpu") -> list[dict[str, Any]]:
+    """The result files of a kind ("cpu" or "gpu"), the newest first. A rehearsal is no result."""
+    files = [(path.name, json.loads(path.read_text(encoding="utf-8"))) for path in RESULTS.glob("*.json")]
+    found = [{"file": name, **result} for name, result in files if result.get("kind", "cpu") == kind]
+    found = [result for result in found if not result.get("rehearsal")]
+    return sorted(
+        found, key=lambda result: (result["date"], len(result["file"]), result["file"]), reverse=True
+    )
 
 
 def page() -> str:
@@ -91,7 +97,7 @@ def page() -> str:
         parts.append(NOTHING)
     counted = json.loads((HERE / "instructions.json").read_text(encoding="utf-8"))
     rows = [f"| `{name}` | {value:,.0f} |\n" for name, value in counted["figures"].items()]
-    return "".join([*parts, COUNTS.format(**counted), *rows])
+    return "".join([*parts, COUNTS.format(**counted), *rows, gpu_page.section(results("gpu"))])
 
 
 def _result(result: dict[str, Any]) -> str:

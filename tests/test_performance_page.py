@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import sys
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import pytest
 
+from gpu_invented import invented_result
+
 ROOT = Path(__file__).resolve().parent.parent
+sys.path.append(str(ROOT / "benchmarks"))  # where the page's maker finds its part about devices
 
 
 def load() -> ModuleType:
@@ -31,8 +35,16 @@ def test_the_page_is_what_the_result_files_give() -> None:
     )
 
 
-def test_the_page_claims_no_figure_of_a_gpu() -> None:
-    assert "**GPU: not measured.**" in MAKER.page()
+def test_a_figure_of_a_gpu_stands_on_the_page_only_if_a_committed_file_has_it() -> None:
+    part = MAKER.page().split("\n## On a GPU\n")[1]
+    if not MAKER.results("gpu"):
+        goals = [line for line in part.splitlines() if line.startswith("| ")][1:]
+        assert len(goals) >= 14
+        assert all(line.endswith("| - | not measured |") for line in goals)
+    for result in MAKER.results("gpu"):
+        assert result["clean"], "measured with changes that were not committed"
+        assert not result["rehearsal"]
+        assert result["file"].startswith(MAKER.gpu_page.gpu_goals.slug(result["device"]["name"]))
 
 
 def test_every_file_of_benchmarks_has_its_place_on_the_page() -> None:
@@ -132,3 +144,52 @@ def test_only_the_newest_run_of_a_machine_is_shown(folder: Path) -> None:
     page = MAKER.page()
     assert "## abacus, 2001-01-02" in page
     assert "## abacus, 2000-01-02" not in page
+
+
+# ---- devices, with invented figures ----------------------------------------------------------------------------------
+
+
+def gpu_part(folder: Path, **results: dict[str, Any]) -> str:
+    for name, result in results.items():
+        (folder / f"{name}.json").write_text(json.dumps(result), encoding="utf-8")
+    return str(MAKER.page().split("\n## On a GPU\n")[1])
+
+
+def test_goals_rates_and_limits_of_a_device_are_those_of_its_file(folder: Path) -> None:
+    part = gpu_part(folder, wood=invented_result())
+    assert "### NVIDIA H100 of wood, 2000-01-02" in part
+    assert "| mix, EASY, load .85 and .95: >= 1 G events/s | 1.5 G and 1.5 G events/s | met |" in part
+    row = "| mix, FIFO, load 0.85 | 64 (16) | 5,000 | 4 G (3.6 G - 4.4 G) | 667 M (600 M - 733 M) "
+    assert row + "| 6 (5.4 - 6.6) | 3 |" in part
+    assert "What limits it is imagination." in part
+    assert "../benchmarks/results/wood.json" in part
+    assert "Not measured" not in part
+
+
+def test_what_a_device_was_not_asked_or_got_wrong_is_said(folder: Path) -> None:
+    result = invented_result()
+    result["steps"]["throughput"]["rows"][0]["equal"] = False
+    result["steps"]["profile"] = {
+        "status": "skipped",
+        "reason": "ncu is not on PATH",
+        "rows": [],
+        "seconds": 1,
+    }
+    part = gpu_part(folder, wood=result)
+    assert "mix, FIFO, load 0.85: RESULTS DIFFER" in part
+    assert "- profile: skipped: ncu is not on PATH" in part
+
+
+def test_a_rehearsal_is_no_result(folder: Path) -> None:
+    part = gpu_part(folder, wood=invented_result() | {"rehearsal": True})
+    assert "No result file of a GPU has been committed" in part
+    assert "of wood" not in part
+
+
+def test_only_the_newest_run_of_a_device_is_shown_and_hosts_stay_apart(folder: Path) -> None:
+    later = invented_result() | {"date": "2001-01-02"}
+    part = gpu_part(folder, a=invented_result(), b=later, abacus=invented())
+    assert "of wood, 2001-01-02" in part
+    assert "of wood, 2000-01-02" not in part
+    assert "abacus, 2000-01-02" not in part
+    assert "## abacus, 2000-01-02" in MAKER.page()
