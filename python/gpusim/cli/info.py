@@ -29,8 +29,7 @@ def info(as_json: Json = False) -> None:
 
 
 def _collect() -> dict[str, Any]:
-    from gpusim.engine.backend import BACKENDS, reasons_unavailable, thresholds
-    from gpusim.engine.device import NOT_ON_DEVICE
+    from gpusim.engine.backend import BACKENDS, NOT_ON_DEVICE, reasons_unavailable, thresholds
     from gpusim.scenario import examples
 
     refused = reasons_unavailable()

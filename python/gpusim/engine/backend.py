@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 BACKENDS = ("auto", "cuda", "cupy", "cpu")
 MODULES = {"cuda": "gpusim.engine.cuda", "cupy": "gpusim.engine.cupy"}
 """Engines on a device, in the order in which `auto` tries them; each has `reason()` and `devices()`."""
+NOT_ON_DEVICE: tuple[str, ...] = ()
+"""What the cpu does and devices do not; such a batch is refused by name before a launch."""
 
 DEVICE_MIN_JOBS = 20_000_000
 """Jobs expected in a batch below which `auto` takes the cpu. An estimate, not yet measured on a GPU: a second's work of
@@ -182,6 +184,12 @@ def _asked(name: str) -> str | None:
     return reason_unavailable(name) if best is not None and names.index(name) < names.index(best) else None
 
 
+def ask_again() -> None:
+    """Forget what has been found out about engines: they have changed (tests do this)."""
+    for found in (reason_unavailable, _module, _best_device, _without_device):
+        found.cache_clear()
+
+
 # ---- how much work ----------------------------------------------------------------------------------------------
 
 
@@ -236,7 +244,13 @@ def _jobs_of(source: Source, horizon: int) -> float:
     else:
         until = horizon if source.until_tick < 0 else min(source.until_tick, horizon)
         arrivals = max(0, until - source.from_tick) / max(table_mean(source.gap), 2.0**-source.gap.shift)
-    per_arrival = float(source.batch_sizes.mean()) if source.is_batch else 1.0
+    per_arrival = _mean_batch(source) if source.is_batch else 1.0
     if source.is_chain:
         per_arrival = max(1.0, table_mean(source.service) / source.segment)
     return arrivals * per_arrival
+
+
+def _mean_batch(source: Source) -> float:
+    """Mean of Walker's alias table of batch sizes."""
+    own = source.batch_threshold / 2.0**32
+    return float((own * source.batch_sizes + (1.0 - own) * source.batch_sizes[source.batch_alias]).mean())

@@ -22,9 +22,6 @@ from gpusim.engine.device_share import Batch, Share
 from gpusim.engine.spec import RunSpec
 from gpusim.errors import DeviceMemoryError
 
-NOT_ON_DEVICE: tuple[str, ...] = ()
-"""What the CPU engine does and devices do not; such a batch is refused by name before a launch."""
-
 ROOM_OF_STATUS = {
     1: "running_slots",
     2: "queue_slots",

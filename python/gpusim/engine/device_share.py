@@ -142,25 +142,25 @@ class Share:
 
     def close(self) -> None:
         """Release its memory, after a launch under way has ended."""
-        if self._running:
-            self._running = False
-            with contextlib.suppress(Exception):  # the failure that led here is the one to tell
-                self.device.wait()
+        running, self._running = self._running, False
         base, self._base = self._base, 0
-        if base:
-            self.device.release(base)
+        try:
+            if running:
+                with contextlib.suppress(Exception):  # the failure that led here is the one to tell
+                    self.device.wait()
+        finally:
+            if base:
+                self.device.release(base)
 
 
 @contextlib.contextmanager
 def opened(shares: Sequence[Share]) -> Iterator[None]:
     """Give shares their memory, and take it back whatever happens."""
-    try:
+    with contextlib.ExitStack() as stack:
         for share in shares:
+            stack.callback(share.close)
             share.open()
         yield
-    finally:
-        for share in shares:
-            share.close()
 
 
 def plan(
@@ -270,7 +270,12 @@ def _drop_images(device: Device, but: RunSpec) -> bool:
 
 # ---- shapes -----------------------------------------------------------------------------------------------------
 
-_UNTOUCHED = {"status": NOT_RUN}
+_RECORDS = "records."
+_UNTOUCHED = {
+    "status": NOT_RUN,
+    **{f"{_RECORDS}{name}": -1 for name in ("submit", "eligible", "start", "end", "pool")},
+}
+"""What outputs hold that no run has written, unless 0."""
 
 
 def _planned(
@@ -296,7 +301,13 @@ def _planned(
 
 def _nested(arrays: dict[str, Any]) -> dict[str, Any]:
     """Arrays as `gpusim._native.run` returns them: those of job records in a dictionary of their own."""
-    return arrays
+    found: dict[str, Any] = {}
+    for name, array in arrays.items():
+        if name.startswith(_RECORDS):
+            found.setdefault("records", {})[name.removeprefix(_RECORDS)] = array
+        else:
+            found[name] = array
+    return found
 
 
 def _nbytes(dtype: Any, shape: tuple[int, ...]) -> int:
