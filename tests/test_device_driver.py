@@ -267,9 +267,8 @@ def failing(device: EmulatedDevice, call: str, after: int, error: BaseException)
 def test_whatever_fails_nothing_stays_allocated(call: str, after: int) -> None:
     devices = [EmulatedDevice("a"), EmulatedDevice("b")]
     failing(devices[1], call, after, Interrupted())
-    with emulated(*devices), sliced(30):
-        with pytest.raises(Interrupted):
-            run(spec_of(200), np.zeros(9, int), 3)
+    with emulated(*devices), sliced(30), pytest.raises(Interrupted):
+        run(spec_of(200), np.zeros(9, int), 3)
     assert [device.memory for device in devices] == [{}, {}]
 
 

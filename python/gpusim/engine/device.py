@@ -148,10 +148,11 @@ def run_on(
         If a launch failed.
     """
     batch = Batch(spec, early, histogram, records)
-    work = _Work(cells, {name: room[name] for name in MOST_ROOM}, progress, slices or Slices())
+    sizes = {name: room[name] for name in MOST_ROOM}
+    work = _Work([*devices], cells, sizes, progress, slices or Slices())
     try:
         while not work.stopped and len(work.waiting):
-            _round(devices, batch, work)
+            _round(batch, work)
     except BaseException:
         for device in devices:
             device_share.forget(spec, device)
@@ -165,6 +166,7 @@ def run_on(
 class _Work:
     """A batch under way: which cells wait for a device, and what is known of the others."""
 
+    devices: list[Device]  # that have had memory for it so far
     cells: dict[str, npt.NDArray[Any]]
     room: dict[str, int]
     progress: Progress | None
@@ -225,19 +227,20 @@ def longest_first(cells: dict[str, npt.NDArray[Any]]) -> npt.NDArray[np.int64]:
     return order.astype(np.int64)
 
 
-def _round(devices: Sequence[Device], batch: Batch, work: _Work) -> None:
+def _round(batch: Batch, work: _Work) -> None:
     """Deal out the cells that wait, run as many as memory holds, and keep what they gave."""
     shares: list[Share] = []
-    refused: DeviceMemoryError | None = None
-    hands = min(len(devices), len(work.waiting))
-    for k, device in enumerate(devices[:hands]):
+    hands = min(len(work.devices), len(work.waiting))
+    for k, device in enumerate(work.devices[:hands]):
         rows = work.waiting[k::hands]
         try:
             shares.append(device_share.plan(device, batch, work.cells, rows, work.room))
-        except DeviceMemoryError as error:
-            refused = error  # its cells stay in the line: another device may have room for them
-    if not shares and refused is not None:
-        raise refused
+        except DeviceMemoryError:  # its cells stay in the line: another device may have room for them
+            work.devices.remove(device)
+            if not work.devices:
+                raise
+    if not shares:
+        return
     taken = np.concatenate([share.rows for share in shares])
     work.waiting = work.waiting[~np.isin(work.waiting, taken)]
     with device_share.opened(shares):
