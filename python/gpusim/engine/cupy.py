@@ -10,7 +10,7 @@ import ctypes
 import importlib.util
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cache
 from typing import Any
 
@@ -166,8 +166,8 @@ class CupyDevice:
             return int(self._runtime.malloc(max(n, 1)))
 
     def release(self, address: int) -> None:
-        """Give back what `allocate` has returned."""
-        with self._device:
+        """Give back what `allocate` has returned; after a failure that a device does not survive, there is nothing."""
+        with self._device, suppress(self._runtime.CUDARuntimeError):
             self._runtime.free(address)
 
     def upload(self, address: int, array: npt.NDArray[Any]) -> None:
