@@ -218,7 +218,7 @@ def test_a_run_that_outgrows_the_device_says_so_and_leaves_nothing() -> None:
 def test_progress_counts_up_to_all_cells_and_never_back() -> None:
     seen: list[tuple[int, int]] = []
     spec = spec_of(4, 300)
-    with emulated(), sliced(20):
+    with emulated(), sliced(2):
         result = run(spec, np.arange(40) % 2, 8, queue_slots=4, progress=lambda *said: seen.append(said))
     assert result.reruns > 0
     done = [k for k, _ in seen]
@@ -261,7 +261,7 @@ def failing(device: EmulatedDevice, call: str, after: int, error: BaseException)
     ("call", "after"),
     [
         *(("allocate", 0), ("allocate", 1), ("zero", 0), ("upload", 0), ("upload", 1), ("upload", 4)),
-        *(("launch", 0), ("launch", 3), ("wait", 0), ("wait", 3), ("download", 0), ("download", 20)),
+        *(("launch", 0), ("launch", 3), ("wait", 0), ("wait", 3), ("download", 0), ("download", 9)),
     ],
 )
 def test_whatever_fails_nothing_stays_allocated(call: str, after: int) -> None:

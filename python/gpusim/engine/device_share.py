@@ -32,7 +32,7 @@ NOT_RUN = 5
 _ALIGNED = 256
 _CELLS = ("replication", "draw", "demand_ppm", "gpus")
 
-Output = tuple[str, Any, tuple[int, ...]]
+Output = tuple[str, str, tuple[int, ...], int]  # name, dtype, shape, what it holds where no run has written
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,7 @@ class Share:
         outputs: list[Output] = self.planned["outputs"]
         sizes = {name: array.nbytes for name, array in uploads.items()}
         sizes |= {"next": 8, "done": 8, "slots": self.workers * self.planned["slot_bytes"]}
-        sizes |= {f"output {name}": _nbytes(dtype, shape) for name, dtype, shape in outputs}
+        sizes |= {f"output {name}": _nbytes(dtype, shape) for name, dtype, shape, _ in outputs}
         first = next(iter(sizes))
         sizes |= {
             "scratch": self.workers * self.planned["worker_bytes"],
@@ -99,8 +99,8 @@ class Share:
         for name, array in uploads.items():
             if array.nbytes:
                 self.device.upload(self._at[name], array)
-        for name, dtype, shape in outputs:
-            if fill := _UNTOUCHED.get(name, 0):
+        for name, dtype, shape, fill in outputs:
+            if fill:
                 self.device.upload(self._at[f"output {name}"], np.full(shape, fill, dtype))
 
     def launch(self, budget: int) -> None:
@@ -133,7 +133,7 @@ class Share:
     def results(self) -> dict[str, Any]:
         """Outputs of its cells, downloaded."""
         arrays: dict[str, Any] = {}
-        for name, dtype, shape in self.planned["outputs"]:
+        for name, dtype, shape, _ in self.planned["outputs"]:
             array = np.empty(shape, dtype)
             if array.nbytes:
                 self.device.download(self._at[f"output {name}"], array)
@@ -177,14 +177,14 @@ def plan(
     DeviceMemoryError
         If not even one fits: what it needs, what is free.
     """
-    planned = _planned(batch, cells, rows[:1], room, 0)
+    planned = _planned(batch, cells, rows, room, 0)
     abreast = max(1, device.workers_per_processor(planned["family"]) // WORKERS_PER_BLOCK) * WORKERS_PER_BLOCK
     workers = min(len(rows), device.processors * abreast)
     near = near_bytes(device, workers)
     planned = _planned(batch, cells, rows, room, near)
     need = Need(
         model=0 if has_image(batch.spec, device) else planned["image_bytes"],
-        cell=-(-sum(_nbytes(dtype, shape) for _, dtype, shape in planned["outputs"]) // len(rows))
+        cell=-(-sum(_nbytes(dtype, shape) for _, dtype, shape, _ in planned["outputs"]) // len(rows))
         + 8
         + sum(_aligned(cells[name][:1].nbytes, 8) for name in _CELLS),
         worker=planned["worker_bytes"] + planned["slot_bytes"] + near,
@@ -214,7 +214,7 @@ def empty_outputs(
 ) -> dict[str, Any]:
     """What a batch without cells returns."""
     planned = _planned(batch, cells, np.zeros(0, np.int64), room, 0)
-    return _nested({name: np.empty(shape, dtype) for name, dtype, shape in planned["outputs"]})
+    return _nested({name: np.empty(shape, dtype) for name, dtype, shape, _ in planned["outputs"]})
 
 
 # ---- models -----------------------------------------------------------------------------------------------------
@@ -270,12 +270,11 @@ def _drop_images(device: Device, but: RunSpec) -> bool:
 
 # ---- shapes -----------------------------------------------------------------------------------------------------
 
-_RECORDS = "records."
-_UNTOUCHED = {
-    "status": NOT_RUN,
-    **{f"{_RECORDS}{name}": -1 for name in ("submit", "eligible", "start", "end", "pool")},
+_RECORDS = {
+    **{name: name for name in ("submit", "eligible", "start", "end", "job_class", "pool", "outcome")},
+    "record_gpus": "gpus",
 }
-"""What outputs hold that no run has written, unless 0."""
+"""Outputs that are job records; `gpus` is a column of cells, too."""
 
 
 def _planned(
@@ -303,8 +302,8 @@ def _nested(arrays: dict[str, Any]) -> dict[str, Any]:
     """Arrays as `gpusim._native.run` returns them: those of job records in a dictionary of their own."""
     found: dict[str, Any] = {}
     for name, array in arrays.items():
-        if name.startswith(_RECORDS):
-            found.setdefault("records", {})[name.removeprefix(_RECORDS)] = array
+        if name in _RECORDS:
+            found.setdefault("records", {})[_RECORDS[name]] = array
         else:
             found[name] = array
     return found
