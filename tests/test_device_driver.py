@@ -98,6 +98,17 @@ def test_workers_are_as_many_as_cells_processors_and_memory_allow() -> None:
             assert device.launches[0][2] * -(-blocks // processors) <= device.shared_bytes
 
 
+def test_no_more_shared_memory_is_taken_than_is_used() -> None:
+    spec, asked = spec_of(30), []
+    for shared in (8 << 10, 128 << 10, 1 << 20):
+        with emulated(EmulatedDevice(processors=1, workers=4, shared_bytes=shared)) as (device,):
+            run(spec, 0, 40)
+            asked.append(device.launches[0][2])
+            assert asked[-1] <= shared - 1024
+    assert asked[1] == asked[2] < 64 << 10
+    assert asked[0] > 4 << 10
+
+
 # ---- the model --------------------------------------------------------------------------------------------------
 
 

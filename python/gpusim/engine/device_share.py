@@ -180,7 +180,11 @@ def plan(
     planned = _planned(batch, cells, rows, room, 0)
     abreast = max(1, device.workers_per_processor(planned["family"]) // WORKERS_PER_BLOCK) * WORKERS_PER_BLOCK
     workers = min(len(rows), device.processors * abreast)
-    near = near_bytes(device, workers)
+    far, near = planned["worker_bytes"], near_bytes(device, workers)
+    planned = _planned(batch, cells, rows, room, near)
+    # No more than what the core has moved into it: the rest of it is cache. Pieces are aligned to 64 bytes where they
+    # were, and to less where they are, so that what was moved has room in as many bytes as were saved.
+    near = min(near, _aligned(far - planned["worker_bytes"], 64) + 64 if near else 0)
     planned = _planned(batch, cells, rows, room, near)
     need = Need(
         model=0 if has_image(batch.spec, device) else planned["image_bytes"],
