@@ -20,7 +20,7 @@ def plain(answer: Any) -> dict[str, Any]:
 
 @pytest.mark.slow
 def test_a_certified_answer_is_the_cpu_s() -> None:
-    scenario = gpusim.load_scenario(gpusim.example("quickstart"))
+    scenario = gpusim.example("quickstart")
     expected = plain(gpusim.size(scenario, backend="cpu", threads=2))
     with emulated(EmulatedDevice("a", processors=4), EmulatedDevice("b")) as devices:
         answer = plain(gpusim.size(scenario, backend="emulated", threads=2))
