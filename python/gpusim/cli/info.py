@@ -29,7 +29,7 @@ def info(as_json: Json = False) -> None:
 
 
 def _collect() -> dict[str, Any]:
-    from gpusim.engine.backend import BACKENDS, reasons_unavailable
+    from gpusim.engine.backend import BACKENDS, NOT_ON_DEVICE, reasons_unavailable, thresholds
     from gpusim.scenario import examples
 
     refused = reasons_unavailable()
@@ -46,6 +46,10 @@ def _collect() -> dict[str, Any]:
         "backends": {
             "available": [name for name in BACKENDS if name != "auto" and name not in refused],
             "refused": refused,
+            "devices": _devices(),
+            "least_jobs_for_a_device": thresholds()["jobs"],
+            "least_cells_for_a_device": thresholds()["cells"],
+            "not_on_devices": list(NOT_ON_DEVICE),
         },
         "python": platform.python_version(),
         "python_path": sys.executable,
@@ -70,6 +74,22 @@ def _native() -> dict[str, Any]:
         if name.isupper() and isinstance(value, (str, int, float))
     }
     return {"path": module.__file__, **facts}
+
+
+def _devices() -> list[dict[str, Any]]:
+    """Every device that an engine may use; one that two engines see is listed under both."""
+    from gpusim.engine.backend import MODULES, devices_of
+
+    return [
+        {
+            "backend": name,
+            "name": device.name,
+            "processors": device.processors,
+            "free_bytes": device.free_bytes(),
+        }
+        for name in MODULES
+        for device in devices_of(name)
+    ]
 
 
 def _cores() -> int | None:

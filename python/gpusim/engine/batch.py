@@ -12,6 +12,8 @@ from gpusim.engine import backend as _backend
 from gpusim.engine import cpu, memory
 from gpusim.engine.checked import column, integer, refuse, table
 from gpusim.engine.cpu import MAX_THREADS, Progress
+from gpusim.engine.device import run_on
+from gpusim.engine.host_array import to_host
 from gpusim.engine.limits import MILLION
 from gpusim.engine.result import (
     COUNTS,
@@ -24,7 +26,7 @@ from gpusim.engine.result import (
     BatchResult,
 )
 from gpusim.engine.spec import RunSpec
-from gpusim.errors import Problem, RunError
+from gpusim.errors import BackendUnavailable, DeviceMemoryError, Problem, RunError
 from gpusim.workload.jobs import Jobs
 from gpusim.workload.source import Generator
 from gpusim.workload.ticks import MAX_GPUS
@@ -71,7 +73,8 @@ def run_batch(
         What all cells share.
     replication, gpus : array of int, shape (n,), or int
         Each cell's replication (random streams, or which stored workload) and capacity [GPU], 0 or more; with P
-        pools `gpus` has shape (n, P) or (P,).
+        pools `gpus` has shape (n, P) or (P,). These and the next two may lie in a device's memory (CuPy arrays, or
+        anything with ``__cuda_array_interface__`` or DLPack); they are copied to the host and checked there.
     demand_ppm : array of int, shape (n,), or int
         Demand in millionths of the nominal one; generated jobs only, else 1,000,000.
     draw : array of int, shape (n,), or int
@@ -83,12 +86,14 @@ def run_batch(
     histogram, records : bool, default False
         Keep wait histograms; keep job records (one cell only).
     backend : {"auto", "cuda", "cupy", "cpu"}
+        "auto" takes the first that can run here, and the cpu for small batches (`gpusim.engine.backend`); the
+        others never fall back.
     threads : int, optional
-        1 to 256. Default: all usable cores.
+        1 to 256. Default: all usable cores. Of the cpu only.
     progress : callable(done, total), optional
-        Called about every 50 ms from the calling thread; returning False stops the batch.
+        Called about every 50 ms (every 0.2 s on a device) from the calling thread; returning False stops the batch.
     lanes : {1, 32}
-        32 emulates the device's strips on the host: slow, the same integers.
+        32 emulates the device's strips on the host: slow, the same integers. Of the cpu only.
     running_slots, queue_slots, profile_slots, held_slots, chain_slots : int
         Initial working memory; grows where a run needs more. Default: what earlier batches of this spec needed.
 
@@ -104,13 +109,19 @@ def run_batch(
         `progress` stopped it.
     BackendUnavailable
         If the named backend cannot run here.
+    DeviceMemoryError
+        If the named backend's device has no memory for even one of the cells.
     """
     cells = _cells(spec, replication, gpus, demand_ppm, draw)
     replications, capacities = cells["replication"], cells["gpus"]
-    engine = _backend.choose(backend)
+    if lanes != 1 and backend == "auto":
+        backend = "cpu"
+    choice = _backend.select(backend, spec, cells)
     threads = cpu.usable_cores() if threads is None else integer("threads", threads, 1, MAX_THREADS)
     if integer("lanes", lanes, 1, 32) not in (1, 32):
         raise refuse("lanes", "are of no engine", "use 1, or 32 for the device's strips", str(lanes))
+    if lanes != 1 and choice.devices:
+        raise refuse("lanes", "are emulated on the host only", "leave them out, or use the cpu", str(lanes))
     first = {
         **_FIRST_ROOM,
         "running_slots": _slots_for(int(capacities.sum(axis=1, dtype=np.int64).max(initial=0))),
@@ -139,18 +150,20 @@ def run_batch(
             stopped = True
         return not stopped
 
-    arrays = cpu.run(
-        spec,
-        cells,
-        early=early,
-        histogram=histogram,
-        records=kept,
-        threads=threads,
-        progress=report,
-        room=room,
-    )
+    options: dict[str, Any] = {"early": early, "histogram": histogram, "records": kept, "progress": report}
+    arrays = None
+    if choice.devices:
+        sizes = {name: room[name] for name in _ROOM}
+        try:
+            arrays = run_on(choice.devices, spec, cells, **options, room=sizes)
+        except (BackendUnavailable, DeviceMemoryError) as error:
+            if backend != "auto":
+                raise
+            choice = _backend.Choice("cpu", (), {**choice.passed_over, choice.engine: str(error)})
+    if arrays is None:
+        arrays = cpu.run(spec, cells, **options, threads=threads, room=room)
     spec.room.update(arrays.pop("room"))
-    result = BatchResult.from_arrays(arrays, engine)
+    result = BatchResult.from_arrays(arrays, choice.engine, choice.passed_over)
     failed = np.flatnonzero(result.status != STATUS_OK)
     if len(failed) and not stopped:
         i = int(failed[0])
@@ -188,11 +201,11 @@ def _cells(
     draws = len(spec.jobs.rows) if isinstance(spec.jobs, Generator) and spec.jobs.rows is not None else 1
     demand = (1, MAX_DEMAND) if generated else (MILLION, MILLION)
     columns = {
-        "replication": column("replication", replication, np.int64, 0, last),
-        "draw": column("draw", draw, np.int32, 0, draws - 1),
-        "demand_ppm": column("demand_ppm", demand_ppm, np.int64, *demand),
+        "replication": column("replication", to_host(replication), np.int64, 0, last),
+        "draw": column("draw", to_host(draw), np.int32, 0, draws - 1),
+        "demand_ppm": column("demand_ppm", to_host(demand_ppm), np.int64, *demand),
     }
-    capacities = _capacities(gpus, spec.classes.n_pools)
+    capacities = _capacities(to_host(gpus), spec.classes.n_pools)
     if isinstance(spec.jobs, Generator) and columns["demand_ppm"].size:
         spec.jobs.check_demand(int(columns["demand_ppm"].min()), int(columns["demand_ppm"].max()))
     cells = {**columns, "gpus": capacities}

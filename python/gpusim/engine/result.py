@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -104,6 +105,8 @@ class BatchResult:
         so this number depends on which thread ran which cell.
     backend : str
         The engine that ran them.
+    passed_over : dict of str to str
+        Engines that "auto" would have preferred, and why it did not take them.
     """
 
     status: npt.NDArray[np.int32]
@@ -120,9 +123,12 @@ class BatchResult:
     records: Records | None
     reruns: int
     backend: str
+    passed_over: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
-    def from_arrays(cls, arrays: dict[str, Any], backend: str) -> BatchResult:
+    def from_arrays(
+        cls, arrays: dict[str, Any], backend: str, passed_over: Mapping[str, str] | None = None
+    ) -> BatchResult:
         """Wrap what a backend's native call returned."""
         records = arrays.get("records")
         return cls(
@@ -140,6 +146,7 @@ class BatchResult:
             records=Records(**records) if records is not None else None,
             reruns=int(arrays["reruns"]),
             backend=backend,
+            passed_over=passed_over or {},
         )
 
     def head(self, n: int) -> BatchResult:

@@ -27,6 +27,19 @@ def _engines(backends: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         yield name, "available"
     for name, reason in backends["refused"].items():
         yield name, f"not available: {reason}"
+    for device in backends["devices"]:
+        memory = f"{device['free_bytes'] / 2**30:,.1f} GiB free"
+        yield (
+            f"device of {device['backend']}",
+            f"{device['name']}, {device['processors']} processors, {memory}",
+        )
+    least = f"{backends['least_jobs_for_a_device']:,} jobs and {backends['least_cells_for_a_device']:,} runs"
+    yield (
+        "auto takes a device",
+        f"from {least} in a batch on (an estimate; GPUSIM_DEVICE_MIN_JOBS sets another)",
+    )
+    if backends["not_on_devices"]:
+        yield "not on devices", ", ".join(backends["not_on_devices"])
 
 
 def _machine(data: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

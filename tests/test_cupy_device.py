@@ -1,0 +1,187 @@
+"""A `CupyDevice` calls CuPy as CUDA wants to be called; here CuPy is a pretence over host memory and emulated lanes."""
+
+from __future__ import annotations
+
+import ctypes
+import sys
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from emulated_device import EmulatedDevice, emulated
+from gpusim.engine import cupy, cupy_compiler
+from gpusim.engine.batch import run_batch
+from gpusim.engine.cupy import CupyDevice
+from gpusim.errors import DeviceMemoryError, RunError
+from test_device_contract import sliced, unequal
+from test_device_driver import spec_of
+
+ARGUMENTS = 4096
+"""Most bytes of a kernel's arguments."""
+
+
+class Failure(RuntimeError):
+    def __init__(self, status: int) -> None:
+        super().__init__(f"cudaError {status}")
+        self.status = status
+
+
+class Pretence:
+    """The parts of `cupy.cuda` that a device uses, each call checked against what CUDA would say."""
+
+    def __init__(self) -> None:
+        self.below = EmulatedDevice()
+        self.current: list[int] = []
+        self.dynamic: dict[int, int] = {}
+        self.status = 0
+        self.loaded: list[bytes] = []
+        self.function = SimpleNamespace(Module=self.module)
+        self.runtime = SimpleNamespace(
+            CUDARuntimeError=Failure,
+            memcpyHostToDevice=1,
+            memcpyDeviceToHost=2,
+            getDeviceProperties=lambda i: {
+                "name": b"Pretended GPU",
+                "multiProcessorCount": 3,
+                "sharedMemPerMultiprocessor": 64 << 10,
+            },
+            deviceGetAttribute=lambda attribute, i: {75: 9, 76: 0}[attribute],
+            memGetInfo=lambda: (self.below.free_bytes(), self.below.total_bytes),
+            malloc=self.malloc,
+            free=self.on_device(self.below.release),
+            memcpyAsync=self.copy,
+            memsetAsync=self.clear,
+        )
+        self.driver = SimpleNamespace(
+            CUDADriverError=type("CUDADriverError", (RuntimeError,), {}),
+            occupancyMaxActiveBlocksPerMultiprocessor=lambda f, threads, shared: 1 if threads == 128 else 0,
+            funcSetAttribute=self.set_attribute,
+            launchKernel=self.launch,
+        )
+
+    def on_device(self, call: Any) -> Any:
+        def checked(*args: Any) -> Any:
+            assert self.current == [1], "another device is current"
+            return call(*args)
+
+        return checked
+
+    def Device(self, index: int) -> Any:
+        pretence = self
+
+        class Current:
+            def __enter__(self) -> None:
+                pretence.current.append(index)
+
+            def __exit__(self, *_: object) -> None:
+                pretence.current.pop()
+
+        return Current()
+
+    def Stream(self, *, non_blocking: bool) -> Any:
+        assert non_blocking
+        return SimpleNamespace(ptr=77, synchronize=self.synchronize)
+
+    def synchronize(self) -> None:
+        if self.status:
+            raise Failure(self.status)
+        if self.below._waiting:
+            self.below.wait()
+
+    def malloc(self, n: int) -> int:
+        assert self.current == [1]
+        if n > self.below.free_bytes():
+            raise Failure(2)
+        return self.below.allocate(n)
+
+    def copy(self, to: int, source: int, n: int, kind: int, stream: int) -> None:
+        assert (self.current, stream) == ([1], 77)
+        inside = to if kind == 1 else source
+        self.below._inside(inside, n)
+        ctypes.memmove(to, source, n)
+
+    def clear(self, address: int, value: int, n: int, stream: int) -> None:
+        assert (self.current, value, stream) == ([1], 0, 77)
+        self.below.zero(address, n)
+
+    def module(self) -> Any:
+        def get(name: str) -> Any:
+            return SimpleNamespace(ptr=1 + ["gpusim_in_order", "gpusim_easy", "gpusim_any"].index(name))
+
+        return SimpleNamespace(load=self.loaded.append, get_function=get)
+
+    def set_attribute(self, function: int, attribute: int, value: int) -> None:
+        assert attribute == 8  # CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES
+        self.dynamic[function] = value
+
+    def launch(
+        self, function: int, gx: int, gy: int, gz: int, bx: int, by: int, bz: int, shared: int, stream: int,
+        parameters: int, extra: int,
+    ) -> None:  # fmt: skip
+        assert (gy, gz, bx, by, bz, stream, extra, self.current) == (1, 1, 128, 1, 1, 77, 0, [1])
+        assert shared <= self.dynamic[function]
+        first = ctypes.c_void_p.from_address(parameters).value
+        assert first is not None
+        arguments = ctypes.string_at(first, self.bytes_of_arguments)
+        self.below.launch(cupy_compiler.FAMILIES[function - 1], gx, shared, arguments)
+
+    bytes_of_arguments = 0
+
+
+@pytest.fixture
+def pretence(monkeypatch: pytest.MonkeyPatch) -> Pretence:
+    found = Pretence()
+    monkeypatch.setitem(sys.modules, "cupy", SimpleNamespace(cuda=found))
+    monkeypatch.setattr(
+        cupy_compiler, "kernel", lambda family, architecture: f"{family} {architecture}".encode()
+    )
+    return found
+
+
+def test_a_batch_runs_as_on_any_device_and_each_kernel_is_loaded_once(
+    pretence: Pretence, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    device = CupyDevice(1)
+    real = CupyDevice.launch
+
+    def launch(self: CupyDevice, family: str, blocks: int, shared: int, arguments: bytes) -> None:
+        pretence.bytes_of_arguments = len(arguments)  # the kernel's signature says it, on a GPU
+        assert len(arguments) <= ARGUMENTS
+        real(self, family, blocks, shared, arguments)
+
+    monkeypatch.setattr(CupyDevice, "launch", launch)
+    spec = spec_of(60, 30)
+    cells = (np.arange(9) % 2, 2 + np.arange(9))
+    expected = run_batch(spec, *cells, backend="cpu")
+    with emulated(device), sliced(20):  # type: ignore[arg-type]
+        for _ in range(2):
+            assert unequal(run_batch(spec, *cells, backend="emulated"), expected) == []
+    assert len(pretence.below.launches) > 4
+    assert len(pretence.loaded) == 1
+    assert pretence.loaded[0].endswith(b" 90")
+    assert pretence.current == []
+
+
+def test_a_device_says_what_it_is(pretence: Pretence) -> None:
+    device = CupyDevice(1)
+    assert (device.name, device.processors, device.shared_bytes) == ("Pretended GPU", 3, 64 << 10)
+    assert device.architecture == 90
+    assert device.workers_per_processor("easy") == 4
+    assert device.free_bytes() == pretence.below.total_bytes
+
+
+def test_errors_of_cuda_say_what_failed_and_where(pretence: Pretence) -> None:
+    device = CupyDevice(1)
+    with pytest.raises(DeviceMemoryError, match=r"Pretended GPU \(CuPy\): is out of memory allocating"):
+        device.allocate(1 << 40)
+    pretence.status = 700
+    with pytest.raises(
+        RunError, match=r"Pretended GPU \(CuPy\): failed while running: cudaError 700; run again"
+    ):
+        device.wait()
+
+
+def test_no_device_is_made_where_the_backend_is_refused() -> None:
+    assert cupy.reason() is None or cupy.devices() == []
