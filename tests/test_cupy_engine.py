@@ -242,8 +242,8 @@ def test_the_cache_follows_the_environment(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setenv("XDG_CACHE_HOME", "/x")
     assert cupy_compiler.cache_folder() == Path("/x/gpusim")
     monkeypatch.delenv("XDG_CACHE_HOME")
-    monkeypatch.setenv("HOME", "/home/me")
-    assert cupy_compiler.cache_folder() == Path("/home/me/.cache/gpusim")
+    monkeypatch.setenv("HOME", "/of/me")
+    assert cupy_compiler.cache_folder() == Path("/of/me/.cache/gpusim")
 
 
 # ---- the real compiler ------------------------------------------------------------------------------------------

@@ -105,11 +105,11 @@ py::bytes device_arguments(const py::dict& spec, int64_t seed, bool early, int r
                            int queue_slots, int profile_slots, int held_slots, int chain_slots,
                            int64_t near_bytes, int64_t n, int64_t workers, int64_t budget,
                            uint64_t image, const py::dict& addresses) {
-  const Model m = read_model(spec, seed);
+  Model m = read_model(spec, seed);
+  m.early = early;  // as in the plan: an early run has more scratch
   KernelArguments a;
   std::memset(static_cast<void*>(&a), 0, sizeof a);
   a.model = place_image(m, workloads_of(spec, m), nullptr, image);
-  a.model.early = early;
   a.sizes = sizes_of(m, Room{running_slots, queue_slots, profile_slots, held_slots, chain_slots});
   a.n = n;
   a.workers = workers;

@@ -25,6 +25,7 @@ from gpusim.engine.result import (
     SUMS,
     BatchResult,
 )
+from gpusim.engine.second_look import disbelieve
 from gpusim.engine.spec import RunSpec
 from gpusim.errors import BackendUnavailable, DeviceMemoryError, Problem, RunError
 from gpusim.workload.jobs import Jobs
@@ -86,6 +87,7 @@ def run_batch(
     histogram, records : bool, default False
         Keep wait histograms; keep job records (one cell only).
     backend : {"auto", "cuda", "cupy", "cpu"}
+        "auto" repeats one cell of a spec's first batch on the cpu and takes the cpu if the integers differ.
         "auto" takes the first that can run here, and the cpu for small batches (`gpusim.engine.backend`); the
         others never fall back.
     threads : int, optional
@@ -160,6 +162,10 @@ def run_batch(
             if backend != "auto":
                 raise
             choice = _backend.Choice("cpu", (), {**choice.passed_over, choice.engine: str(error)})
+    if arrays is not None and backend == "auto":
+        why = disbelieve(choice.engine, spec, cells, arrays, early=early, room=room)
+        if why is not None:
+            arrays, choice = None, _backend.Choice("cpu", (), {**choice.passed_over, choice.engine: why})
     if arrays is None:
         arrays = cpu.run(spec, cells, **options, threads=threads, room=room)
     spec.room.update(arrays.pop("room"))
