@@ -254,3 +254,10 @@ def test_cells_of_a_device_without_cupy_are_refused_with_a_remedy(monkeypatch: p
     foreign = type("Tensor", (OnDevice,), {"__module__": "torch", "get": None})([3])
     with pytest.raises(RunError, match=r"CuPy is not installed \(Tensor\); copy them to the host"):
         host_array.to_host(foreign)
+
+
+def test_devices_are_the_same_objects_in_every_batch(engines: Callable[..., None]) -> None:
+    """A model lies in the memory of a device object: a new object would have it uploaded again."""
+    engines(cuda=None)
+    assert backend.devices_of("cuda")[0] is backend.devices_of("cuda")[0]
+    assert backend.select("cuda").devices[0] is backend.devices_of("cuda")[0]

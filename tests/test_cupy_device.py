@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from emulated_device import EmulatedDevice, emulated
+from gpusim import _native
 from gpusim.engine import cupy, cupy_compiler
 from gpusim.engine.batch import run_batch
 from gpusim.engine.cupy import CupyDevice
@@ -124,10 +125,10 @@ class Pretence:
         assert shared <= self.dynamic[function]
         first = ctypes.c_void_p.from_address(parameters).value
         assert first is not None
-        arguments = ctypes.string_at(first, self.bytes_of_arguments)
+        arguments = ctypes.string_at(
+            first, _native.ARGUMENT_BYTES
+        )  # the kernel's signature says it, on a GPU
         self.below.launch(cupy_compiler.FAMILIES[function - 1], gx, shared, arguments)
-
-    bytes_of_arguments = 0
 
 
 @pytest.fixture
@@ -140,18 +141,9 @@ def pretence(monkeypatch: pytest.MonkeyPatch) -> Pretence:
     return found
 
 
-def test_a_batch_runs_as_on_any_device_and_each_kernel_is_loaded_once(
-    pretence: Pretence, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_batch_runs_as_on_any_device_and_each_kernel_is_loaded_once(pretence: Pretence) -> None:
     device = CupyDevice(1)
-    real = CupyDevice.launch
-
-    def launch(self: CupyDevice, family: str, blocks: int, shared: int, arguments: bytes) -> None:
-        pretence.bytes_of_arguments = len(arguments)  # the kernel's signature says it, on a GPU
-        assert len(arguments) <= ARGUMENTS
-        real(self, family, blocks, shared, arguments)
-
-    monkeypatch.setattr(CupyDevice, "launch", launch)
+    assert _native.ARGUMENT_BYTES <= ARGUMENTS
     spec = spec_of(60, 30)
     cells = (np.arange(9) % 2, 2 + np.arange(9))
     expected = run_batch(spec, *cells, backend="cpu")

@@ -179,6 +179,7 @@ void emulate_launch(const std::string& family, int64_t blocks, int64_t shared_by
 }  // namespace
 
 void register_device(py::module_& m) {
+  m.attr("ARGUMENT_BYTES") = sizeof(KernelArguments);
   m.def("device_plan", &device_plan, py::arg("spec"), py::arg("cells"), py::kw_only(),
         py::arg("seed"), py::arg("early") = false, py::arg("histogram") = false,
         py::arg("records") = -1, py::arg("running_slots") = 1024, py::arg("queue_slots") = 1024,

@@ -166,7 +166,7 @@ struct Index {
     const i32 low = group > 0 ? requests->low[group] : 0, high = requests->low[group + 1] - 1;
     return S::min_of(kLeaf, kNobody,
                      [=](i32 i) {  // bits in place of a branch, so that it vectorises
-                       return limit[i] | ((g[i] >= low) & (g[i] <= high) ? 0 : kNobody);
+                       return (limit[i] | ((g[i] >= low) & (g[i] <= high) ? 0 : kNobody)) & kNobody;
                      });
   }
   HD static i32 least_child(const i32* below, i32 first, i32 all, i32 group) {

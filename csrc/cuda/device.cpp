@@ -1,6 +1,7 @@
 #include "device.h"
 
 #include <algorithm>
+#include <vector>
 
 #include "cuda_error.h"
 
@@ -107,6 +108,10 @@ const Device::Prepared& Device::prepare(const Kernel& kernel, std::size_t shared
   check(cudaFuncSetAttribute(kernel.entry, cudaFuncAttributeMaxDynamicSharedMemorySize,
                              static_cast<int>(shared)),
         "cudaFuncSetAttribute, dynamic shared memory");
+  // What an earlier call has set would limit the answer.
+  check(cudaFuncSetAttribute(kernel.entry, cudaFuncAttributePreferredSharedMemoryCarveout,
+                             cudaSharedmemCarveoutMaxShared),
+        "cudaFuncSetAttribute, shared memory of a multiprocessor");
   check(cudaOccupancyMaxActiveBlocksPerMultiprocessor(&told.blocks, kernel.entry, kThreads, shared),
         "cudaOccupancyMaxActiveBlocksPerMultiprocessor");
   const std::size_t block = shared + facts.sharedSizeBytes + reserved_per_block_;
@@ -120,7 +125,15 @@ const Device::Prepared& Device::prepare(const Kernel& kernel, std::size_t shared
 }
 
 int Device::workers_per_processor(const Kernel& kernel, std::size_t shared_bytes_per_block) {
-  return prepare(kernel, shared_bytes_per_block).blocks * (kThreads / kWarpThreads);
+  const int blocks = prepare(kernel, shared_bytes_per_block).blocks;
+  if (warmed_.insert(kernel.entry).second) {
+    // The first launch reserves local memory for all resident threads, half a gigabyte on a large device: now, before
+    // anybody asks what is free. A launch without workers returns at once.
+    const std::vector<char> none(kArgumentBytes);
+    launch(kernel, 1, shared_bytes_per_block, none.data());
+    wait();
+  }
+  return blocks * (kThreads / kWarpThreads);
 }
 
 void Device::launch(const Kernel& kernel, unsigned blocks, std::size_t shared_bytes_per_block,

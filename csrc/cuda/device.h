@@ -81,6 +81,7 @@ class Device {
   cudaStream_t stream_ = nullptr;
   std::set<Address> allocated_;
   std::map<const void*, Prepared> prepared_;
+  std::set<const void*> warmed_;  // kernels that have been launched
 };
 
 }  // namespace gpusim::cuda

@@ -10,6 +10,7 @@ COMPILER: str
 FLAGS: str
 BUILD_TYPE: str
 CUDA: str
+ARGUMENT_BYTES: int
 
 def run(
     spec: dict[str, Any],

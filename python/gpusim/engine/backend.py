@@ -75,8 +75,9 @@ def reasons_unavailable() -> dict[str, str]:
     return {name: why for name in MODULES if (why := reason_unavailable(name)) is not None}
 
 
+@cache
 def devices_of(name: str) -> Sequence[Device]:
-    """Devices of an engine, empty where it cannot run."""
+    """Devices of an engine, empty where it cannot run. The same objects each time: models stay in their memory."""
     if name not in MODULES or reason_unavailable(name) is not None:
         return ()
     module = _module(name)
@@ -186,7 +187,7 @@ def _asked(name: str) -> str | None:
 
 def ask_again() -> None:
     """Forget what has been found out about engines: they have changed (tests do this)."""
-    for found in (reason_unavailable, _module, _best_device, _without_device):
+    for found in (reason_unavailable, _module, _best_device, _without_device, devices_of):
         found.cache_clear()
 
 

@@ -7,6 +7,7 @@ name and only when it is asked for.
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import os
 from collections.abc import Mapping, Sequence
@@ -181,7 +182,8 @@ class CudaDevice:
 
     def release(self, address: int) -> None:
         """Give back what `allocate` gave."""
-        self._call(self._device.release, address)
+        with contextlib.suppress(self._module.CudaError):  # after a fault there is nothing to give back
+            self._device.release(address)
 
     def upload(self, address: int, array: npt.NDArray[Any]) -> None:
         """Copy a C-contiguous array to `address`; returns when it is there."""

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from gpusim import _native
 from gpusim.engine import cupy_compiler
 from gpusim.errors import DeviceMemoryError, Problem, RunError
 
@@ -150,9 +151,16 @@ class CupyDevice:
 
     def workers_per_processor(self, family: str) -> int:
         """Warps of this family's kernel that fit a multiprocessor at once, shared memory aside."""
-        with self._device:
+        new = family not in self._functions
+        with self._device, self._told("asking for a kernel"):
+            self._runtime.memGetInfo()  # a thread's first call of the driver needs a context, which the runtime makes
             pointer = self._function(family).ptr
             blocks = self._driver.occupancyMaxActiveBlocksPerMultiprocessor(pointer, BLOCK_THREADS, 0)
+        if (
+            new
+        ):  # the first launch reserves local memory for all threads: now, before anybody asks what is free
+            self.launch(family, 1, 0, bytes(_native.ARGUMENT_BYTES))  # zeros ask for no worker
+            self.wait()
         return int(blocks) * (BLOCK_THREADS // _WARP)
 
     def free_bytes(self) -> int:

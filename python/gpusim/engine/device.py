@@ -8,6 +8,7 @@ alone.
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -100,7 +101,7 @@ class Slices:
     """
 
     seconds: float = 0.2
-    first: int = 1 << 14
+    first: int = 1 << 8
     least: int = 64
     most: int = 1 << 40
 
@@ -147,7 +148,22 @@ def run_on(
     RunError
         If a launch failed.
     """
-    batch = Batch(spec, early, histogram, records)
+    with _ONE_AT_A_TIME:
+        return _run_on([*devices], Batch(spec, early, histogram, records), cells, room, progress, slices)
+
+
+_ONE_AT_A_TIME = threading.RLock()
+"""Devices are used by one thread at a time. A progress callback may run a batch of its own."""
+
+
+def _run_on(
+    devices: list[Device],
+    batch: Batch,
+    cells: dict[str, npt.NDArray[Any]],
+    room: dict[str, int],
+    progress: Progress | None,
+    slices: Slices | None,
+) -> dict[str, Any]:
     sizes = {name: room[name] for name in MOST_ROOM}
     work = _Work([*devices], cells, sizes, progress, slices or Slices())
     try:
@@ -155,7 +171,7 @@ def run_on(
             _round(batch, work)
     except BaseException:
         for device in devices:
-            device_share.forget(spec, device)
+            device_share.forget(batch.spec, device)
         raise
     if not work.outputs:
         work.keep(device_share.empty_outputs(devices[0], batch, cells, work.room))
