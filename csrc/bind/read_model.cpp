@@ -33,6 +33,8 @@ void read_classes(const py::dict& spec, Model* m) {
   k.n = static_cast<i32>(classes);
   if (classes < 1) throw py::value_error("'tier_rank' is empty: at least one class is needed");
   k.tiers = scalar<int32_t>(spec, "tiers");
+  k.line = array<int32_t>(spec, "line", {classes});
+  k.lines = scalar<int32_t>(spec, "lines");
   k.pools = scalar<int32_t>(spec, "n_pools");
   if (k.pools < 1) throw py::value_error("'n_pools' is below 1");
   k.tenant = array<int32_t>(spec, "tenant", {classes});
@@ -55,6 +57,40 @@ void read_classes(const py::dict& spec, Model* m) {
   m->windows = Windows{scalar<int64_t>(spec, "warm_up"), scalar<int64_t>(spec, "count_end"),
                        scalar<int64_t>(spec, "horizon"), scalar<int64_t>(spec, "day"),
                        scalar<int64_t>(spec, "week_phase")};
+}
+
+void read_sharing(const py::dict& spec, Model* m) {
+  if (!spec.contains("parent")) return;
+  const py::ssize_t classes = m->classes.n, tenants = m->classes.tenants, pools = m->classes.pools;
+  py::ssize_t nodes = 0;
+  Sharing& s = m->sharing;
+  s.on = 1;
+  s.parent = array<int32_t>(spec, "parent", {-1}, &nodes);
+  s.nodes = static_cast<i32>(nodes);
+  s.root = array<int32_t>(spec, "root", {nodes});
+  s.bottom_up = array<int32_t>(spec, "bottom_up", {nodes});
+  s.amount = as_i64(array<int64_t>(spec, "amount", {kAmounts, nodes, pools}));
+  s.is_share = array<uint8_t>(spec, "amount_is_share", {kAmounts, nodes, pools});
+  s.preempts = scalar<bool>(spec, "preempts");
+  s.unassigned = scalar<int32_t>(spec, "unassigned");
+  s.borrowers_last = scalar<bool>(spec, "borrowers_last");
+  s.strict = array<uint8_t>(spec, "strict", {tenants});
+  s.within = array<uint8_t>(spec, "within", {tenants});
+  s.reclaim = array<uint8_t>(spec, "reclaim", {tenants});
+  s.borrows = array<uint8_t>(spec, "borrow_preempts", {tenants});
+  s.threshold = array<int32_t>(spec, "borrow_threshold", {tenants});
+  s.most_gpus = as_i64(array<int64_t>(spec, "tenant_max_gpus", {tenants}));
+  s.most_jobs = as_i64(array<int64_t>(spec, "tenant_max_jobs", {tenants}));
+  s.priority = array<int32_t>(spec, "priority", {classes});
+  s.rising = array<int32_t>(spec, "rising", {classes});
+  s.preemptible = array<uint8_t>(spec, "preemptible", {classes});
+  s.urgent = array<uint8_t>(spec, "urgent", {classes});
+  s.requeue = array<uint8_t>(spec, "requeue", {classes});
+  s.exempt = as_i64(array<int64_t>(spec, "exempt", {classes}));
+  s.grace = as_i64(array<int64_t>(spec, "grace", {classes}));
+  s.checkpoint = as_i64(array<int64_t>(spec, "checkpoint", {classes}));
+  s.checkpoint_cost = as_i64(array<int64_t>(spec, "checkpoint_cost", {classes}));
+  s.restart = as_i64(array<int64_t>(spec, "restart", {classes}));
 }
 
 void read_levels(const py::dict& spec, Model* m) {
@@ -150,6 +186,7 @@ void read_generator(const py::dict& spec, int64_t seed_bits, Model* m) {
 Model read_model(const py::dict& spec, std::int64_t seed_bits) {
   Model m{};
   read_classes(spec, &m);
+  read_sharing(spec, &m);
   read_levels(spec, &m);
   if (spec.contains("submit"))
     read_stored(spec, &m);

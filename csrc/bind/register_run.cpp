@@ -18,8 +18,9 @@ using std::int64_t;
 using std::uint8_t;
 
 py::dict run(const py::dict& spec, const py::dict& cells, int64_t seed, bool early, bool histogram,
-             int64_t records, int threads, int lanes, int running_slots, int queue_slots,
-             int profile_slots, int held_slots, int chain_slots, const py::object& progress) {
+             bool causes, int64_t records, int threads, int lanes, int running_slots,
+             int queue_slots, int profile_slots, int held_slots, int chain_slots,
+             const py::object& progress) {
   if (lanes != 1 && lanes != kLanes) throw py::value_error("lanes must be 1 or 32");
   Ensemble e =
       read_ensemble(spec, cells, seed, early,
@@ -51,7 +52,28 @@ py::dict run(const py::dict& spec, const py::dict& cells, int64_t seed, bool ear
                   passed.mutable_data(),
                   first_violated.mutable_data(),
                   nullptr,
+                  nullptr,
+                  nullptr,
+                  nullptr,
+                  nullptr,
                   Records{}};
+  if (e.model.sharing.on) {
+    auto evictions = make<int64_t>({n, c, kEvictionSums}), cascade = make<int64_t>({n});
+    e.out.evictions = data(evictions);
+    e.out.cascade = data(cascade);
+    out["evictions"] = evictions;
+    out["longest_cascade"] = cascade;
+  } else if (causes) {
+    throw py::value_error("causes are told where tenants share the center");
+  }
+  if (causes) {
+    auto why = make<int64_t>({n, c, kCauses}),
+         idle = make<int64_t>({n, e.model.classes.pools, kIdles});
+    e.out.causes = data(why);
+    e.out.idle = data(idle);
+    out["causes"] = why;
+    out["idle"] = idle;
+  }
   if (histogram) {
     auto bins = make<int64_t>({n, c, kBins});
     e.out.histogram = data(bins);
@@ -61,16 +83,18 @@ py::dict run(const py::dict& spec, const py::dict& cells, int64_t seed, bool ear
     auto submit = make<int64_t>({records}), eligible = make<int64_t>({records}),
          start = make<int64_t>({records}), end = make<int64_t>({records});
     auto gpus = make<int32_t>({records}), job_class = make<int32_t>({records}),
-         pool = make<int32_t>({records});
+         pool = make<int32_t>({records}), preemptions = make<int32_t>({records});
     auto outcome = make<uint8_t>({records});
     for (int64_t i = 0; i < records; ++i) {
       submit.mutable_data()[i] = eligible.mutable_data()[i] = -1;
       start.mutable_data()[i] = end.mutable_data()[i] = pool.mutable_data()[i] = -1;
       gpus.mutable_data()[i] = job_class.mutable_data()[i] = outcome.mutable_data()[i] = 0;
+      preemptions.mutable_data()[i] = 0;
     }
-    e.out.records = Records{data(submit),        data(eligible),        data(start),
-                            data(end),           gpus.mutable_data(),   job_class.mutable_data(),
-                            pool.mutable_data(), outcome.mutable_data()};
+    e.out.records =
+        Records{data(submit),        data(eligible),         data(start),
+                data(end),           gpus.mutable_data(),    job_class.mutable_data(),
+                pool.mutable_data(), outcome.mutable_data(), preemptions.mutable_data()};
     py::dict kept;
     kept["submit"] = submit;
     kept["eligible"] = eligible;
@@ -80,6 +104,7 @@ py::dict run(const py::dict& spec, const py::dict& cells, int64_t seed, bool ear
     kept["gpus"] = gpus;
     kept["job_class"] = job_class;
     kept["outcome"] = outcome;
+    kept["preemptions"] = preemptions;
     out["records"] = kept;
   }
 
@@ -117,10 +142,11 @@ py::dict run(const py::dict& spec, const py::dict& cells, int64_t seed, bool ear
 
 void register_run(py::module_& m) {
   m.def("run", &run, py::arg("spec"), py::arg("cells"), py::kw_only(), py::arg("seed"),
-        py::arg("early") = false, py::arg("histogram") = false, py::arg("records") = -1,
-        py::arg("threads") = 1, py::arg("lanes") = 1, py::arg("running_slots") = 1024,
-        py::arg("queue_slots") = 1024, py::arg("profile_slots") = 2048, py::arg("held_slots") = 64,
-        py::arg("chain_slots") = 64, py::arg("progress") = py::none(),
+        py::arg("early") = false, py::arg("histogram") = false, py::arg("causes") = false,
+        py::arg("records") = -1, py::arg("threads") = 1, py::arg("lanes") = 1,
+        py::arg("running_slots") = 1024, py::arg("queue_slots") = 1024,
+        py::arg("profile_slots") = 2048, py::arg("held_slots") = 64, py::arg("chain_slots") = 64,
+        py::arg("progress") = py::none(),
         "Simulate cells; returns a dict of arrays, one row per cell (see ARCHITECTURE.md 2).");
   m.def(
       "usable_cores", [](const std::string& root) { return usable_cores(root.c_str()); },

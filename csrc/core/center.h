@@ -12,6 +12,7 @@
 #include "running.h"
 #include "status.h"
 #include "tally.h"
+#include "tenants.h"
 #include "types.h"
 
 namespace gpusim {
@@ -28,8 +29,8 @@ struct Calm {
 // Whether passes are those of EASY in a single pool, with no bound on what is looked at (pass_easy_one_pool).
 HD bool easy_in_one_pool(const Model& m) {
   const Policy& p = m.policy;
-  return m.classes.pools == 1 && p.backfill == 1 && !p.always_profile && p.window < 0 &&
-         p.max_tests < 0;
+  return !m.sharing.on && m.classes.pools == 1 && p.backfill == 1 && !p.always_profile &&
+         p.window < 0 && p.max_tests < 0;
 }
 
 constexpr i32 kWalkIns = 32;  // jobs of one tick that are kept out of the queue
@@ -64,6 +65,10 @@ struct Center {
   Chains<S> chains;
   Profile<S>* profile;  // (P,)
   Tally<S> tally;
+  Tenants<S> tenants;  // where they share the center
+
+  // Whether tenants share the center: then shared_pass.h rules.
+  HD bool shares() const { return may_share<S>() && model->sharing.on; }
 
   // What the run is about, and where its result goes.
   HD void bind(const Model& m, const Cell& cell, const RunResult& result) {
@@ -71,6 +76,7 @@ struct Center {
     capacity = cell.gpus;
     tally.out = result;
     queue.index.requests = &m.requests;
+    tenants.quota.model = &m;
   }
 
   HD void clear() {
@@ -83,7 +89,8 @@ struct Center {
     walk_ins = 0;
     walk_in_gpus = 0;
     const Policy& rules = model->policy;
-    walks_in = pools == 1 && rules.period == 1 && rules.max_tests < 0 && !rules.always_profile;
+    walks_in = !shares() && pools == 1 && rules.period == 1 && rules.max_tests < 0 &&
+               !rules.always_profile;
     one_pool_easy = easy_in_one_pool(*model);
     calms = rules.order == kFifo && rules.period == 1;
     has_bounds = rules.max_waiting >= 0;
@@ -91,6 +98,7 @@ struct Center {
     for (i32 t = 0; t < model->classes.tenants; ++t) has_bounds |= rules.tenant_max_waiting[t] >= 0;
     S::each(model->classes.tenants, [&](i32 t) { tenant_waiting[t] = 0; });
     S::each(pools, [&](i32 p) { free[p] = capacity[p]; });
+    if (shares()) tenants.clear(*model, capacity);
     S::each(model->classes.n, [&](i32 c) { largest[c] = largest_pool(c); });
     queue.clear();
     running.clear();
@@ -141,7 +149,10 @@ struct Center {
 
   HD Tick next_event() const { return least(running.next_end(), timer); }
 
-  HD void set_timer() { timer = least(chains.next_eligible(), least(next_expiry, next_pass)); }
+  HD void set_timer() {
+    timer = least(chains.next_eligible(), least(next_expiry, next_pass));
+    if (shares()) timer = least(timer, tenants.next_ripe);
+  }
 
   // With a scheduler period, passes come at its multiples from a change on (S9). Whether one is due now.
   HD bool due(bool changed) {
@@ -205,6 +216,101 @@ struct Center {
     if (begin(job, pool)) leave_queue(tier, position, job);
   }
 
+  // Whether a job of class c could ever start in pool p (R9, R18).
+  HD bool may_ever(i32 c, i32 p, i32 gpus) const { return gpus <= most_ever(c, p); }
+
+  // start() where tenants share the center: the work begins after `delay` ticks (R30).
+  HD_CALL void start_shared(i32 line, i32 position, i32 pool, Tick delay) {
+    if (running.full()) return fail(kRunningFull);
+    const Sharing& s = model->sharing;
+    const Job& job = queue.job_at(line, position);
+    const Past& past = queue.past_at(line, position);
+    const i32 c = job.job_class;
+    const Tick wall = wall_time(s, c, past.remaining) + (past.evictions > 0 ? s.restart[c] : 0);
+    const bool killed = model->policy.kill_at_limit && wall > job.limit;
+    S::once([&] { free[pool] -= job.gpus; });
+    tenants.quota.use(model->classes.tenant[c], pool, job.gpus, 1);
+    const i32 slot = running.start_until(
+        job, now, pool, killed, now + delay + (killed ? job.limit : wall), now + delay + job.limit);
+    S::once([&] {
+      tenants.tenure[slot] =
+          Tenure{job.limit, past.remaining, delay, wall, past.queued, past.evictions, -1, -1};
+      running.run[slot].eligible = job.eligible;
+    });
+    if (s.preemptible[c]) {
+      tenants.link(running.run, slot, s.exempt[c]);
+      timer = least(timer, tenants.next_ripe);
+    }
+    if (past.evictions == 0)
+      tally.started(job, now, pool);
+    else
+      tally.started_again(job, now - past.since, pool);
+    leave_queue(line, position, job);
+  }
+
+  // When a running job is expected to end, as far as its limit tells.
+  HD Tick expected_end(i32 slot) const {
+    const Tenure& t = tenants.tenure[slot];
+    return running.run[slot].start + t.delay + t.limit;
+  }
+
+  // A running job is evicted; its GPUs and its share of the quota have been given back already (victims.h). It waits again
+  // after the pass, or ends (R28).
+  HD_CALL void evict(i32 slot) {
+    const Sharing& s = model->sharing;
+    const Run run = running.run[slot];
+    const Tenure past = tenants.tenure[slot];
+    const i32 c = run.job_class, times = past.evictions + 1, k = tenants.evicted;
+    const Tick lasted = now - run.start, begun = past.delay + (times > 1 ? s.restart[c] : 0);
+    const Tick saved = saved_work(s, c, past.remaining, greatest<Tick>(0, lasted - begun));
+    tenants.unlink(running.run, slot);
+    running.end_job(slot);
+    tally.evicted(run, now, times, (lasted - saved) * run.gpus);
+    ++tenants.evictions;
+    if (s.requeue[c] == kCancel) {
+      tally.cancelled(run, now, times);
+      return cancel_chain(run.chain);
+    }
+    ++tenants.evicted;
+    S::once([&] {
+      tenants.back[k] = Job{run.submit, run.eligible, run.service, past.limit, 0,
+                            run.index,  run.gpus,     c,           run.chain,  run.part};
+      tenants.behind[k] = Past{past.remaining - saved, s.requeue[c] == kTail ? now : past.queued,
+                               now, times, tenants.pass};
+    });
+  }
+
+  HD_CALL void put_back(const Job& job, const Past& behind) {
+    if (!queue.put_back(model->classes.line[job.job_class], job, behind)) return fail(kQueueFull);
+    count_tenant(job.job_class, 1);
+  }
+
+  // Running jobs that become victims now wake whoever could evict them (R2, S24). Returns whether anybody could.
+  HD_CALL bool ripen() {
+    const Sharing& s = model->sharing;
+    bool woken = false;
+    tenants.next_ripe = kNever;
+    ROLLED
+    for (i32 p = 0; p < pools; ++p) {
+      ROLLED
+      for (i32 v = 0; v < model->classes.n; ++v) {
+        i32 slot = tenants.unripe[tenants.at(p, v)];
+        if (slot < 0) continue;
+        bool any = false;
+        ROLLED
+        for (; slot >= 0 && running.run[slot].start + s.exempt[v] <= now; any = true)
+          slot = tenants.tenure[slot].newer;
+        S::once([&] { tenants.unripe[tenants.at(p, v)] = slot; });
+        if (slot >= 0)
+          tenants.next_ripe = least(tenants.next_ripe, running.run[slot].start + s.exempt[v]);
+        ROLLED
+        for (i32 w = 0; any && !woken && w < model->classes.n; ++w)
+          woken = tenants.class_waiting[w] > 0 && may_evict(*model, w, v, p);
+      }
+    }
+    return woken;
+  }
+
   // Whoever became eligible in this tick while nobody waited: if there is room for all of them, every
   // policy starts them all, else they queue. Returns whether there was anybody.
   HD_JOB bool seat() {
@@ -229,19 +335,15 @@ struct Center {
     leave_queue(tier, position, job);
     calm.valid = 0;
     tally.turned_away(job, why, outcome);
-    if (job.chain < 0) return;
-    break_chain(job.chain);
-    ROLLED
-    while (chains.chain[job.chain].first_held >= 0) {
-      const i32 slot = chains.pop(job.chain);
-      tally.turned_away(chains.held[slot], kCancelledCount, kCancelledJob);
-      chains.drop(slot);
-    }
+    cancel_chain(job.chain);
   }
 
   HD_JOB void complete(i32 slot) {
     const Run& run = running.run[slot];  // stays as it is until the next job starts
-    tally.ended(run, now);
+    if (shares())
+      end_shared(slot);
+    else
+      tally.ended(run, now);
     S::once([&] { free[run.pool] += run.gpus; });
     running.end_job(slot);
     calm.valid = 0;
@@ -249,6 +351,29 @@ struct Center {
   }
 
  private:
+  HD_CALL void end_shared(i32 slot) {
+    const Run& run = running.run[slot];
+    const Tenure& past = tenants.tenure[slot];
+    const i32 c = run.job_class;
+    tenants.quota.use(model->classes.tenant[c], run.pool, -run.gpus, -1);
+    if (model->sharing.preemptible[c]) tenants.unlink(running.run, slot);
+    tally.ended(run, now, past.evictions);
+    tally.lose(c, now, greatest<Tick>(0, now - run.start - past.remaining) * run.gpus);
+  }
+
+  // The rest of a chain, of which a job will not end as it should (R39).
+  HD_CALL void cancel_chain(i32 chain) {
+    if (chain < 0) return;
+    break_chain(chain);
+    ROLLED
+    while (chains.chain[chain].first_held >= 0) {
+      const i32 slot = chains.pop(chain);
+      tally.held(chains.held[slot], now);
+      tally.turned_away(chains.held[slot], kCancelledCount, kCancelledJob);
+      chains.drop(slot);
+    }
+  }
+
   HD_CALL bool must_end() {
     if (status == kOk && stop_requested<S>(*model)) status = kCancelled;
     polls = status == kOk ? kPolls : 0;
@@ -259,8 +384,14 @@ struct Center {
     i32 most = 0;
     ROLLED
     for (i32 k = model->classes.pool_offset[c]; k < model->classes.pool_offset[c + 1]; ++k)
-      most = greatest(most, capacity[model->classes.pool_list[k]]);
+      most = greatest(most, most_ever(c, model->classes.pool_list[k]));
     return most;
+  }
+  // GPUs of a pool that a class may ever have: those that are there, and what its tenant may have of them (R18).
+  HD i32 most_ever(i32 c, i32 p) const {
+    if (!shares() || model->sharing.urgent[c]) return capacity[p];
+    const i64 may = tenants.quota.ceiling[tenants.quota.at(model->classes.tenant[c], p)];
+    return static_cast<i32>(greatest<i64>(0, least<i64>(may, capacity[p])));
   }
 
   // A job becomes eligible.
@@ -282,7 +413,7 @@ struct Center {
   HD_CALL bool enqueue(const Job& job) {
     const Tick patience = model->classes.patience[job.job_class];
     const Tick leaves = patience < 0 ? kNever : now + patience;
-    if (!queue.push(model->classes.tier_rank[job.job_class], job, leaves)) {
+    if (!queue.push(model->classes.line[job.job_class], job, leaves)) {
       fail(kQueueFull);
       return false;
     }
@@ -347,11 +478,13 @@ struct Center {
   }
 
   HD void leave_queue(i32 tier, i32 position, const Job& job) {
+    const Tick since = queue.since(tier, position);
     queue.remove(tier, position);
-    tally.waited(job, now);
+    tally.waited(job, since, now);
     count_tenant(job.job_class, -1);
   }
   HD void count_tenant(i32 c, i32 change) {
+    if (shares()) S::once([&] { tenants.class_waiting[c] += change; });
     if (!has_bounds) return;
     const i32 t = model->classes.tenant[c];
     S::once([&] { tenant_waiting[t] += change; });

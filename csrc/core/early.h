@@ -58,6 +58,7 @@ HD_CALL void count_late(Center<S>& center, i64* late) {
       if (queue.index.gpus[queue.at(t, i)] == kHole) continue;
       const Job& job = queue.job_at(t, i);
       if (!center.tally.counted(job.submit)) continue;
+      if (queue.past && queue.past_at(t, i).evictions > 0) continue;  // it has started once
       const Tick waited = center.now - job.eligible;
       center.tally.each_level(job.job_class, job.submit, job.gpus,
                               [&](i32 s, i32 metric, i64 limit) {

@@ -21,6 +21,7 @@ namespace gpusim {
 HD bool first_come_first_served(const Model& m, const Cell& cell) {
   const Policy& p = m.policy;
   const Classes& c = m.classes;
+  if (m.sharing.on) return false;
   if (p.order != kFifo || p.backfill != kNone || p.period != 1 || p.max_tests >= 0) return false;
   if (c.pools != 1 || c.tiers != 1 || m.early || p.always_events) return false;
   bool plain = p.max_waiting < 0;
@@ -143,7 +144,7 @@ struct FirstCome {
     }
     tally.submitted(job);
     tally.joined(job);
-    tally.waited(job, least(start, horizon));
+    tally.waited(job, job.eligible, least(start, horizon));
     if (start >= horizon) return tally.still_waiting(job, horizon);
     tally.started(job, start, 0);
     const Run run{submit,        submit,    asked.service, start, index,         asked.gpus,

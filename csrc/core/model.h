@@ -44,6 +44,19 @@ enum SloCount : i32 {
   kCensored,
   kSloCounts
 };  // kOpen: no verdict yet
+enum EvictionSum : i32 { kPreemptions, kPreempted, kRequeuedWait, kLost, kEvictionSums };
+enum Cause : i32 {  // why a job waits (R34)
+  kHeldCause,
+  kBehindOwn,
+  kQuotaCause,
+  kReservationCause,
+  kPriorityCause,
+  kCapacityCause,
+  kFragmentation,
+  kDownCause,
+  kCauses
+};
+enum Idle : i32 { kReservedIdle, kQuotaIdle, kFreeIdle, kFragmentedIdle, kIdles };  // R36
 enum Integral : i32 { kAllocated, kWaitingJobs, kWaitingGpus, kRunningJobs, kIntegrals };
 enum Extreme : i32 { kMaxWaiting, kMaxRunning, kEndTick, kExtremes };
 
@@ -52,19 +65,61 @@ enum Metric : i32 {  // what a level judges (S12)
   kTurnaroundMetric = 1,  // of a chain as a whole
   kSlowdownMetric = 2,    // limit in thousandths
   kTurnedAwayMetric = 3,
+  kPreemptionsMetric = 4,  // evictions of a job (S27)
 };
 
 struct Classes {
-  i32 n;                   // C
-  i32 tiers;               // distinct priority tiers
-  i32 tenants;             // T
-  i32 pools;               // P
-  const i32* tier_rank;    // (C,) 0 = considered first
+  i32 n;                 // C
+  i32 tiers;             // distinct priority tiers
+  i32 lines;             // strips of the queue: a tier's, or one for each of its tenants
+  i32 tenants;           // T
+  i32 pools;             // P
+  const i32* tier_rank;  // (C,) 0 = considered first
+  const i32*
+      line;  // (C,) strip of the queue: the tier's, or, where causes are told, the tenant's in it
   const i32* tenant;       // (C,)
   const Tick* patience;    // (C,) ticks waited before leaving; -1 never
   const u8* killed_ok;     // (C,) 1: a job killed at its limit counts as done
   const i32* pool_offset;  // (C + 1,) where each class begins in pool_list
   const i32* pool_list;    // allowed pools of class 0 in order of preference, of class 1, ..
+};
+
+// How tenants share the center (R16-R30, S13-S25). Nodes are the tenants, then the cohorts: N in all.
+enum Amount : i32 { kNominal, kBorrow, kLend, kAmounts };
+enum Within : i32 { kWithinNever, kWithinLower, kWithinLowerOrNewer };
+enum Reclaim : i32 { kReclaimNever, kReclaimLower, kReclaimAny };
+enum Requeue : i32 { kPlace, kTail, kCancel };  // R28
+
+constexpr i64 kNoAmount = -1;  // no quota, or no limit
+
+struct Sharing {
+  i32 on;                  // 0: nobody owns anything, and nothing below is there
+  i32 preempts;            // some job may have victims
+  i32 nodes;               // N
+  i32 unassigned;          // the tenant that owns what the others do not, or -1
+  i32 borrowers_last;      // passes have two sweeps (R22)
+  const i32* parent;       // (N,) a cohort, or -1
+  const i32* root;         // (N,) the highest cohort above, or the node itself
+  const i32* bottom_up;    // (N,) all nodes, each before its parent
+  const i64* amount;       // (kAmounts, N, P) GPUs, or millionths of the pool; kNoAmount
+  const u8* is_share;      // (kAmounts, N, P) 1: millionths
+  const u8* strict;        // (T,) 1: a job blocked by quota stops the tenant's later ones (R19)
+  const u8* within;        // (T,) Within
+  const u8* reclaim;       // (T,) Reclaim
+  const u8* borrows;       // (T,) 1: it may preempt while it borrows ..
+  const i32* threshold;    // (T,) .. victims of this priority or less
+  const i64* most_gpus;    // (T,) GPUs that it uses at most, or kNoAmount
+  const i64* most_jobs;    // (T,) jobs that it runs at most, or kNoAmount
+  const i32* priority;     // (C,) of a class: larger is considered first
+  const i32* rising;       // (C,) classes by ascending priority
+  const u8* preemptible;   // (C,)
+  const u8* urgent;        // (C,) quotas are ignored, victims are of any tenant
+  const u8* requeue;       // (C,) Requeue
+  const Tick* exempt;      // (C,) ticks from a start in which a job is no victim
+  const Tick* grace;       // (C,) ticks that a victim has before its GPUs are of use (R30)
+  const Tick* checkpoint;  // (C,) ticks of work between two checkpoints; 0 none
+  const Tick* checkpoint_cost;  // (C,) ticks each
+  const Tick* restart;          // (C,) ticks before work goes on at a later start
 };
 
 struct Policy {
@@ -187,6 +242,7 @@ struct Generator {  // formats in ARCHITECTURE.md 3; (R,) per row of the source 
 struct Model {
   Classes classes;
   Policy policy;
+  Sharing sharing;
   Windows windows;
   Slos slos;
   StoredJobs stored;         // used when stored.submit is not null
@@ -212,6 +268,7 @@ struct Records {  // per job in submission order, or all null
   i32* job_class;
   i32* pool;    // -1 not started
   u8* outcome;  // Outcome
+  i32* preemptions;
 };
 
 struct RunResult {      // one row of each output array; zeroed by the run itself
@@ -225,6 +282,10 @@ struct RunResult {      // one row of each output array; zeroed by the run itsel
   u8* passed;           // (1,)
   i32* first_violated;  // (1,) the level that ended an early run, or -1
   i64* histogram;       // (C, kBins) or null
+  i64* evictions;       // (C, kEvictionSums) or null: nobody shares
+  i64* cascade;         // (1,) most evictions in one tick; likewise
+  i64* causes;          // (C, kCauses) GPU-ticks waited, or null: nobody asks
+  i64* idle;            // (P, kIdles) GPU-ticks; likewise
   Records records;
 };
 

@@ -17,6 +17,15 @@
 
 namespace gpusim {
 
+// What a job has behind it that waits, or waits again, where tenants share a center.
+struct Past {
+  Tick remaining;  // work left
+  Tick queued;     // orders the queue: when it became eligible, or was sent to the tail (S26)
+  Tick since;      // it has waited since
+  i32 evictions;
+  u32 pass;  // the last pass that looked at it
+};
+
 constexpr i32 kChunk = 64;    // slots of a strip are a multiple of it
 constexpr i32 kFewHoles = 8;  // for which no strip is closed up
 static_assert(kChunk % kLeaf == 0, "the index looks at whole leaves");
@@ -37,6 +46,7 @@ struct Queue {
   Tick* expiry;     // (tiers, slots) eligible + patience; kNever for holes and for the patient
   i32* place;       // (tiers, slots) where the job lies
   Job* job;         // (tiers * slots,)
+  Past* past;       // (tiers * slots,) or null: nobody is evicted
   u8* here;         // (tiers * slots,) 1: waiting
   i32* free_place;  // (tiers * slots,) stack of empty places
   i32* newcomer;    // (tiers * slots,) places of this tick's newcomers, by ascending job index
@@ -53,25 +63,34 @@ struct Queue {
   HD void forget_newcomers() { newcomers = 0; }
   HD i64 at(i32 tier, i32 position) const { return static_cast<i64>(tier) * slots + position; }
   HD const Job& job_at(i32 tier, i32 position) const { return job[place[at(tier, position)]]; }
+  HD Past& past_at(i32 tier, i32 position) const { return past[place[at(tier, position)]]; }
+  // The tick that orders a waiting job, by its place; and since when a job at a position has waited.
+  HD Tick queued(i32 p) const { return past ? past[p].queued : job[p].eligible; }
+  HD Tick since(i32 tier, i32 position) const {
+    return past ? past_at(tier, position).since : job_at(tier, position).eligible;
+  }
 
   HD bool push(i32 tier, const Job& one, Tick leaves) {
     if (crowded(tier) && !close_up(tier)) return false;
-    const i32 p = free_place[--free_places];
-    S::once([&] {
-      job[p] = one;
-      here[p] = 1;
-    });
-    const bool sorted = order == kFifo && (newcomers == 0 || one.index > last_index);
+    const i32 p = take_place(one);
+    if (past) S::once([&] { past[p] = Past{one.service, one.eligible, one.eligible, 0, 0}; });
+    const bool sorted = order == kFifo && (newcomers == 0 || one.index > last_index) && !past;
     if (sorted)
       set_entry(tier, tail[tier], one, leaves, p);
     else
       insert_entry(tier, one, leaves, p);
-    S::once([&] {
-      ++tail[tier];
-      ++live[tier];
-    });
     ++waiting;
     note_newcomer(p, one.index);
+    return true;
+  }
+
+  // A job that was evicted waits again: no newcomer, and patient.
+  HD_CALL bool put_back(i32 tier, const Job& one, const Past& behind) {
+    if (crowded(tier) && !close_up(tier)) return false;
+    const i32 p = take_place(one);
+    S::once([&] { past[p] = behind; });
+    insert_entry(tier, one, kNever, p);
+    ++waiting;
     return true;
   }
 
@@ -92,6 +111,14 @@ struct Queue {
       const i32 next = next_live(tier, position + 1);
       S::once([&] { head[tier] = next; });
     }
+  }
+
+  // Whether the job that waits in place `a` comes after that of `b` in this tier.
+  HD bool after(i32 a, i32 b) const {
+    if (order == kSjf && job[a].limit != job[b].limit) return job[a].limit > job[b].limit;
+    const Tick of_a = queued(a), of_b = queued(b);
+    if (of_a != of_b) return of_a > of_b;
+    return job[a].index > job[b].index;
   }
 
   // First entry in [from, tail[tier]) that has room, or the tail.
@@ -134,6 +161,15 @@ struct Queue {
   }
 
  private:
+  HD i32 take_place(const Job& one) {
+    const i32 p = free_place[--free_places];
+    S::once([&] {
+      job[p] = one;
+      here[p] = 1;
+    });
+    return p;
+  }
+
   HD void set_entry(i32 tier, i32 position, const Job& one, Tick leaves, i32 p) {
     const i64 k = at(tier, position);
     S::once([&] {
@@ -143,13 +179,10 @@ struct Queue {
       place[k] = p;
     });
     index.append(tier, position);
-  }
-
-  // Whether the waiting job `a` comes after `b` in this tier.
-  HD bool after(const Job& a, const Job& b) const {
-    if (order == kSjf && a.limit != b.limit) return a.limit > b.limit;
-    if (a.eligible != b.eligible) return a.eligible > b.eligible;
-    return a.index > b.index;
+    S::once([&] {
+      ++tail[tier];
+      ++live[tier];
+    });
   }
 
   // Opens the strip before the first job that comes after `one`.
@@ -160,7 +193,7 @@ struct Queue {
     for (i32 i = end - 1; i >= head[tier]; --i) {
       const i64 k = at(tier, i);
       if (index.gpus[k] == kHole) continue;
-      if (!after(job[place[k]], one)) break;
+      if (!after(place[k], p)) break;
       to = i;
     }
     if (to < end) {
@@ -170,7 +203,12 @@ struct Queue {
       S::shift_insert(place + at(tier, 0), end, to, p);
       index.rebuild(tier, to, end + 1);
     }
-    if (to == end) set_entry(tier, to, one, leaves, p);
+    if (to == end) return set_entry(tier, to, one, leaves, p);
+    S::once([&] {
+      ++tail[tier];
+      ++live[tier];
+      head[tier] = least(head[tier], to);
+    });
   }
 
   HD void note_newcomer(i32 p, i64 number) {

@@ -55,14 +55,19 @@ struct Running {
 
   // The job starts in a pool. Requires !full().
   HD_IN void start_job(const Job& job, Tick now, i32 pool, bool killed) {
+    start_until(job, now, pool, killed, now + (killed ? job.limit : job.service), now + job.limit);
+  }
+  // The same with its true end and the one expected; returns its slot.
+  HD_IN i32 start_until(const Job& job, Tick now, i32 pool, bool killed, Tick end, Tick expected) {
     const i32 slot = free_slot[--free_slots];
     S::once([&] {
       run[slot] = Run{job.submit,    job.eligible, job.service, now,  job.index,     job.gpus,
                       job.job_class, job.chain,    job.part,    pool, killed ? 1 : 0};
     });
-    calendar.add(slot, make_key(now + (killed ? job.limit : job.service), slot));
-    if (reserves) release[pool].insert(slot, now + job.limit, job.gpus, now);
+    calendar.add(slot, make_key(end, slot));
+    if (reserves) release[pool].insert(slot, expected, job.gpus, now);
     ++n;
+    return slot;
   }
 
   HD void end_job(i32 slot) {

@@ -87,8 +87,8 @@ HD_BOTH void carve_blocks(Carver* carver, i64 sources, SourceBlocks* b) {
 
 template <class S>
 HD_BOTH void carve_queue(Carver* carver, const Model& m, const Sizes& sizes, Queue<S>* q) {
-  const i64 tiers = m.classes.tiers, all = tiers * sizes.queue;
-  q->tiers = m.classes.tiers;
+  const i64 tiers = m.classes.lines, all = tiers * sizes.queue;
+  q->tiers = m.classes.lines;
   q->slots = sizes.queue;
   q->order = m.policy.order;
   q->head = carver->take_near<i32>(tiers);
@@ -104,6 +104,8 @@ HD_BOTH void carve_queue(Carver* carver, const Model& m, const Sizes& sizes, Que
   q->expiry = carver->take<Tick>(all);
   q->place = carver->take<i32>(all);
   q->job = carver->take<Job>(all);
+  q->past = carver->take<Past>(m.sharing.on ? all : 0);
+  if (!m.sharing.on) q->past = nullptr;
   q->here = carver->take<u8>(all);
   q->free_place = carver->take<i32>(all);
   q->newcomer = carver->take<i32>(all);
@@ -136,6 +138,44 @@ HD_BOTH void carve_running(Carver* carver, const Model& m, const Sizes& sizes, R
   }
 }
 
+template <class S>
+HD_BOTH void carve_tenants(Carver* carver, const Model& m, const Sizes& sizes, Tenants<S>* t) {
+  const bool on = m.sharing.on != 0;
+  const i64 pools = m.classes.pools, classes = on ? m.classes.n : 0,
+            tenants = on ? m.classes.tenants : 0, nodes = on ? m.sharing.nodes : 0,
+            slots = on ? sizes.running : 0, lines = on ? m.classes.lines : 0;
+  Quota<S>& q = t->quota;
+  q.pools = m.classes.pools;
+  t->classes = m.classes.n;
+  q.used = carver->take_near<i64>(nodes * pools);
+  q.local = carver->take_near<i64>(nodes * pools);
+  q.subtree = carver->take_near<i64>(nodes * pools);
+  q.borrow = carver->take_near<i64>(nodes * pools);
+  q.nominal = carver->take_near<i64>(nodes * pools);
+  q.reserved = carver->take_near<i64>(tenants * pools);
+  q.tenant_gpus = carver->take_near<i64>(tenants);
+  q.tenant_jobs = carver->take_near<i64>(tenants);
+  q.ceiling = carver->take<i64>(tenants * pools);
+  q.remainder = carver->take<i64>(nodes);
+  t->front = carver->take_near<i32>(tenants);
+  t->newest = carver->take_near<i32>(pools * classes);
+  t->cursor = carver->take_near<i32>(classes);
+  t->stopped = carver->take_near<u8>(tenants * pools);
+  t->unripe = carver->take<i32>(pools * classes);
+  t->held = carver->take<i64>(tenants * pools);
+  t->class_waiting = carver->take<i64>(classes);
+  t->tenure = carver->take<Tenure>(slots);
+  t->victim = carver->take<i32>(slots);
+  t->back = carver->take<Job>(slots);
+  t->behind = carver->take<Past>(slots);
+  t->head_index = carver->take<i64>(lines);
+  t->head_gpus = carver->take<i64>(lines);
+  t->head_cause = carver->take<i32>(lines);
+  t->head_class = carver->take<i32>(lines);
+  t->idle_cause = carver->take<i32>(on ? pools : 0);
+  t->idle_gpus = carver->take<i32>(on ? pools : 0);
+}
+
 // Scratch of one run at `memory` (null: only measure); returns its size. On a device all lanes carve, and write the same.
 // Only pointers and sizes are set, so that carving anew in the middle of a run keeps it.
 template <class S>
@@ -149,6 +189,7 @@ HD_BOTH i64 carve_scratch(const Model& m, const Sizes& sizes, char* memory, Scra
   c.spare = carver.take_near<i64>(pools);
   carve_queue(&carver, m, sizes, &c.queue);
   carve_running(&carver, m, sizes, &c.running);
+  carve_tenants(&carver, m, sizes, &c.tenants);
   c.chains.slots = sizes.chains;
   c.chains.held_slots = c.chains.calendar.slots = sizes.held;
   c.chains.chain = carver.take<Chain>(sizes.chains);

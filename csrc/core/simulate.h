@@ -18,7 +18,9 @@
 #include "jobs.h"
 #include "model.h"
 #include "scratch.h"
+#include "shared_pass.h"
 #include "status.h"
+#include "why.h"
 #include "types.h"
 
 namespace gpusim {
@@ -75,9 +77,10 @@ HD bool refuse_newcomers(Center<S>& center) {
   for (i32 i = queue.newcomers - 1; i >= 0; --i) {
     const i32 place = queue.newcomer[i];
     if (!queue.here[place]) continue;
+    if (queue.past && queue.past[place].evictions > 0) continue;  // it took the place of a newcomer
     const i32 c = queue.job[place].job_class;
     if (!center.over_bounds_of(center.model->classes.tenant[c])) continue;
-    const i32 tier = center.model->classes.tier_rank[c];
+    const i32 tier = center.model->classes.line[c];
     center.turn_away(tier, queue.position_of(tier, place), kRejectedFullCount, kRejectedFull);
     any = true;
   }
@@ -98,9 +101,29 @@ HD_CALL void settle_queue(Center<S>& center, bool passing) {
   center.set_timer();
 }
 
+// The same where tenants share the center: evictions call for another pass, too. Then who waits is told why.
+template <class S>
+HD_CALL void settle_shared(Center<S>& center, bool passing) {
+  center.tenants.evictions = 0;
+  ROLLED
+  for (;;) {
+    const bool evicted = passing && center.queue.waiting > 0 && pass_shared(center);
+    if (center.status != kOk) return;
+    const bool left = leave_impatient(center);
+    const bool refused = refuse_newcomers(center);
+    if (!left && !refused && !evicted) break;
+  }
+  center.set_timer();
+  center.tally.settled(center.queue.waiting, center.running.n);
+  center.tally.cascaded(center.tenants.evictions);
+  if (center.tally.out.causes) tell_why(center, passing);
+}
+
 // After all events of a tick. Most often nobody waits: then whoever came takes a seat, and that is all.
 template <class S>
 HD_IN void settle(Center<S>& center, bool passing) {
+  if constexpr (may_share<S>())
+    if (center.shares()) return settle_shared(center, passing);
   const bool seated = center.seat();
   if (center.queue.waiting > 0)
     settle_queue(center, passing);
@@ -113,6 +136,8 @@ HD_IN void settle(Center<S>& center, bool passing) {
 template <class S>
 HD_CALL bool ring(Center<S>& center) {
   bool changed = center.release_held();
+  if constexpr (may_share<S>())
+    if (center.shares() && center.tenants.next_ripe == center.now) changed |= center.ripen();
   if (center.next_expiry == center.now) {
     center.next_expiry = center.queue.next_expiry();
     changed |= center.next_expiry == center.now;
@@ -130,25 +155,29 @@ HD_CALL Status close_books(Center<S>& center, bool at_horizon) {
   const Chains<S>& chains = center.chains;
   Tally<S>& tally = center.tally;
   const Tick now = center.now;
+  if (tally.out.causes) charge_why(center);
   ROLLED
   for (i32 t = 0; t < queue.tiers; ++t) {
     ROLLED
     for (i32 i = queue.head[t]; i < queue.tail[t]; ++i) {
       if (queue.index.gpus[queue.at(t, i)] == kHole) continue;
-      tally.waited(queue.job_at(t, i), now);
-      if (at_horizon) tally.still_waiting(queue.job_at(t, i), now);
+      tally.waited(queue.job_at(t, i), queue.since(t, i), now);
+      const i32 evictions = queue.past ? queue.past_at(t, i).evictions : 0;
+      if (at_horizon) tally.still_waiting(queue.job_at(t, i), now, evictions);
     }
   }
   ROLLED
   for (i32 slot = 0; slot < running.slots; ++slot) {
     if (running.calendar.leaf(slot) == kNoKey) continue;
     tally.has_run(running.run[slot], now);
-    if (at_horizon) tally.still_running(running.run[slot], now);
+    if (!at_horizon) continue;
+    const i32 evictions = center.shares() ? center.tenants.tenure[slot].evictions : 0;
+    tally.still_running(running.run[slot], now, evictions);
   }
   const i32 held = at_horizon && chains.n > 0 ? chains.held_slots : 0;
   ROLLED
   for (i32 slot = 0; slot < held; ++slot)
-    if (chains.taken[slot]) tally.still_held(chains.held[slot]);
+    if (chains.taken[slot]) tally.still_held(chains.held[slot], now);
   ROLLED
   for (i32 c = 0; at_horizon && c < chains.n; ++c)
     if (chains.chain[c].open) tally.chain_still_open(chains.chain[c], now);

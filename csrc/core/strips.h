@@ -33,11 +33,19 @@ enum Family : i32 {
   kAnyFamily,
   kInOrderFamily,  // first_come_first_served() holds
   kEasyFamily,     // easy_in_one_pool() holds, and the run is not served in order
+  kOtherFamily,    // nobody shares
+  kSharedFamily,   // tenants share the center
 };
 
 template <class S>
 HD constexpr bool built_for(Family f) {
   return static_cast<i32>(S::family) == static_cast<i32>(f);
+}
+
+// Whether a build of the loop knows tenants that share a center. The host's does; a device has a kernel of its own for it.
+template <class S>
+HD constexpr bool may_share() {
+  return built_for<S>(kAnyFamily) || built_for<S>(kSharedFamily);
 }
 
 struct OneLane {

@@ -17,6 +17,7 @@
 
 namespace gpusim {
 
+constexpr i32 kAtEnd = 1 << kSlowdownMetric | 1 << kTurnaroundMetric | 1 << kPreemptionsMetric;
 constexpr i32 kBins = 128 * 34;  // waits up to 2^40 ticks have their own bins
 
 HD i32 wait_bin(Tick wait) {
@@ -70,6 +71,14 @@ struct Tally {
     S::each(s * kSloCounts, [o](i32 i) { o.slo[i] = 0; });
     S::each(model->classes.pools, [o](i32 i) { o.pool_gpu_ticks[i] = 0; });
     if (o.histogram) S::each(c * kBins, [o](i32 i) { o.histogram[i] = 0; });
+    if (o.evictions) {
+      S::each(c * kEvictionSums, [o](i32 i) { o.evictions[i] = 0; });
+      S::once([o] { *o.cascade = 0; });
+    }
+    if (o.causes) {
+      S::each(c * kCauses, [o](i32 i) { o.causes[i] = 0; });
+      S::each(model->classes.pools * kIdles, [o](i32 i) { o.idle[i] = 0; });
+    }
     i64* none_yet = opened;
     S::each(s, [none_yet](i32 i) { none_yet[i] = 0; });
     const Slos& slos = model->slos;
@@ -89,11 +98,22 @@ struct Tally {
 
   // A job has waited or run until `now`. Time integrals add up jobs, not events: most events change little,
   // and most jobs do not wait.
-  HD void waited(const Job& job, Tick now) {
-    const Tick dt = greatest<Tick>(0, overlap(job.eligible, now));
+  HD void waited(const Job& job, Tick since, Tick now) {
+    const Tick dt = greatest<Tick>(0, overlap(since, now));
     integral[kWaitingJobs] += dt;
     integral[kWaitingGpus] += dt * job.gpus;
+    if (out.causes) charge(job.job_class, kBehindOwn, dt * job.gpus);  // until told otherwise
   }
+  // A job has been held since its submit (S11).
+  HD void held(const Job& job, Tick now) {
+    if (out.causes) charge(job.job_class, kHeldCause, ticks_counted(job.submit, now) * job.gpus);
+  }
+  // GPU-ticks waited go to a cause (R34).
+  HD void charge(i32 c, Cause cause, i64 gpu_ticks) {
+    S::once([&] { out.causes[static_cast<i64>(c) * kCauses + cause] += gpu_ticks; });
+  }
+  // Ticks of [from, to) inside the window.
+  HD Tick ticks_counted(Tick from, Tick to) const { return greatest<Tick>(0, overlap(from, to)); }
   HD Tick has_run(const Run& run, Tick now) {
     const Tick dt = greatest<Tick>(0, overlap(run.start, now));
     integral[kRunningJobs] += dt;
@@ -119,12 +139,14 @@ struct Tally {
         r.eligible[job.index] = r.start[job.index] = r.end[job.index] = -1;
         r.pool[job.index] = -1;
         r.gpus[job.index] = job.gpus;
+        r.preemptions[job.index] = 0;
         r.job_class[job.index] = job.job_class;
         r.outcome[job.index] = kHeld;
       });
   }
 
   HD void joined(const Job& job) {
+    if (job.eligible > job.submit) held(job, job.eligible);
     if (out.records.submit)
       S::once([&] {
         out.records.eligible[job.index] = job.eligible;
@@ -157,16 +179,60 @@ struct Tally {
     start_record(job, now, pool);
   }
 
-  HD_IN void ended(const Run& run, Tick now) {
+  // A job that was evicted goes on, after it has waited for so long; the record keeps its first start.
+  HD void started_again(const Job& job, Tick waited_again, i32 pool) {
+    if (counted(job.submit)) add_eviction(job.job_class, kRequeuedWait, waited_again);
+    if (!out.records.submit) return;
+    S::once([&] { out.records.pool[job.index] = pool; });
+    record_outcome(job.index, kRunning);
+  }
+
+  // A running job is evicted, for the `evictions`-th time; GPU-ticks of this start are lost.
+  HD void evicted(const Run& run, Tick now, i32 evictions, i64 lost) {
+    use(run, has_run(run, now));
+    lose(run.job_class, now, lost);
+    if (out.records.submit) S::once([&] { out.records.preemptions[run.index] = evictions; });
+    record_outcome(run.index, kWaiting);
+    if (!counted(run.submit)) return;
+    add_eviction(run.job_class, kPreemptions, 1);
+    if (evictions == 1) add_eviction(run.job_class, kPreempted, 1);
+    if (!(metrics[run.job_class] & 1 << kPreemptionsMetric)) return;
+    judge(run, [evictions](i32, i32 metric, i64 limit) {
+      return metric == kPreemptionsMetric && evictions == limit + 1 ? kViolated : kOpen;
+    });
+  }
+  // Ends there: what its start and its evictions have not decided is violated (R28).
+  HD void cancelled(const Run& run, Tick now, i32 evictions) {
+    if (counted(run.submit)) {
+      add(run.job_class, kCancelledCount);
+      judge(run, [&](i32, i32 metric, i64 limit) {
+        if (metric == kTurnaroundMetric) return run.chain < 0 ? kViolated : kOpen;
+        if (metric == kPreemptionsMetric) return evictions <= limit ? kViolated : kOpen;
+        return metric == kSlowdownMetric ? kViolated : kOpen;
+      });
+    }
+    if (out.records.submit) S::once([&] { out.records.end[run.index] = now; });
+    record_outcome(run.index, kCancelledJob);
+  }
+  HD void cascaded(i64 evictions_of_a_tick) {
+    if (evictions_of_a_tick <= *out.cascade) return;
+    S::once([&] { *out.cascade = evictions_of_a_tick; });
+  }
+  // GPU-ticks of a start that were no work, known when it ends.
+  HD void lose(i32 c, Tick now, i64 gpu_ticks) {
+    if (now >= warm_up && now < count_end) add_eviction(c, kLost, gpu_ticks);
+  }
+
+  HD_IN void ended(const Run& run, Tick now, i32 evictions = 0) {
     use(run, has_run(run, now));
     if (counted(run.submit)) {
       const i32 c = run.job_class;
       const bool killed = run.killed && !model->classes.killed_ok[c];
       add(c, run.killed ? kKilledLimitCount : kFinishedCount);
       S::once([&] { out.sums[c * kSums + kTurnaroundSum] += now - run.eligible; });
-      if (metrics[c] & (1 << kSlowdownMetric | 1 << kTurnaroundMetric))
+      if (metrics[c] & kAtEnd)
         judge(run, [&](i32 s, i32 metric, i64 limit) {
-          return at_end(run, now, killed, s, metric, limit);
+          return at_end(run, now, killed, evictions, s, metric, limit);
         });
     }
     if (!out.records.submit) return;
@@ -223,7 +289,7 @@ struct Tally {
     const bool failed = killed && !model->classes.killed_ok[c];
     judge(job, [&](i32 s, i32 metric, i64 limit) {
       const SloCount verdict = at_start(metric, wait, limit);
-      return verdict != kOpen ? verdict : at_end(job, end, failed, s, metric, limit);
+      return verdict != kOpen ? verdict : at_end(job, end, failed, 0, s, metric, limit);
     });
   }
 
@@ -236,18 +302,19 @@ struct Tally {
 
   // What is open at the end of the run is late if it has lasted longer than its limit already, else
   // unknown (R38).
-  HD void still_running(const Run& run, Tick horizon) {
+  HD void still_running(const Run& run, Tick horizon, i32 evictions = 0) {
     use(run, greatest<Tick>(0, overlap(run.start, horizon)));
     if (!counted(run.submit)) return;
     add(run.job_class, kRunningCount);
-    still_open(run, horizon, false);
+    still_open(run, horizon, false, evictions);
   }
-  HD void still_waiting(const Job& job, Tick horizon) {
+  HD void still_waiting(const Job& job, Tick horizon, i32 evictions = 0) {
     if (!counted(job.submit)) return;
     add(job.job_class, kWaitingCount);
-    still_open(job, horizon, true);
+    still_open(job, horizon, evictions == 0, evictions);
   }
-  HD void still_held(const Job& job) {
+  HD void still_held(const Job& job, Tick horizon) {
+    held(job, horizon);
     if (!counted(job.submit)) return;
     add(job.job_class, kHeldCount);
     judge(job,
@@ -324,6 +391,9 @@ struct Tally {
       });
     }
   }
+  HD void add_eviction(i32 c, EvictionSum column, i64 x) {
+    S::once([&] { out.evictions[static_cast<i64>(c) * kEvictionSums + column] += x; });
+  }
   HD void add(i32 c, i32 column) {
     S::once([&] { ++out.counts[c * kCounts + column]; });
   }
@@ -353,8 +423,10 @@ struct Tally {
     return wait <= limit ? kMet : kViolated;
   }
   template <class J>
-  HD SloCount at_end(const J& job, Tick now, bool killed, i32 s, i32 metric, i64 limit) const {
+  HD SloCount at_end(const J& job, Tick now, bool killed, i32 evictions, i32 s, i32 metric,
+                     i64 limit) const {
     if (metric == kSlowdownMetric) return slowdown(job, now, s, limit, killed);
+    if (metric == kPreemptionsMetric) return evictions <= limit ? kMet : kOpen;  // violated before
     if (metric != kTurnaroundMetric || job.chain >= 0) return kOpen;
     return killed || now - job.submit > limit ? kViolated : kMet;
   }
@@ -367,7 +439,7 @@ struct Tally {
   }
 
   template <class J>
-  HD void still_open(const J& job, Tick horizon, bool waits) {
+  HD void still_open(const J& job, Tick horizon, bool waits, i32 evictions) {
     judge(job, [&](i32 s, i32 metric, i64 limit) {
       bool late = false;
       if (metric == kWaitMetric) {
@@ -375,6 +447,8 @@ struct Tally {
         late = horizon - job.eligible > limit;
       } else if (metric == kTurnedAwayMetric) {
         if (!waits) return kOpen;
+      } else if (metric == kPreemptionsMetric) {
+        if (evictions > limit) return kOpen;  // violated before
       } else if (metric == kSlowdownMetric) {
         late = slowdown(job, horizon, s, limit, false) == kViolated;
       } else {

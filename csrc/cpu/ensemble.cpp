@@ -132,6 +132,10 @@ RunResult row(const Ensemble& e, i64 i) {
   r.passed = o.passed + i;
   r.first_violated = o.first_violated + i;
   r.histogram = o.histogram ? o.histogram + i * c * kBins : nullptr;
+  r.evictions = o.evictions ? o.evictions + i * c * kEvictionSums : nullptr;
+  r.cascade = o.cascade ? o.cascade + i : nullptr;
+  r.causes = o.causes ? o.causes + i * c * kCauses : nullptr;
+  r.idle = o.idle ? o.idle + i * e.model.classes.pools * kIdles : nullptr;
   r.records = o.records;
   return r;
 }

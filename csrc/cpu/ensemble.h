@@ -24,6 +24,10 @@ struct Outputs {        // first rows; strides follow from the model. Optional o
   u8* passed;           // (n,)
   i32* first_violated;  // (n,)
   i64* histogram;       // (n, C, kBins) or null
+  i64* evictions;       // (n, C, kEvictionSums) or null: nobody shares
+  i64* cascade;         // (n,) likewise
+  i64* causes;          // (n, C, kCauses) or null
+  i64* idle;            // (n, P, kIdles) or null
   Records records;      // of cell 0 only; requires n == 1
 };
 

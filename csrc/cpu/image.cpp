@@ -15,12 +15,38 @@ void each_array(Model* m, i64 workloads, F f) {
   Classes& c = m->classes;
   const i64 classes = c.n, listed = c.pool_offset[c.n];
   f(&c.tier_rank, classes);
+  f(&c.line, classes);
   f(&c.tenant, classes);
   f(&c.patience, classes);
   f(&c.killed_ok, classes);
   f(&c.pool_offset, classes + 1);
   f(&c.pool_list, listed);
   f(&m->policy.tenant_max_waiting, static_cast<i64>(c.tenants));
+
+  Sharing& a = m->sharing;
+  const i64 nodes = a.nodes, tenants = c.tenants, amounts = kAmounts * nodes * c.pools;
+  f(&a.parent, nodes);
+  f(&a.root, nodes);
+  f(&a.bottom_up, nodes);
+  f(&a.amount, amounts);
+  f(&a.is_share, amounts);
+  f(&a.strict, tenants);
+  f(&a.within, tenants);
+  f(&a.reclaim, tenants);
+  f(&a.borrows, tenants);
+  f(&a.threshold, tenants);
+  f(&a.most_gpus, tenants);
+  f(&a.most_jobs, tenants);
+  f(&a.priority, classes);
+  f(&a.rising, classes);
+  f(&a.preemptible, classes);
+  f(&a.urgent, classes);
+  f(&a.requeue, classes);
+  f(&a.exempt, classes);
+  f(&a.grace, classes);
+  f(&a.checkpoint, classes);
+  f(&a.checkpoint_cost, classes);
+  f(&a.restart, classes);
 
   Slos& l = m->slos;
   const i64 levels = l.n, pairs = l.class_offset[c.n];

@@ -55,6 +55,7 @@ def run_batch(
     draw: npt.ArrayLike = 0,
     early: bool = False,
     histogram: bool = False,
+    causes: bool = False,
     records: bool = False,
     backend: str = "auto",
     threads: int | None = None,
@@ -152,7 +153,7 @@ def run_batch(
             stopped = True
         return not stopped
 
-    options: dict[str, Any] = {"early": early, "histogram": histogram, "records": kept, "progress": report}
+    options: dict[str, Any] = {"early": early, "histogram": histogram, "causes": causes, "records": kept, "progress": report}
     arrays = None
     if choice.devices:
         sizes = {name: room[name] for name in _ROOM}

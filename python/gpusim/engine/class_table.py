@@ -87,6 +87,11 @@ class ClassTable:
         ranks = np.unique(-self.tier.astype(np.int64), return_inverse=True)[1]
         return np.ascontiguousarray(ranks, dtype=np.int32)
 
+    @property
+    def tiers(self) -> int:
+        """Distinct priority tiers."""
+        return int(self.tier_rank.max()) + 1
+
     @cached_property
     def arrays(self) -> dict[str, Any]:
         """Columns of the native call."""
@@ -94,7 +99,7 @@ class ClassTable:
         assert self.killed_ok is not None
         return {
             "tier_rank": self.tier_rank,
-            "tiers": int(self.tier_rank.max()) + 1,
+            "tiers": self.tiers,
             "tenant": self.tenant,
             "patience": self.patience,
             "killed_ok": self.killed_ok.astype(np.uint8),

@@ -23,6 +23,18 @@ COUNTS = (
     "cancelled",
 )
 SUMS = ("wait", "turnaround", "gpu_ticks")
+EVICTIONS = ("preemptions", "preempted", "requeued_wait", "lost")
+CAUSES = (
+    "held",
+    "behind_own",
+    "quota",
+    "reservation",
+    "priority",
+    "capacity",
+    "fragmentation",
+    "down",
+)
+IDLE = ("reserved", "quota_idle", "free", "fragmented")
 SLO_COUNTS = ("met", "violated", "censored")
 INTEGRALS = ("allocated", "waiting_jobs", "waiting_gpus", "running_jobs")
 EXTREMES = ("max_waiting", "max_running", "end_tick")
@@ -67,6 +79,7 @@ class Records:
     job_class: npt.NDArray[np.int32]
     pool: npt.NDArray[np.int32]
     outcome: npt.NDArray[np.uint8]
+    preemptions: npt.NDArray[np.int32]
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,6 +111,15 @@ class BatchResult:
         Jobs submitted, counted or not.
     histogram : (n, C, B) int64 or None
         Waits of counted jobs that started, in bins of relative width below 1/128; see `bin_edges`.
+    evictions : (n, C, 4) int64 or None
+        Columns `EVICTIONS` where tenants share the center: evictions of counted jobs, counted jobs evicted at least
+        once, ticks that they waited again, and GPU-ticks lost in [warm_up, count_end) by all jobs.
+    longest_cascade : (n,) int64 or None
+        Most evictions in one tick.
+    causes : (n, C, 8) int64 or None
+        GPU-ticks waited in [warm_up, count_end) by cause, on request; columns `CAUSES`.
+    idle : (n, P, 4) int64 or None
+        Idle GPU-ticks by cause, on request; columns `IDLE`.
     records : Records or None
         Of the only cell, on request.
     reruns : int
@@ -120,6 +142,10 @@ class BatchResult:
     extremes: Int64
     jobs: Int64
     histogram: Int64 | None
+    evictions: Int64 | None
+    longest_cascade: Int64 | None
+    causes: Int64 | None
+    idle: Int64 | None
     records: Records | None
     reruns: int
     backend: str
@@ -143,6 +169,10 @@ class BatchResult:
             extremes=arrays["extremes"],
             jobs=arrays["jobs"],
             histogram=arrays.get("histogram"),
+            evictions=arrays.get("evictions"),
+            longest_cascade=arrays.get("longest_cascade"),
+            causes=arrays.get("causes"),
+            idle=arrays.get("idle"),
             records=Records(**records) if records is not None else None,
             reruns=int(arrays["reruns"]),
             backend=backend,
@@ -164,8 +194,10 @@ class BatchResult:
             "jobs",
         )
         kept = {name: getattr(self, name)[:n] for name in rows}
-        histogram = None if self.histogram is None else self.histogram[:n]
-        return replace(self, **kept, histogram=histogram, records=None)
+        for name in ("histogram", "evictions", "longest_cascade", "causes", "idle"):
+            column = getattr(self, name)
+            kept[name] = None if column is None else column[:n]
+        return replace(self, **kept, records=None)
 
 
 def bin_edges(bins: int) -> Int64:

@@ -19,6 +19,7 @@ from gpusim.engine.checked import refuse
 from gpusim.engine.class_table import ClassTable
 from gpusim.engine.limits import FOREVER, MAX_CLASSES, MILLION
 from gpusim.engine.policy import ALL, FIFO, NONE, SJF, SKIP, Policy
+from gpusim.engine.sharing import Sharing
 from gpusim.engine.slo_table import SLOWDOWN, TURNAROUND, TURNED_AWAY, WAIT, SloTable
 from gpusim.engine.windows import Windows
 from gpusim.workload.jobs import Jobs
@@ -41,6 +42,7 @@ __all__ = [
     "ClassTable",
     "Policy",
     "RunSpec",
+    "Sharing",
     "SloTable",
     "Windows",
 ]
@@ -58,6 +60,8 @@ class RunSpec:
     policy : Policy
     windows : Windows
     slos : SloTable, optional
+    sharing : Sharing, optional
+        Quotas and preemption. Default: nobody owns anything.
 
     Attributes
     ----------
@@ -76,6 +80,7 @@ class RunSpec:
     policy: Policy = field(default_factory=Policy)
     windows: Windows = field(default_factory=Windows.whole)
     slos: SloTable | None = None
+    sharing: Sharing | None = None
     room: dict[str, int] = field(default_factory=dict, init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -94,6 +99,8 @@ class RunSpec:
         if bounds not in (0, self.classes.tenants):
             remedy = f"give one bound per tenant, {self.classes.tenants}"
             raise refuse("policy.tenant_max_waiting", "has the wrong length", remedy, str(bounds))
+        if self.sharing is not None:
+            _check_sharing(self.sharing, self.classes)
         if isinstance(self.jobs, Generator):
             _check_sources(self.jobs, classes, self.windows)
         else:
@@ -128,10 +135,21 @@ class RunSpec:
         return {
             **jobs,
             **self.classes.arrays,
+            **self._lines(),
             **self.policy.arrays(self.classes.tenants),
             **self.windows.arrays,
             **self.levels.arrays,
         }
+
+    def _lines(self) -> dict[str, Any]:
+        """Strips of the queue, a tier's or its tenants' in it, and what comes with sharing."""
+        ranks = self.classes.tier_rank
+        if self.sharing is None:
+            return {"line": ranks, "lines": self.classes.tiers}
+        tenants = self.classes.tenants
+        line = np.ascontiguousarray(ranks * tenants + self.classes.tenant, dtype=np.int32)
+        lines = self.classes.tiers * tenants
+        return {"line": line, "lines": lines, **self.sharing.arrays(self.classes.tier)}
 
     def _generated(self) -> dict[str, Any]:
         assert isinstance(self.jobs, Generator)
@@ -147,6 +165,19 @@ def _as_tuple(values: Any) -> tuple[Any, ...]:
         return tuple(values)
     except TypeError:
         return ()
+
+
+def _check_sharing(sharing: Sharing, classes: ClassTable) -> None:
+    wanted = {"tenants": classes.tenants, "classes": len(classes), "pools": classes.n_pools}
+    found = {
+        "tenants": sharing.tenants,
+        "classes": len(sharing.preemptible),
+        "pools": sharing.nominal.shape[1],
+    }
+    wrong = [f"{found[name]} {name}" for name in wanted if found[name] != wanted[name]]
+    if wrong:
+        remedy = "give rows for " + ", ".join(f"{n} {name}" for name, n in wanted.items())
+        raise refuse("sharing", "does not fit the classes", remedy, ", ".join(wrong))
 
 
 def _check_tables(tables: Sequence[Jobs], classes: int, horizon: int, kill_at_limit: bool) -> None:

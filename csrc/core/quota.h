@@ -1,0 +1,175 @@
+// Quotas of tenants, pool by pool: who may use how much, borrowed or owned (R16-R18, S13-S16).
+//
+// Nodes are the tenants and their cohorts. A node keeps `local` GPUs for itself and lends the rest of its subtree to its
+// parent's; what it uses beyond `local` counts as its parent's use. With L = max(0, local - used) and
+// X = subtree - local - max(0, used - local) + borrow of each node but the root, the rule
+//   avail(node) = L + min(avail(parent), X),   avail(root) = subtree - used
+// is the least of the sums L_0 + .. + L_k + X_k and L_0 + .. + avail(root) on the way up, which needs no recursion.
+// Amounts are those of the run's capacity. Cost: O(depth) a question, and a job's use at its start and its end.
+#pragma once
+#include "model.h"
+#include "strips.h"
+#include "types.h"
+
+namespace gpusim {
+
+constexpr i64 kUnbounded = 1LL << 60;  // GPUs; sums of a few stay below 2^63
+
+template <class S>
+struct Quota {
+  const Model* model;
+  i32 pools;         // P
+  i64* nominal;      // (N, P) kUnbounded: no quota
+  i64* borrow;       // (N, P) kUnbounded: no limit
+  i64* subtree;      // (N, P) nominal of the node and what its children lend
+  i64* local;        // (N, P) of it what the node does not lend
+  i64* used;         // (N, P) of a cohort: what its children pass up
+  i64* reserved;     // (T, P) by jobs of the tenant that hold a reservation in this pass (R21)
+  i64* ceiling;      // (T, P) most that the tenant may ever use (R18)
+  i64* tenant_gpus;  // (T,) over all pools
+  i64* tenant_jobs;  // (T,)
+  i64* remainder;    // (N,) for rounding
+
+  HD i64 at(i32 node, i32 p) const { return static_cast<i64>(node) * pools + p; }
+  HD bool has(i32 t, i32 p) const { return nominal[at(t, p)] != kUnbounded; }
+  HD bool fits_nominal(i32 t, i32 p, i64 q) const {
+    return used[at(t, p)] + q <= nominal[at(t, p)];
+  }
+  HD bool over_nominal(i32 t, i32 p) const { return used[at(t, p)] > nominal[at(t, p)]; }
+
+  // Amounts for these pools, and nobody uses anything.
+  HD_CALL void clear(const i32* capacity) {
+    const Sharing& s = model->sharing;
+    const i32 tenants = model->classes.tenants, all = s.nodes * pools;
+    S::each(all, [&](i32 i) { used[i] = 0; });
+    S::each(tenants * pools, [&](i32 i) { reserved[i] = 0; });
+    S::each(tenants, [&](i32 t) { tenant_gpus[t] = tenant_jobs[t] = 0; });
+    S::once([&] {
+      for (i32 p = 0; p < pools; ++p) {
+        round(kNominal, p, capacity[p], nominal);
+        round(kBorrow, p, capacity[p], borrow);
+        round(kLend, p, capacity[p], local);
+        own_the_rest(p, capacity[p]);
+        add_up(p);
+      }
+    });
+    ROLLED
+    for (i32 t = 0; t < tenants; ++t) {
+      ROLLED
+      for (i32 p = 0; p < pools; ++p) {
+        const i64 most = s.most_gpus[t] == kNoAmount ? kUnbounded : s.most_gpus[t];
+        const i64 none_used = s.most_jobs[t] == 0 ? 0 : least(most, available(t, p));
+        S::once([&] { ceiling[at(t, p)] = none_used; });
+      }
+    }
+  }
+
+  // GPUs that a tenant may take in a pool now; negative where others use what it has lent.
+  HD i64 available(i32 t, i32 p) const {
+    const i32* parent = model->sharing.parent;
+    i64 k = at(t, p);
+    if (nominal[k] == kUnbounded) return kUnbounded;
+    i64 best = kUnbounded, kept = 0;
+    i32 node = t;
+    ROLLED
+    for (; parent[node] >= 0; node = parent[node], k = at(node, p)) {
+      const i64 spare = local[k] - used[k];
+      kept += greatest<i64>(0, spare);
+      best = least(best, kept + subtree[k] - local[k] - greatest<i64>(0, -spare) + borrow[k]);
+    }
+    return least(best, kept + subtree[k] - used[k]);
+  }
+
+  // Whether quotas and the tenant's limits let it take q more GPUs of a pool (S15).
+  HD bool admits(i32 t, i32 p, i64 q) const {
+    return within_limits(t, q) && q + reserved[at(t, p)] <= available(t, p);
+  }
+  // The same without the reservations of the pass (S28).
+  HD bool admits_unreserved(i32 t, i32 p, i64 q) const {
+    return within_limits(t, q) && q <= available(t, p);
+  }
+
+  // The tenant uses q more GPUs of a pool, or fewer; `jobs` more run.
+  HD void use(i32 t, i32 p, i64 q, i32 jobs) {
+    S::once([&] {
+      tenant_gpus[t] += q;
+      tenant_jobs[t] += jobs;
+      pass_up(t, p, q);
+    });
+  }
+  // Counts as used though no job runs (R20).
+  HD void hold(i32 t, i32 p, i64 q) {
+    S::once([&] { pass_up(t, p, q); });
+  }
+
+ private:
+  HD bool within_limits(i32 t, i64 q) const {
+    const Sharing& s = model->sharing;
+    return (s.most_gpus[t] == kNoAmount || tenant_gpus[t] + q <= s.most_gpus[t]) &&
+           (s.most_jobs[t] == kNoAmount || tenant_jobs[t] < s.most_jobs[t]);
+  }
+
+  // What follows runs inside once().
+
+  HD void pass_up(i32 t, i32 p, i64 q) {
+    const i32* parent = model->sharing.parent;
+    for (i32 node = t; node >= 0 && q != 0; node = parent[node]) {
+      const i64 k = at(node, p);
+      const i64 before = greatest<i64>(0, used[k] - local[k]);
+      used[k] += q;
+      q = greatest<i64>(0, used[k] - local[k]) - before;
+    }
+  }
+
+  // A column of amounts in GPUs; shares by largest remainder, ties to the lowest node (S14).
+  HD void round(i32 kind, i32 p, i64 capacity, i64* out) {
+    const Sharing& s = model->sharing;
+    i64 millionths = 0, given = 0;
+    for (i32 n = 0; n < s.nodes; ++n) {
+      const i64 k = at(n, p), from = static_cast<i64>(kind) * s.nodes * pools + k;
+      const i64 amount = s.amount[from];
+      remainder[n] = -1;
+      out[k] = amount == kNoAmount ? kUnbounded : amount;
+      if (kind == kNominal && n == s.unassigned) {  // what the others leave
+        out[k] = 0;
+        continue;
+      }
+      if (amount == kNoAmount || !s.is_share[from]) continue;
+      millionths += amount;
+      out[k] = capacity * amount / kWhole;
+      remainder[n] = capacity * amount % kWhole;
+      given += out[k];
+    }
+    for (i64 left = capacity * millionths / kWhole - given; left > 0; --left) {
+      i32 most = 0;
+      for (i32 n = 1; n < s.nodes; ++n) most = remainder[n] > remainder[most] ? n : most;
+      ++out[at(most, p)];
+      remainder[most] = -1;
+    }
+  }
+
+  HD void own_the_rest(i32 p, i64 capacity) {
+    const Sharing& s = model->sharing;
+    if (s.unassigned < 0) return;
+    i64 owned = 0;
+    for (i32 n = 0; n < s.nodes; ++n)
+      owned += n == s.unassigned || nominal[at(n, p)] == kUnbounded ? 0 : nominal[at(n, p)];
+    nominal[at(s.unassigned, p)] = greatest<i64>(0, capacity - owned);
+  }
+
+  // Subtrees from the leaves up. `local` holds the lending limits when it begins.
+  HD void add_up(i32 p) {
+    const Sharing& s = model->sharing;
+    for (i32 n = 0; n < s.nodes; ++n) subtree[at(n, p)] = nominal[at(n, p)];
+    for (i32 i = 0; i < s.nodes; ++i) {
+      const i32 n = s.bottom_up[i];
+      const i64 k = at(n, p);
+      local[k] = local[k] == kUnbounded ? 0 : greatest<i64>(0, subtree[k] - local[k]);
+      if (s.parent[n] >= 0) subtree[at(s.parent[n], p)] += subtree[k] - local[k];
+    }
+  }
+
+  enum : i64 { kWhole = 1000000 };
+};
+
+}  // namespace gpusim

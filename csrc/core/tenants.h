@@ -1,0 +1,146 @@
+// What a center shared by tenants knows besides (R16-R30): quotas, who may be a victim, what running jobs have behind them.
+//
+// Preemptible jobs that run are linked by pool and class in the order in which they started, the latest first, so that
+// victims are found in their order (R25) without a search: lists of classes are merged. A job is *ripe* when its exempt
+// time is over.
+#pragma once
+#include "model.h"
+#include "quota.h"
+#include "queue.h"
+#include "running.h"
+#include "types.h"
+
+namespace gpusim {
+
+struct Tenure {    // of a running job, beside its Run
+  Tick limit;      // asked for
+  Tick remaining;  // work when it started
+  Tick delay;      // before its work begins: the grace of its victims (R30)
+  Tick wall;       // from there on, its restart included
+  Tick queued;     // ordered it in the queue
+  i32 evictions;
+  i32 older;  // preemptible jobs of its pool and class: the one that started before it, or -1
+  i32 newer;
+};
+
+// Wall time of `work` on a class's checkpoints: none is made at the end (S23).
+HD Tick wall_time(const Sharing& s, i32 c, Tick work) {
+  const Tick every = s.checkpoint[c];
+  return every == 0 ? work : work + (work - 1) / every * s.checkpoint_cost[c];
+}
+
+// Work that is kept of a start with `remaining` work, of which `used` ticks of wall time have passed (R29, S23).
+HD Tick saved_work(const Sharing& s, i32 c, Tick remaining, Tick used) {
+  const Tick every = s.checkpoint[c], cost = s.checkpoint_cost[c];
+  if (every == 0) return 0;
+  const Tick made = least(used / (every + cost), (remaining - 1) / every);
+  const Tick kept = made * every;
+  if (s.grace[c] < cost) return kept;
+  const Tick begun = used - made * (every + cost);
+  return least(remaining, kept + (made < (remaining - 1) / every ? least(begun, every) : begun));
+}
+
+template <class S>
+struct Tenants {
+  Quota<S> quota;
+  i32 classes;     // C
+  u32 pass;        // number of the present pass
+  i32 evicted;     // jobs evicted in this pass: they go back to the queue after it
+  i32 evictions;   // in this tick
+  Tick next_ripe;  // no job becomes ripe before
+  Tenure* tenure;  // (slots of running jobs,)
+  i32* newest;     // (P, C) last preemptible job that started, or -1
+  i32* unripe;     // (P, C) of those that are not ripe the one that started first, or -1
+  i32* cursor;     // (C,) of a search for victims: the next candidate of a class, or -1
+  i32* victim;     // (slots of running jobs,) found by a search, in the order of R25; -1: spared
+  Job* back;       // (slots of running jobs,) the evicted
+  Past* behind;    // (slots of running jobs,)
+  i64* class_waiting;  // (C,) waiting jobs
+  u8* stopped;         // (T, P) strict tenants: nobody starts there any more in this pass (S19)
+  i64* held;           // (T, P) GPUs that count as used in this pass (R20)
+  i32* front;  // (T,) position of the next job of each line of the tier that is scanned; -1 none
+  i64* head_index;  // (lines,) first waiting job of a line, or -1
+  i32* head_cause;  // (lines,) and why it waits
+  i32* head_class;  // (lines,)
+  i64* head_gpus;   // (lines,)
+  i32* idle_cause;  // (P,) Idle
+  i32* idle_gpus;   // (P,)
+  Tick told;        // causes are those from this tick on
+
+  HD i64 at(i32 p, i32 c) const { return static_cast<i64>(p) * classes + c; }
+
+  HD void clear(const Model& m, const i32* capacity) {
+    const i32 pools = m.classes.pools, tenants = m.classes.tenants;
+    pass = 0;
+    evicted = evictions = 0;
+    next_ripe = kNever;
+    told = 0;
+    quota.clear(capacity);
+    S::each(pools * classes, [&](i32 i) { newest[i] = unripe[i] = -1; });
+    S::each(classes, [&](i32 c) { class_waiting[c] = 0; });
+    S::each(tenants * pools, [&](i32 i) {
+      stopped[i] = 0;
+      held[i] = 0;
+    });
+    S::each(m.classes.lines, [&](i32 l) { head_index[l] = -1; });
+    S::each(pools, [&](i32 p) {
+      idle_cause[p] = kFreeIdle;
+      idle_gpus[p] = capacity[p];
+    });
+  }
+
+  // A preemptible job has started; among those of one tick the later job index counts as later.
+  HD void link(const Run* run, i32 slot, Tick exempt) {
+    const i64 list = at(run[slot].pool, run[slot].job_class);
+    i32 after = newest[list], before = -1;
+    ROLLED
+    while (after >= 0 && run[after].start == run[slot].start &&
+           run[after].index > run[slot].index) {
+      before = after;
+      after = tenure[after].older;
+    }
+    S::once([&] {
+      tenure[slot].older = after;
+      tenure[slot].newer = before;
+      if (after >= 0) tenure[after].newer = slot;
+      if (before >= 0)
+        tenure[before].older = slot;
+      else
+        newest[list] = slot;
+      if (exempt > 0 && (unripe[list] < 0 || unripe[list] == before)) unripe[list] = slot;
+    });
+    if (exempt > 0) next_ripe = least(next_ripe, run[slot].start + exempt);
+  }
+  HD void unlink(const Run* run, i32 slot) {
+    const i64 list = at(run[slot].pool, run[slot].job_class);
+    const i32 older = tenure[slot].older, newer = tenure[slot].newer;
+    S::once([&] {
+      if (older >= 0) tenure[older].newer = newer;
+      if (newer >= 0)
+        tenure[newer].older = older;
+      else
+        newest[list] = older;
+      if (unripe[list] == slot) unripe[list] = newer;
+    });
+  }
+};
+
+// Whether a waiting job of class w may ever have one of class v that runs in pool p as its victim (S24): amounts are
+// not looked at.
+HD bool may_evict(const Model& m, i32 w, i32 v, i32 p) {
+  const Sharing& s = m.sharing;
+  const Classes& k = m.classes;
+  bool there = false;
+  ROLLED
+  for (i32 i = k.pool_offset[w]; i < k.pool_offset[w + 1]; ++i) there |= k.pool_list[i] == p;
+  if (!there) return false;
+  const i32 mine = k.tenant[w], other = k.tenant[v], above = s.priority[w], below = s.priority[v];
+  if (s.urgent[w]) return above > below;
+  if (mine == other)
+    return (s.within[mine] != kWithinNever && above > below) ||
+           (s.within[mine] == kWithinLowerOrNewer && above == below);
+  if (s.root[mine] != s.root[other] || s.reclaim[mine] == kReclaimNever) return false;
+  return s.reclaim[mine] == kReclaimAny || above > below;
+}
+
+}  // namespace gpusim

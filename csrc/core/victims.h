@@ -1,0 +1,184 @@
+// Preemption: whom a waiting job may evict, and who of these it must (R24-R26, S20, S21).
+//
+// Candidates of a pool are added one by one, in the order of R25, until the job passes quota and placement without them;
+// then they are given back from the last but one to the first where it still passes. While a search is under way the
+// pool's free GPUs, the quotas and the profile are as if the victims were gone: what the test asks is then the same as
+// for any other job. A search that fails leaves everything as it was.
+#pragma once
+#include "center.h"
+#include "types.h"
+
+namespace gpusim {
+
+// A waiting job that a pass looks at.
+struct Asker {
+  i32 line;
+  i32 position;
+  i32 job_class;
+  i32 tenant;
+  i32 priority;
+  i32 urgent;
+  i32 gpus;
+  Tick limit;
+  Tick queued;
+  i64 index;
+};
+
+template <class S>
+struct Search {
+  Center<S>* center;
+  const Asker* job;
+  i32 pool;
+  i32 fits_nominal;  // the job does: it may reclaim what its tenant owns
+  i32 victims;
+
+  // Whether the job could start now (S15, S18).
+  HD bool passes() const {
+    Center<S>& c = *center;
+    if (job->gpus > c.free[pool]) return false;
+    if (!job->urgent && !c.tenants.quota.admits(job->tenant, pool, job->gpus)) return false;
+    return !c.running.reserves || c.profile[pool].fits_now(job->gpus, job->limit);
+  }
+
+  // Finds the victims; their slots stand in tenants.victim[0 .. victims), -1 for those that are spared. False: there are
+  // not enough, nothing has changed.
+  HD_CALL bool find() {
+    Center<S>& c = *center;
+    victims = 0;
+    fits_nominal = c.tenants.quota.fits_nominal(job->tenant, pool, job->gpus) ? 1 : 0;
+    bool enough = add_of(kOthers) || (!job->urgent && add_of(kOwn));
+    if (!enough) {
+      ROLLED
+      while (victims > 0) give_back(c.tenants.victim[--victims]);
+      return false;
+    }
+    ROLLED
+    for (i32 k = victims - 2; k >= 0; --k) {
+      const i32 slot = c.tenants.victim[k];
+      give_back(slot);
+      if (passes())
+        S::once([&] { c.tenants.victim[k] = -1; });
+      else
+        take(slot);
+    }
+    return true;
+  }
+
+ private:
+  enum Group { kOthers, kOwn };
+
+  HD bool ripe(i32 slot, i32 v) const {
+    const Tick start = center->running.run[slot].start;
+    return start < center->now && center->now - start >= center->model->sharing.exempt[v];
+  }
+
+  // Whether jobs of class v belong to a group, as far as the class tells.
+  HD bool may_take(Group group, i32 v) const {
+    const Sharing& s = center->model->sharing;
+    const i32 t = center->model->classes.tenant[v], below = s.priority[v];
+    if (!s.preemptible[v] || center->tenants.newest[center->tenants.at(pool, v)] < 0) return false;
+    if (job->urgent) return below < job->priority;
+    if (group == kOwn) {
+      if (t != job->tenant || s.within[t] == kWithinNever) return false;
+      return below < job->priority ||
+             (s.within[t] == kWithinLowerOrNewer && below == job->priority);
+    }
+    if (t == job->tenant || s.root[t] != s.root[job->tenant]) return false;
+    const i32 reclaim = s.reclaim[job->tenant];
+    if (reclaim == kReclaimNever) return false;
+    if (fits_nominal) return reclaim == kReclaimAny || below < job->priority;
+    return s.borrows[job->tenant] && below < job->priority && below <= s.threshold[job->tenant];
+  }
+
+  // Whether a job of the own tenant and of the same priority is newer than this one.
+  HD bool newer(i32 slot) const {
+    const Tick queued = center->tenants.tenure[slot].queued;
+    return queued != job->queued ? queued > job->queued
+                                 : center->running.run[slot].index > job->index;
+  }
+
+  // The first candidate of class v from a slot on, towards older starts; -1: none.
+  HD i32 candidate(Group group, i32 v, i32 slot) const {
+    const bool equal =
+        !job->urgent && group == kOwn && center->model->sharing.priority[v] == job->priority;
+    ROLLED
+    while (slot >= 0 && (!ripe(slot, v) || (equal && !newer(slot))))
+      slot = center->tenants.tenure[slot].older;
+    return slot;
+  }
+
+  // Adds candidates of a group, from the lowest priority, the latest start and the highest index on, until the job
+  // passes. Returns whether it does.
+  HD bool add_of(Group group) {
+    Center<S>& c = *center;
+    const Sharing& s = c.model->sharing;
+    Tenants<S>& t = c.tenants;
+    ROLLED
+    for (i32 i = 0; i < t.classes;) {
+      const i32 priority = s.priority[s.rising[i]];
+      i32 end = i, some = 0;
+      ROLLED
+      for (; end < t.classes && s.priority[s.rising[end]] == priority; ++end) {
+        const i32 v = s.rising[end];
+        const i32 first = may_take(group, v) ? candidate(group, v, t.newest[t.at(pool, v)]) : -1;
+        S::once([&] { t.cursor[v] = first; });
+        some |= first >= 0 ? 1 : 0;
+      }
+      ROLLED
+      while (some) {
+        const i32 v = latest(group, i, end);
+        if (v < 0) break;
+        const i32 slot = t.cursor[v], next = candidate(group, v, t.tenure[slot].older),
+                  k = victims++;
+        S::once([&] {
+          t.cursor[v] = next;
+          t.victim[k] = slot;
+        });
+        take(slot);
+        if (passes()) return true;
+      }
+      i = end;
+    }
+    return false;
+  }
+
+  // Of the classes rising[from .. end) the one whose next candidate started last; -1: none is left. Tenants that are no
+  // longer over their nominal are left out.
+  HD i32 latest(Group group, i32 from, i32 end) const {
+    const Center<S>& c = *center;
+    const Tenants<S>& t = c.tenants;
+    i32 best = -1;
+    Tick start = 0;
+    i64 index = 0;
+    ROLLED
+    for (i32 i = from; i < end; ++i) {
+      const i32 v = c.model->sharing.rising[i], slot = t.cursor[v];
+      if (slot < 0) continue;
+      if (!job->urgent && group == kOthers &&
+          !t.quota.over_nominal(c.model->classes.tenant[v], pool))
+        continue;
+      const Run& run = c.running.run[slot];
+      if (best >= 0 && (run.start < start || (run.start == start && run.index < index))) continue;
+      best = v;
+      start = run.start;
+      index = run.index;
+    }
+    return best;
+  }
+
+  HD void take(i32 slot) { move(slot, 1); }
+  HD void give_back(i32 slot) { move(slot, -1); }
+  HD void move(i32 slot, i32 sign) {
+    Center<S>& c = *center;
+    const Run& run = c.running.run[slot];
+    const i32 gpus = sign * run.gpus;
+    S::once([&] { c.free[pool] += gpus; });
+    c.tenants.quota.use(c.model->classes.tenant[run.job_class], pool, -gpus, -sign);
+    if (!c.running.reserves) return;
+    const Tick end = greatest(c.now + 1, c.expected_end(slot));
+    c.profile[pool].carve(c.now, end - c.now, -gpus);
+    if (c.profile[pool].full) c.fail(kProfileFull);
+  }
+};
+
+}  // namespace gpusim

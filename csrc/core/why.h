@@ -1,0 +1,110 @@
+// Why jobs wait, and why GPUs are idle (R34-R36, S28, S29): exact, and nothing is lost.
+//
+// Only the first job of a line (what waits of one tier and tenant) has a cause of its own; all others are behind their
+// own. So the whole wait of a class is booked as `behind own` when a job has waited (Tally::waited), and what the
+// first ones are charged is taken out of it. A cause holds from one settled tick to the next.
+#pragma once
+#include "center.h"
+#include "types.h"
+
+namespace gpusim {
+
+// Charges what has passed since causes were last told.
+template <class S>
+HD_CALL void charge_why(Center<S>& center) {
+  Tenants<S>& t = center.tenants;
+  Tally<S>& tally = center.tally;
+  const Tick dt = tally.ticks_counted(t.told, center.now);
+  t.told = center.now;
+  if (dt == 0) return;
+  ROLLED
+  for (i32 l = 0; l < center.model->classes.lines; ++l) {
+    if (t.head_index[l] < 0) continue;
+    const i64 gpu_ticks = dt * t.head_gpus[l];
+    tally.charge(t.head_class[l], kBehindOwn, -gpu_ticks);
+    tally.charge(t.head_class[l], static_cast<Cause>(t.head_cause[l]), gpu_ticks);
+  }
+  i64* idle = tally.out.idle;
+  S::each(center.pools, [&](i32 p) { idle[p * kIdles + t.idle_cause[p]] += dt * t.idle_gpus[p]; });
+}
+
+// Whether a waiting job of class c passes the quota test of pool p as it is.
+template <class S>
+HD bool admitted(const Center<S>& center, i32 c, i32 p, i32 gpus) {
+  return center.model->sharing.urgent[c] ||
+         center.tenants.quota.admits_unreserved(center.model->classes.tenant[c], p, gpus);
+}
+
+template <class S>
+HD Cause cause_of(const Center<S>& center, const Job& job) {
+  const i32 c = job.job_class, gpus = job.gpus;
+  bool any = false;
+  const i32 now = center.allowed_pool(c, [&](i32 p) {
+    if (!center.may_ever(c, p, gpus) || !admitted(center, c, p, gpus)) return false;
+    any = true;
+    return gpus <= center.free[p];
+  });
+  if (!any) return kQuotaCause;
+  if (now < 0) return kCapacityCause;
+  const i32 backfill = center.model->policy.backfill;
+  return backfill >= 1 || backfill == kAll ? kReservationCause : kPriorityCause;
+}
+
+// What the idle GPUs of a pool wait for (S29).
+template <class S>
+HD Idle idle_cause(Center<S>& center, i32 p) {
+  Queue<S>& q = center.queue;
+  bool wanted = false, admits_some = false;
+  ROLLED
+  for (i32 l = 0; l < q.tiers; ++l) {
+    ROLLED
+    for (i32 i = q.head[l]; q.live[l] > 0 && i < q.tail[l]; ++i) {
+      i = q.next_live(l, i);
+      if (i == q.tail[l]) break;
+      const Job& job = q.job_at(l, i);
+      const bool mine = center.allowed_pool(job.job_class, [&](i32 k) {
+        return k == p && center.may_ever(job.job_class, p, job.gpus);
+      }) >= 0;
+      if (!mine) continue;
+      wanted = true;
+      if (!admitted(center, job.job_class, p, job.gpus)) continue;
+      if (job.gpus <= center.free[p]) return kReservedIdle;
+      admits_some = true;
+    }
+  }
+  return wanted && !admits_some ? kQuotaIdle : kFreeIdle;
+}
+
+// After a tick has been settled. Without a pass only those who have become first are told anew.
+template <class S>
+HD_CALL void tell_why(Center<S>& center, bool passed) {
+  Tenants<S>& t = center.tenants;
+  Queue<S>& q = center.queue;
+  charge_why(center);
+  ROLLED
+  for (i32 l = 0; l < q.tiers; ++l) {
+    if (q.live[l] == 0) {
+      S::once([&] { t.head_index[l] = -1; });
+      continue;
+    }
+    const Job& first = q.job_at(l, q.head[l]);
+    if (!passed && t.head_index[l] == first.index) continue;
+    const Cause cause = cause_of(center, first);
+    S::once([&] {
+      t.head_index[l] = first.index;
+      t.head_cause[l] = cause;
+      t.head_class[l] = first.job_class;
+      t.head_gpus[l] = first.gpus;
+    });
+  }
+  ROLLED
+  for (i32 p = 0; p < center.pools; ++p) {
+    const Idle why = passed ? idle_cause(center, p) : static_cast<Idle>(t.idle_cause[p]);
+    S::once([&] {
+      t.idle_cause[p] = why;
+      t.idle_gpus[p] = center.free[p];
+    });
+  }
+}
+
+}  // namespace gpusim
