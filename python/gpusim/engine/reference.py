@@ -47,40 +47,52 @@ from collections.abc import Sequence
 
 from gpusim.engine.reference_center import Center
 from gpusim.engine.reference_measures import COUNTS, Outcome, measure
+from gpusim.engine.reference_problems import problems_of
 from gpusim.engine.reference_terms import (
     ALL,
+    FAIRSHARE,
     FIFO,
     NONE,
+    PREEMPTIONS,
     SJF,
     SKIP,
     SLOWDOWN,
     TURNAROUND,
     TURNED_AWAY,
     WAIT,
+    Cohort,
     Job,
     JobClass,
     Policy,
+    Share,
+    Sharing,
     Slo,
+    Tenant,
     Windows,
-    problems_of,
 )
 
 __all__ = [
     "ALL",
     "COUNTS",
+    "FAIRSHARE",
     "FIFO",
     "NONE",
+    "PREEMPTIONS",
     "SJF",
     "SKIP",
     "SLOWDOWN",
     "TURNAROUND",
     "TURNED_AWAY",
     "WAIT",
+    "Cohort",
     "Job",
     "JobClass",
     "Outcome",
     "Policy",
+    "Share",
+    "Sharing",
     "Slo",
+    "Tenant",
     "Windows",
     "simulate",
 ]
@@ -93,6 +105,7 @@ def simulate(
     gpus: int | Sequence[int],
     windows: Windows,
     slos: Sequence[Slo],
+    sharing: Sharing | None = None,
 ) -> Outcome:
     """Run `jobs` through a center of `gpus` GPUs and report what happened.
 
@@ -120,8 +133,8 @@ def simulate(
     [0, 5]
     """
     pools = (gpus,) if isinstance(gpus, int) else tuple(gpus)
-    if problems := problems_of(jobs, classes, policy, pools, windows, slos):
+    if problems := problems_of(jobs, classes, policy, pools, windows, slos, sharing):
         raise ValueError("\n".join(problems))
-    run = Center(jobs, classes, policy, pools, windows.horizon)
+    run = Center(jobs, classes, policy, pools, windows, sharing)
     run.simulate()
     return measure(run, jobs, classes, windows, slos)

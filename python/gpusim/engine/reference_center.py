@@ -1,40 +1,30 @@
 """The oracle's center: who waits, who runs, and what happens tick by tick."""
 
-from bisect import bisect_left
+from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
 
-from gpusim.engine.reference_terms import ALL, NONE, SJF, Job, JobClass, Policy
+from gpusim.engine.reference_causes import Ledger
+from gpusim.engine.reference_fairness import FairKeys
+from gpusim.engine.reference_pass import Pass
+from gpusim.engine.reference_preemption import class_could_preempt
+from gpusim.engine.reference_quota import Quotas, Use
+from gpusim.engine.reference_terms import FAIRSHARE, SJF, Job, JobClass, Policy, Sharing, Windows
+from gpusim.engine.reference_work import wall_time, work_done, work_saved
 
 
-class Profile:
-    """Free GPUs of a pool over time, in steps: free[i] from times[i] until times[i + 1], the last for ever."""
+@dataclass
+class Stay:
+    """One start of a job and what came of it."""
 
-    def __init__(self, now: int, gpus: int) -> None:
-        self.times = [now]
-        self.free = [gpus]
-
-    def carve(self, begin: int, end: int, gpus: int) -> None:
-        """Take `gpus` away during [begin, end)."""
-        for time in (begin, end):
-            i = bisect_left(self.times, time)
-            if i == len(self.times) or self.times[i] != time:  # cut the step that contains `time` in two
-                self.times.insert(i, time)
-                self.free.insert(i, self.free[i - 1])
-        for i in range(bisect_left(self.times, begin), bisect_left(self.times, end)):
-            self.free[i] -= gpus
-
-    def fits(self, begin: int, length: int, gpus: int) -> bool:
-        """Whether `gpus` are free during all of [begin, begin + length); `begin` is one of `times`."""
-        for i in range(bisect_left(self.times, begin), len(self.times)):
-            if self.times[i] >= begin + length:
-                break
-            if self.free[i] < gpus:
-                return False
-        return True
-
-    def earliest(self, length: int, gpus: int) -> int:
-        """First time from which `gpus` are free for `length` ticks; always the start of a step."""
-        return next(time for time in self.times if self.fits(time, length, gpus))
+    job: int
+    pool: int
+    begin: int  # [tick]
+    end: int  # [tick] foreseen, then true
+    grace: int  # [ticks] its victims kept it waiting
+    first: bool  # not a restart
+    lost: int = 0  # [GPU-ticks] once it is over
+    is_over: bool = False
 
 
 class Center:
@@ -46,9 +36,16 @@ class Center:
         classes: Sequence[JobClass],
         policy: Policy,
         gpus: Sequence[int],
-        horizon: int,
+        windows: Windows,
+        sharing: Sharing | None = None,
     ) -> None:
-        self.jobs, self.classes, self.policy, self.gpus, self.horizon = jobs, classes, policy, gpus, horizon
+        self.jobs, self.classes, self.policy, self.gpus = jobs, classes, policy, gpus
+        self.horizon, self.sharing = windows.horizon, sharing
+        self.quotas = Quotas(sharing, gpus) if sharing is not None else None
+        self.fair = FairKeys(sharing) if sharing is not None and policy.order == FAIRSHARE else None
+        self.window = (windows.warm_up, min(windows.count_end, windows.horizon))
+        self.ledger = Ledger(self, self.window)
+        self.pools = [self.pools_of(job) for job in jobs]
         self.held: list[int] = []  # job indices
         self.waiting: list[int] = []
         self.running: list[int] = []
@@ -56,40 +53,86 @@ class Center:
         self.pass_is_due = False  # something changed since the last pass
         self.eligible = [-1] * len(jobs)  # tick of joining the queue
         self.start = [-1] * len(jobs)
-        self.end = [-1] * len(jobs)  # set at the start, known to the simulator but not to the scheduler
-        self.pool = [-1] * len(jobs)
-        self.left = [-1] * len(jobs)  # tick of abandoning or being refused
+        self.end = [-1] * len(jobs)  # set at every start, known to the simulator but not to the scheduler
+        self.pool = [-1] * len(jobs)  # of the last start
+        self.first_pool = [-1] * len(jobs)
+        self.last_start = [-1] * len(jobs)
+        self.queued = [-1] * len(jobs)  # the eligible tick that orders the queue (S26)
+        self.waiting_since = [-1] * len(jobs)
+        self.remaining = [job.service for job in jobs]  # [ticks] of work not saved yet
+        self.killed = [False] * len(jobs)  # the start under way ends at its limit
+        self.stays: list[Stay] = []  # every start, in order
+        self.last = [-1] * len(jobs)  # the position of a job's last one
+        self.waits: list[tuple[int, int, int]] = []  # (job, from, to): waits that are over
+        self.evictions: list[tuple[int, int]] = []  # (tick, job), in order
         self.outcome = ["unsubmitted"] * len(jobs)
         self.max_waiting = self.max_running = self.end_tick = 0
 
     def simulate(self) -> None:
         """The main loop: next tick, drain its events, run passes until nothing changes."""
         while (now := self.next_tick()) < self.horizon:  # R5: events at the horizon are not processed
-            self.end_tick = now
+            woken = now in self.wake_ups()  # R2, S24, S30: as things are before this tick
             expired = any(now >= self.expiry(i) for i in self.waiting)  # S2: a live expiry is an event
+            self.elapse(now)
+            self.end_tick = now
             completed = self.complete(now)
             newcomers = self.join(now)
-            if completed or newcomers or expired:  # R1: rejected, cancelled and held jobs cause no pass
+            if (
+                completed or newcomers or expired or woken
+            ):  # R1: rejected, cancelled and held jobs cause no pass
                 self.pass_is_due = True
-            self.settle(now, newcomers)
+            if self.settle(now, newcomers):
+                self.ledger.renew()
+            else:
+                self.ledger.admit()
             self.max_waiting = max(self.max_waiting, len(self.waiting))
             self.max_running = max(self.max_running, len(self.running))
+        self.elapse(self.horizon)
+
+    def elapse(self, now: int) -> None:
+        """Nothing has changed since the last tick that was processed: charge for the time."""
+        self.ledger.charge(self.end_tick, now)
+        if self.fair is not None:
+            gpus: Counter[int] = Counter()
+            for i in self.running:
+                gpus[self.class_of(i).tenant] += self.jobs[i].gpus
+            self.fair.elapse(self.end_tick, now, gpus)
 
     def next_tick(self) -> int:
-        """Tick of the next completion, submit, eligibility, live expiry or pass; the horizon if none."""
+        """Tick of the next completion, submit, eligibility, live expiry, wake-up or pass; the horizon if none."""
         ticks = [self.horizon]
         ticks += [self.end[i] for i in self.running]
         ticks += [self.expiry(i) for i in self.waiting]
         ticks += [self.release(i) for i in self.held]
+        ticks += self.wake_ups()
         ticks += [job.submit for job in self.jobs[self.submitted : self.submitted + 1]]
         if self.pass_is_due:  # S9: at the next multiple of the period
             ticks.append((self.end_tick // self.policy.period + 1) * self.policy.period)
         return min(ticks)
 
+    def wake_ups(self) -> list[int]:
+        """Ticks ahead at which a pass is worth while though nothing happens, if nothing happens before (R2)."""
+        ticks = []
+        if self.fair is not None and self.waiting:  # S30
+            ticks.append(self.fair.next_after(self.end_tick))
+        for old in self.running:  # S24: the end of an exempt time that somebody waits for
+            exempt_until = self.last_start[old] + self.class_of(old).exempt
+            if self.class_of(old).preemptible and exempt_until > self.end_tick and self.awaited(old):
+                ticks.append(exempt_until)
+        return ticks
+
+    def awaited(self, old: int) -> bool:
+        """Whether a job waits whose class could evict running job `old`."""
+        return any(
+            self.pool[old] in self.class_of(new).pools
+            and class_could_preempt(self.quotas, self.class_of(new), self.class_of(old))
+            for new in self.waiting
+        )
+
     def expiry(self, i: int) -> int:
-        """The tick at which waiting job i loses patience (S4: counted from eligible)."""
-        patience = self.classes[self.jobs[i].job_class].patience
-        return self.horizon if patience < 0 else self.eligible[i] + patience
+        """The tick at which waiting job i loses patience (S4: counted from eligible; R4: once started, never)."""
+        patience = self.class_of(i).patience
+        return self.horizon if patience < 0 or self.start[i] >= 0 else self.eligible[i] + patience
 
     def release(self, i: int) -> int:
         """S11: the tick at which submitted job i is eligible; the horizon while its predecessor has no end."""
@@ -100,18 +143,59 @@ class Center:
             return self.horizon
         return max(job.submit, self.end[job.after] + job.delay)
 
+    def class_of(self, i: int) -> JobClass:
+        """The class of job i."""
+        return self.classes[self.jobs[i].job_class]
+
     def allowed(self, i: int) -> list[int]:
-        """Pools that could ever run job i, the preferred one first; a smaller one is never considered."""
-        job = self.jobs[i]
-        return [pool for pool in self.classes[job.job_class].pools if self.gpus[pool] >= job.gpus]
+        """Pools that could ever run job i, the preferred one first; the others are never considered."""
+        return self.pools[i]
+
+    def pools_of(self, job: Job) -> list[int]:
+        """Allowed pools that are large enough and in which the tenant's ceiling is high enough (R9, S16)."""
+        row, quotas = self.classes[job.job_class], self.quotas
+        return [
+            pool
+            for pool in row.pools
+            if self.gpus[pool] >= job.gpus
+            and (quotas is None or row.urgent or quotas.could_ever(row.tenant, pool, job.gpus))
+        ]
+
+    def free(self, pool: int) -> int:
+        """GPUs of the pool that nobody holds."""
+        return self.gpus[pool] - sum(self.jobs[i].gpus for i in self.running if self.pool[i] == pool)
+
+    def use(self, without: Sequence[int] = ()) -> Use:
+        """What tenants use, but for some of the running jobs."""
+        use = Use()
+        for i in self.running:
+            if i not in without:
+                tenant = self.class_of(i).tenant
+                use.gpus[tenant, self.pool[i]] += self.jobs[i].gpus
+                use.jobs[tenant] += 1
+        return use
+
+    def last_stay(self, i: int) -> Stay:
+        """The last start of a job that has started."""
+        return self.stays[self.last[i]]
+
+    def estimated_end(self, i: int, now: int) -> int:
+        """When the scheduler expects running job i to end; an overdue one is never free now (R8, S23)."""
+        return max(self.last_start[i] + self.last_stay(i).grace + self.jobs[i].limit, now + 1)
+
+    def grace_of(self, victims: Sequence[int]) -> int:
+        """[ticks] that the job in whose favour they are evicted has to wait with its own work (R30)."""
+        return max((self.class_of(i).grace for i in victims), default=0)
 
     def complete(self, now: int) -> bool:
         """Jobs that end now give their GPUs back. Returns whether there were any."""
         done = [i for i in self.running if self.end[i] == now]
         for i in done:
             self.running.remove(i)
-            killed = self.policy.kill_at_limit and self.jobs[i].service > self.jobs[i].limit
-            self.outcome[i] = "killed_limit" if killed else "finished"
+            self.outcome[i] = "killed_limit" if self.killed[i] else "finished"
+            stay = self.last_stay(i)
+            work = work_done(self.remaining[i], self.class_of(i), stay.first, now - stay.begin, stay.grace)
+            stay.lost, stay.is_over = self.jobs[i].gpus * (now - stay.begin - work), True
         return bool(done)
 
     def join(self, now: int) -> list[int]:
@@ -124,7 +208,7 @@ class Center:
             self.held.remove(i)
             self.waiting.append(i)
             self.outcome[i] = "waiting"
-            self.eligible[i] = now
+            self.eligible[i] = self.queued[i] = self.waiting_since[i] = now
         return newcomers
 
     def submit(self, i: int) -> None:
@@ -138,72 +222,80 @@ class Center:
             self.outcome[i] = "held"
             self.held.append(i)
 
-    def settle(self, now: int, newcomers: list[int]) -> None:
-        """R3: pass, let leave who must; pass again while anybody left. S9: without a pass between periods."""
+    def settle(self, now: int, newcomers: list[int]) -> bool:
+        """R3: pass, let leave who must; pass again while anybody left or was evicted. Returns whether one was made.
+
+        S9: without a pass between periods.
+        """
+        passed = False
         while True:
+            evicted = False
             if self.pass_is_due and now % self.policy.period == 0:
-                self.schedule(now)
+                evicted = self.schedule(now)
                 self.pass_is_due = False
+                passed = True
             gave_up = self.abandon(now)
             refused = self.refuse(now, newcomers)
-            if not gave_up and not refused:
-                return
+            if not gave_up and not refused and not evicted:
+                return passed
             self.pass_is_due = True  # S1: a refused newcomer has left
 
-    def schedule(self, now: int) -> None:
-        """One scheduling pass: scan the queue in order, start what may start (R10, R12-R15, S7, S8)."""
-        profiles = [Profile(now, gpus) for gpus in self.gpus]
-        for i in self.running:
-            estimated_end = max(self.start[i] + self.jobs[i].limit, now + 1)  # R8: overdue is never free now
-            profiles[self.pool[i]].carve(now, estimated_end, self.jobs[i].gpus)
-        blocked: set[int] = set()  # pools whose scan has ended (NONE)
-        reservations = [0] * len(self.gpus)  # by pool
-
-        queue = sorted(self.waiting, key=self.rank)
-        for i in queue if self.policy.max_tests < 0 else queue[: self.policy.max_tests]:  # S7
-            job = self.jobs[i]
-            pools = self.allowed(i)
-            fitting = [
-                pool  # R8: its earliest time there is now
-                for pool in pools
-                if pool not in blocked and profiles[pool].fits(now, job.limit, job.gpus)
-            ]
-            if fitting:
-                self.begin(i, now, fitting[0])  # R12: the first that passes
-                profiles[fitting[0]].carve(now, now + job.limit, job.gpus)
-            elif self.policy.backfill == NONE:
-                blocked.update(pools)  # R13: it ends the scan of its pools, not of the others
-                if len(blocked) == len(self.gpus):
-                    return
-            else:
-                found = [  # R15, S8: (time, rank of preference, pool); R14: SKIP has none
-                    (profiles[pool].earliest(job.limit, job.gpus), preference, pool)
-                    for preference, pool in enumerate(pools)
-                    if self.policy.backfill == ALL or reservations[pool] < self.policy.backfill
-                ]
-                if self.policy.window >= 0:  # a later one is none and does not count
-                    found = [place for place in found if place[0] <= now + self.policy.window]
-                if found:
-                    at, _, pool = min(found)  # fixed for this pass, forgotten after it
-                    profiles[pool].carve(at, at + job.limit, job.gpus)  # R7: reserved for its whole limit
-                    reservations[pool] += 1
+    def schedule(self, now: int) -> bool:
+        """One scheduling pass. Returns whether anybody was evicted."""
+        scan = Pass(self, now)
+        scan.scan()
+        return scan.evicted
 
     def rank(self, i: int) -> tuple[int, int, int, int]:
-        """R10, S10: the larger tier, (under SJF the shorter limit,) the earlier eligible, the lower index."""
+        """R10, S10, S26, S30: the larger tier, the smaller key, the earlier place in the queue, the lower index."""
         job = self.jobs[i]
-        key = job.limit if self.policy.order == SJF else 0
-        return -self.classes[job.job_class].tier, key, self.eligible[i], i
+        key = 0
+        if self.policy.order == SJF:
+            key = job.limit
+        elif self.fair is not None:
+            key = self.fair.key[self.class_of(i).tenant]
+        return -self.class_of(i).tier, key, self.queued[i], i
 
-    def begin(self, i: int, now: int, pool: int) -> None:
-        """Job i leaves the queue and holds its GPUs of the pool until its end (R7, S5)."""
-        job = self.jobs[i]
-        self.start[i] = now
-        self.end[i] = now + (min(job.service, job.limit) if self.policy.kill_at_limit else job.service)
+    def begin(self, i: int, now: int, pool: int, grace: int) -> None:
+        """Job i leaves the queue and holds its GPUs of the pool until its end (R7, S5, S23)."""
+        limit, first = self.jobs[i].limit, self.start[i] < 0
+        wall = wall_time(self.remaining[i], self.class_of(i), first)
+        self.killed[i] = self.policy.kill_at_limit and wall > limit
+        self.stays.append(Stay(i, pool, now, now + grace + (limit if self.killed[i] else wall), grace, first))
+        self.last[i] = len(self.stays) - 1
+        self.waits.append((i, self.waiting_since[i], now))
+        self.last_start[i] = now
+        if first:
+            self.start[i], self.first_pool[i] = now, pool
+        self.end[i] = self.stays[-1].end
         self.pool[i] = pool
         self.outcome[i] = "running"
         self.waiting.remove(i)
         self.running.append(i)
-        assert sum(self.jobs[k].gpus for k in self.running if self.pool[k] == pool) <= self.gpus[pool]
+        assert self.free(pool) >= 0
+
+    def evict(self, i: int, now: int) -> None:
+        """Job i gives its GPUs back before its end; it waits again, or ends for good (S22, S23)."""
+        stay, row = self.last_stay(i), self.class_of(i)
+        elapsed = now - stay.begin
+        saved = work_saved(self.remaining[i], row, stay.first, elapsed, stay.grace)
+        stay.lost = self.jobs[i].gpus * (elapsed - saved)
+        stay.end, stay.is_over = now, True
+        self.remaining[i] -= saved
+        assert self.remaining[i] > 0
+        self.evictions.append((now, i))
+        self.running.remove(i)
+        self.end[i] = -1
+        if row.requeue == "cancel":
+            self.end[i] = now
+            self.outcome[i] = "cancelled"
+            self.cancel_after(i)
+            return
+        if row.requeue == "tail":
+            self.queued[i] = now
+        self.waiting_since[i] = now
+        self.waiting.append(i)
+        self.outcome[i] = "waiting"
 
     def abandon(self, now: int) -> bool:
         """R4: jobs that still wait and whose patience is used up leave. Returns whether there were any."""
@@ -236,9 +328,12 @@ class Center:
     def leave(self, i: int, now: int, outcome: str) -> None:
         """Job i leaves the queue without having started; the rest of its chain is cancelled (S11)."""
         self.waiting.remove(i)
-        self.left[i] = now
+        self.waits.append((i, self.waiting_since[i], now))
         self.outcome[i] = outcome
-        dead = i
+        self.cancel_after(i)
+
+    def cancel_after(self, dead: int) -> None:
+        """Job `dead` will never finish: the held jobs of its chain are cancelled (S11)."""
         while followers := [k for k in self.held if self.jobs[k].after == dead]:
             (dead,) = followers  # at most one job follows another
             self.held.remove(dead)

@@ -1,13 +1,16 @@
 """What the oracle reports about a run that is over: counts, sums, integrals and service levels."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from gpusim.engine.reference_center import Center
 from gpusim.engine.reference_terms import (
+    PREEMPTIONS,
     SLOWDOWN,
     TURNAROUND,
     TURNED_AWAY,
+    WAIT,
     Job,
     JobClass,
     Slo,
@@ -27,6 +30,8 @@ COUNTS = (
     "held",
     "cancelled",
 )
+PREEMPTION_COUNTS = ("preemptions", "preempted")  # where there is sharing or a preemptible class
+PREEMPTION_SUMS = ("requeued_wait", "lost")
 ENDED = ("finished", "killed_limit")
 LOST = ("rejected", "rejected_full", "abandoned", "cancelled")
 
@@ -35,11 +40,12 @@ LOST = ("rejected", "rejected_full", "abandoned", "cancelled")
 class Outcome:
     """Everything a run answers, by job index, by class, by pool and by service level."""
 
-    start: list[int]  # [tick] by job, -1 never
-    end: list[int]  # [tick] by job, -1 not before the horizon
+    start: list[int]  # [tick] by job: the first start, -1 never
+    end: list[int]  # [tick] by job: the final end, -1 not before the horizon
     outcome: list[str]  # by job: a state of COUNTS, or unsubmitted (submit >= horizon)
-    counts: list[dict[str, int]]  # by class: COUNTS of counted jobs
-    sums: list[dict[str, int]]  # by class: wait, turnaround [ticks] of counted jobs; gpu_ticks of all jobs
+    counts: list[dict[str, int]]  # by class: COUNTS, and maybe PREEMPTION_COUNTS, of counted jobs
+    sums: list[dict[str, int]]  # by class: wait, turnaround [ticks] of counted jobs; gpu_ticks of all jobs;
+    # maybe requeued_wait [ticks] of counted jobs, lost [GPU-ticks] of all jobs
     slo: list[dict[str, int]]  # by level: met, violated, censored counted jobs (TURNAROUND: chains)
     passed: bool  # every level met
     integrals: dict[str, int]  # over the counting window: allocated, waiting_jobs, waiting_gpus, running_jobs
@@ -48,52 +54,59 @@ class Outcome:
     end_tick: int  # last tick in which something was applied, 0 if none
     jobs: int  # submitted before the horizon
     eligible: list[int]  # [tick] by job: when it joined the queue, -1 never
-    pool: list[int]  # by job: where it ran, -1 never
+    pool: list[int]  # by job: where it ran last, -1 never
     pool_gpu_ticks: list[int]  # by pool: GPU-ticks allocated in the counting window
+    first_pool: list[int]  # by job: where it ran first, -1 never
+    preemptions: list[int]  # by job: how often it was evicted
+    lost: list[int]  # [GPU-ticks] by job, of the starts that are over
+    starts: list[tuple[int, int, int]]  # (tick, job, pool) of every start, in order
+    evictions: list[tuple[int, int]]  # (tick, job) of every eviction, in order
+    longest_cascade: int  # most evictions in one tick
+    causes: list[dict[str, int]]  # [GPU-ticks] by class: why its jobs waited in the counting window
+    idle: list[dict[str, int]]  # [GPU-ticks] by pool: labels of its idle GPUs there, and allocated
 
 
 def measure(
     run: Center, jobs: Sequence[Job], classes: Sequence[JobClass], windows: Windows, slos: Sequence[Slo]
 ) -> Outcome:
     """Look at every job once more, now that it is known what became of it."""
-    horizon = windows.horizon
-    window = (windows.warm_up, min(windows.count_end, horizon))
+    horizon, window = windows.horizon, run.window
     counts = [dict.fromkeys(COUNTS, 0) for _ in classes]
     sums = [{"wait": 0, "turnaround": 0, "gpu_ticks": 0} for _ in classes]
     integrals = {"allocated": 0, "waiting_jobs": 0, "waiting_gpus": 0, "running_jobs": 0}
     pool_gpu_ticks = [0] * len(run.gpus)
+    evictions = [sum(i == victim for _, victim in run.evictions) for i in range(len(jobs))]
+    waits = [*run.waits, *((i, run.waiting_since[i], horizon) for i in run.waiting)]
 
+    # all submitted jobs: ticks spent waiting and running inside the window
+    for i, begin, end in waits:
+        waited = _overlap((begin, end), window)
+        integrals["waiting_jobs"] += waited
+        integrals["waiting_gpus"] += waited * jobs[i].gpus
+    for stay in run.stays:
+        job, ran = jobs[stay.job], _overlap((stay.begin, stay.end), window)
+        integrals["running_jobs"] += ran
+        integrals["allocated"] += ran * job.gpus
+        sums[job.job_class]["gpu_ticks"] += ran * job.gpus
+        pool_gpu_ticks[stay.pool] += ran * job.gpus
+
+    # counted jobs only: R33, R37
     for i, job in enumerate(jobs):
         start, end, outcome, c = run.start[i], run.end[i], run.outcome[i], job.job_class
-        eligible = run.eligible[i]
-        if outcome == "unsubmitted":
-            continue
-
-        # all submitted jobs: ticks spent waiting and running inside the window
-        if eligible >= 0:
-            queue_exit = start if start >= 0 else run.left[i] if run.left[i] >= 0 else horizon
-            waited = _overlap((eligible, queue_exit), window)
-            integrals["waiting_jobs"] += waited
-            integrals["waiting_gpus"] += waited * job.gpus
-        if start >= 0:
-            ran = _overlap((start, end), window)
-            integrals["running_jobs"] += ran
-            integrals["allocated"] += ran * job.gpus
-            sums[c]["gpu_ticks"] += ran * job.gpus
-            pool_gpu_ticks[run.pool[i]] += ran * job.gpus
-
-        # counted jobs only: R33, R37
-        if not window[0] <= job.submit < window[1]:
+        if outcome == "unsubmitted" or not window[0] <= job.submit < window[1]:
             continue
         counts[c]["submitted"] += 1
         counts[c][outcome] += 1
         if start >= 0:
             counts[c]["started"] += 1
-            sums[c]["wait"] += start - eligible
+            sums[c]["wait"] += start - run.eligible[i]
         if outcome in ENDED:
-            sums[c]["turnaround"] += end - eligible
+            sums[c]["turnaround"] += end - run.eligible[i]
 
-    levels = [_level(run, slo, windows, window) for slo in slos]
+    if run.sharing is not None or any(row.preemptible for row in classes):
+        _add_preemption(run, counts, sums, waits, evictions)
+
+    levels = [_level(run, slo, windows, evictions) for slo in slos]
     return Outcome(
         start=run.start,
         end=[end if end < horizon else -1 for end in run.end],
@@ -113,17 +126,49 @@ def measure(
         eligible=run.eligible,
         pool=run.pool,
         pool_gpu_ticks=pool_gpu_ticks,
+        first_pool=run.first_pool,
+        preemptions=evictions,
+        lost=[sum(stay.lost for stay in run.stays if stay.job == i) for i in range(len(jobs))],
+        starts=[(stay.begin, stay.job, stay.pool) for stay in run.stays],
+        evictions=run.evictions,
+        longest_cascade=max(Counter(tick for tick, _ in run.evictions).values(), default=0),
+        causes=run.ledger.causes,
+        idle=run.ledger.idle,
     )
 
 
-def _level(run: Center, slo: Slo, windows: Windows, window: tuple[int, int]) -> dict[str, int]:
+def _add_preemption(
+    run: Center,
+    counts: list[dict[str, int]],
+    sums: list[dict[str, int]],
+    waits: Sequence[tuple[int, int, int]],
+    evictions: Sequence[int],
+) -> None:
+    """S27: evictions of counted jobs, what they waited after the first one, and GPU-ticks lost by all jobs."""
+    for count, row in zip(counts, sums, strict=True):
+        count.update(dict.fromkeys(PREEMPTION_COUNTS, 0))
+        row.update(dict.fromkeys(PREEMPTION_SUMS, 0))
+    for i, job in enumerate(run.jobs):
+        if run.outcome[i] != "unsubmitted" and run.window[0] <= job.submit < run.window[1]:
+            counts[job.job_class]["preemptions"] += evictions[i]
+            counts[job.job_class]["preempted"] += evictions[i] > 0
+    for i, begin, end in waits:
+        again = begin > run.eligible[i]  # the first wait begins there
+        if again and run.window[0] <= run.jobs[i].submit < run.window[1]:
+            sums[run.jobs[i].job_class]["requeued_wait"] += end - begin
+    for stay in run.stays:
+        if stay.is_over and run.window[0] <= stay.end < run.window[1]:
+            sums[run.jobs[stay.job].job_class]["lost"] += stay.lost
+
+
+def _level(run: Center, slo: Slo, windows: Windows, evictions: Sequence[int]) -> dict[str, int]:
     """Judge every counted job in the scope of a level; for TURNAROUND the chain that begins with it."""
     level = {"met": 0, "violated": 0, "censored": 0}
     for i, job in enumerate(run.jobs):
-        if not window[0] <= job.submit < window[1] or not _in_scope(slo, job, windows):
+        if not run.window[0] <= job.submit < run.window[1] or not _in_scope(slo, job, windows):
             continue
         if slo.metric != TURNAROUND:
-            level[_judge_job(run, i, slo)] += 1
+            level[_judge_job(run, i, slo, evictions[i])] += 1
         elif job.after < 0:
             level[_judge_chain(run, _chain_from(run.jobs, i), slo)] += 1
     return level
@@ -149,28 +194,28 @@ def _in_scope(slo: Slo, job: Job, windows: Windows) -> bool:
     return bool(slo.days >> (begun % 7) & 1)
 
 
-def _judge_job(run: Center, i: int, slo: Slo) -> str:
-    """R38, S12 for wait, slowdown and turned_away of one submitted job."""
+def _judge_job(run: Center, i: int, slo: Slo, evictions: int) -> str:
+    """R38, S12, S27 for wait, slowdown, turned_away and preemptions of one submitted job."""
     job, outcome, eligible, start = run.jobs[i], run.outcome[i], run.eligible[i], run.start[i]
     limit = slo.limit_of(job.job_class)
+    if slo.metric in (WAIT, TURNED_AWAY) and start >= 0:  # R37: once started, both are known
+        return "violated" if slo.metric == WAIT and start - eligible > limit else "met"
     if outcome in LOST:
         return "violated"
-    if outcome == "held":
+    if outcome == "held" or slo.metric == TURNED_AWAY:
         return "censored"
-    if slo.metric == TURNED_AWAY:
-        return "met" if start >= 0 else "censored"
 
-    if slo.metric == SLOWDOWN:
-        if outcome == "killed_limit" and not run.classes[job.job_class].killed_ok:
+    decided = outcome in ENDED
+    if slo.metric == PREEMPTIONS:
+        kept = evictions <= limit
+    elif slo.metric == SLOWDOWN:
+        if outcome == "killed_limit" and not run.class_of(i).killed_ok:
             return "violated"
-        until = run.end[i] if outcome in ENDED else run.horizon
+        until = run.end[i] if decided else run.horizon
         # turnaround / max(service, bound) <= limit / 1000
         kept = (until - eligible) * 1000 <= limit * max(job.service, slo.bound)
-        decided = outcome in ENDED
-    else:
-        until = start if start >= 0 else run.horizon  # R37: once started, the wait is known
-        kept = until - eligible <= limit
-        decided = start >= 0
+    else:  # it waits
+        kept = run.horizon - eligible <= limit
     if not kept:
         return "violated"
     return "met" if decided else "censored"
@@ -186,11 +231,11 @@ def _chain_from(jobs: Sequence[Job], first: int) -> list[int]:
 
 def _judge_chain(run: Center, chain: list[int], slo: Slo) -> str:
     """S12 for the turnaround of a whole chain, from its first submit to its last end."""
-    first, last = run.jobs[chain[0]], run.jobs[chain[-1]]
+    first = run.jobs[chain[0]]
     if any(run.outcome[i] in LOST for i in chain):
         return "violated"
     ended = run.outcome[chain[-1]] in ENDED
-    if run.outcome[chain[-1]] == "killed_limit" and not run.classes[last.job_class].killed_ok:
+    if run.outcome[chain[-1]] == "killed_limit" and not run.class_of(chain[-1]).killed_ok:
         return "violated"
     until = run.end[chain[-1]] if ended else run.horizon
     if until - first.submit > slo.limit_of(first.job_class):

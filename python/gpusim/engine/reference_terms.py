@@ -1,11 +1,11 @@
-"""What the oracle is asked: jobs, classes, policy, windows and service levels, and what is wrong with them."""
+"""What the oracle is asked: jobs, classes, policy, sharing, windows and service levels."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 NONE, SKIP, ALL = 0, -1, -2  # Policy.backfill; K >= 1: reservations for the first K blocked jobs of a pool
-FIFO, SJF = 0, 1  # Policy.order
-WAIT, TURNAROUND, SLOWDOWN, TURNED_AWAY = 0, 1, 2, 3  # Slo.metric
+FIFO, SJF, FAIRSHARE = 0, 1, 2  # Policy.order
+WAIT, TURNAROUND, SLOWDOWN, TURNED_AWAY, PREEMPTIONS = 0, 1, 2, 3, 4  # Slo.metric
 
 
 @dataclass(frozen=True)
@@ -30,6 +30,14 @@ class JobClass:
     patience: int = -1  # [ticks] from eligible to start; -1 never gives up (S4)
     pools: tuple[int, ...] = (0,)  # allowed pools, the preferred one first (R12)
     killed_ok: bool = False  # a job killed at its limit counts as done (S12)
+    preemptible: bool = False  # may be a victim (S20)
+    exempt: int = 0  # [ticks] from a start until the job may be a victim
+    grace: int = 0  # [ticks] a victim keeps its preemptor waiting (R30)
+    requeue: str = "place"  # a victim keeps its "place", goes to the "tail", or ends: "cancel" (R28)
+    checkpoint: int | None = None  # [ticks of work] between checkpoints; None: never (R29)
+    checkpoint_cost: int = 0  # [ticks] of a checkpoint
+    restart: int = 0  # [ticks] overhead of every start but the first (R7)
+    urgent: bool = False  # takes from any lower tier, quotas ignored (R24)
 
 
 @dataclass(frozen=True)
@@ -40,10 +48,59 @@ class Policy:
     kill_at_limit: bool = True  # S5; False: limits only decide reservations (replays of logs)
     max_waiting: int = -1  # [jobs] of the center; -1 no bound (S3)
     tenant_max_waiting: tuple[int, ...] = ()  # [jobs] by tenant; -1, or a tenant past the end, no bound
-    order: int = FIFO  # inside a tier (S10)
+    order: int = FIFO  # inside a tier (S10, S30)
     window: int = -1  # [ticks] a reservation is at most this far ahead; -1 no bound (R15, S8)
     max_tests: int = -1  # [jobs] a pass looks at; -1 all (S7)
     period: int = 1  # [ticks] passes only at its multiples (S9)
+
+
+@dataclass(frozen=True)
+class Share:
+    """An amount of GPUs as a part of the pool's capacity (S14)."""
+
+    ppm: int  # millionths
+
+
+Amount = int | Share | None  # GPUs, a share of the pool, or None: no limit
+
+
+@dataclass(frozen=True)
+class Tenant:
+    """A leaf of the tree of quotas. Amounts are by pool; an empty tuple is None for every pool."""
+
+    parent: int = -1  # the cohort's node; -1: alone
+    nominal: tuple[Amount, ...] = ()  # its own quota; None: no quota in this pool, only without a parent
+    borrow: tuple[Amount, ...] = ()  # at most this much beyond it
+    lend: tuple[Amount, ...] = ()  # at most this much of it to others
+    strict: bool = False  # a quota-blocked job stops its tenant's later ones (S19)
+    within: str = "never"  # preemption inside the tenant: "never", "lower", "lower_or_newer" (S20)
+    reclaim: str = "never"  # from tenants over nominal, for what fits its own: "never", "lower", "any"
+    borrow_preempts: int | None = None  # highest tier that a borrowing job of a higher one may evict
+    max_gpus: int | None = None  # used at a time over all pools (S25)
+    max_jobs: int | None = None  # running at a time
+    weight: int = 1  # over-quota weight of the fair order (S30)
+
+
+@dataclass(frozen=True)
+class Cohort:
+    """An inner node of the tree. Amounts are by pool; an empty tuple is 0 of nominal and None of the others."""
+
+    parent: int = -1  # another cohort's node; -1: a root
+    nominal: tuple[Amount, ...] = ()
+    borrow: tuple[Amount, ...] = ()
+    lend: tuple[Amount, ...] = ()
+
+
+@dataclass(frozen=True)
+class Sharing:
+    """Who shares the center. Nodes are the T tenants, 0 .. T - 1, and then the cohorts (S13)."""
+
+    tenants: tuple[Tenant, ...]
+    cohorts: tuple[Cohort, ...] = ()
+    borrowers: str = "last"  # "last": two sweeps; "in_order": one (S17)
+    unassigned: int = -1  # tenant whose nominal is what the others leave (S14); its own entry means nothing
+    calc_period: int = 0  # [ticks] between two computations of the fair keys (S30)
+    decay_q32: int = 0  # what is left of usage after one such period, in units of 2^-32
 
 
 @dataclass(frozen=True)
@@ -61,7 +118,7 @@ class Windows:
 class Slo:
     """A share of the jobs (or chains) in a scope must keep a limit (S12)."""
 
-    limit: int  # [ticks]; thousandths for SLOWDOWN; without meaning for TURNED_AWAY
+    limit: int  # [ticks]; thousandths for SLOWDOWN; evictions for PREEMPTIONS; no meaning for TURNED_AWAY
     share_ppm: int
     classes: frozenset[int]
     metric: int = WAIT
@@ -76,55 +133,3 @@ class Slo:
     def limit_of(self, job_class: int) -> int:
         """The limit for a job, or for a chain that begins with a job, of this class."""
         return self.limits.get(job_class, self.limit)
-
-
-def problems_of(
-    jobs: Sequence[Job],
-    classes: Sequence[JobClass],
-    policy: Policy,
-    gpus: Sequence[int],
-    windows: Windows,
-    slos: Sequence[Slo],
-) -> list[str]:
-    """Everything wrong with the input, one line each."""
-    problems = []
-    followed: dict[int, int] = {}
-    for i, job in enumerate(jobs):
-        if job.submit < 0:
-            problems.append(f"submit below 0 ({job.submit}, job {i}); count ticks from the start of the run")
-        if i > 0 and job.submit < jobs[i - 1].submit:
-            problems.append(f"submit before the job in front ({job.submit}, job {i}); sort jobs by submit")
-        for name, value in (("service", job.service), ("limit", job.limit), ("gpus", job.gpus)):
-            if value < 1:
-                problems.append(f"{name} below 1 ({value}, job {i}); R5 wants at least 1")
-        if not 0 <= job.job_class < len(classes):
-            problems.append(f"no such class ({job.job_class}, job {i}); there are {len(classes)}")
-        if not -1 <= job.after < i:
-            problems.append(f"after names no earlier job ({job.after}, job {i}); use -1 or 0..{i - 1}")
-        if job.after >= 0 and job.after in followed:
-            other = followed[job.after]
-            problems.append(f"after names a job twice ({job.after}, jobs {other} and {i}); chains never fork")
-        followed[job.after] = i
-        if job.delay < 0:
-            problems.append(f"delay below 0 ({job.delay}, job {i}); a job cannot follow one that runs")
-    for c, row in enumerate(classes):
-        if not row.pools or len(set(row.pools)) < len(row.pools):
-            problems.append(f"pools empty or repeated ({row.pools}, class {c}); name each allowed pool once")
-        if any(not 0 <= pool < len(gpus) for pool in row.pools):
-            problems.append(f"no such pool ({row.pools}, class {c}); there are {len(gpus)}")
-    if policy.backfill < ALL:
-        problems.append(f"unknown backfill ({policy.backfill}); use NONE, SKIP, ALL or K >= 1")
-    if policy.order not in (FIFO, SJF):
-        problems.append(f"unknown order ({policy.order}); use FIFO or SJF")
-    if policy.period < 1:
-        problems.append(f"period below 1 ({policy.period}); 1 is a pass at every change")
-    if min(gpus, default=-1) < 0:
-        problems.append(f"gpus below 0 ({gpus}); a center has at least one pool, of 0 or more GPUs")
-    if not 0 <= windows.warm_up <= windows.count_end:
-        problems.append(f"windows out of order ({windows}); use 0 <= warm_up <= count_end <= horizon")
-    if windows.day < 1:
-        problems.append(f"day below 1 ({windows.day}); a day has at least one tick")
-    for s, slo in enumerate(slos):
-        if slo.metric not in (WAIT, TURNAROUND, SLOWDOWN, TURNED_AWAY):
-            problems.append(f"unknown metric ({slo.metric}, level {s}); use WAIT .. TURNED_AWAY")
-    return problems
