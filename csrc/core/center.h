@@ -261,11 +261,10 @@ struct Center {
     const Run run = running.run[slot];
     const Tenure past = tenants.tenure[slot];
     const i32 c = run.job_class, times = past.evictions + 1, k = tenants.evicted;
-    const Tick lasted = now - run.start, begun = past.delay + (times > 1 ? s.restart[c] : 0);
-    const Tick saved = saved_work(s, c, past.remaining, greatest<Tick>(0, lasted - begun));
+    const Tick saved = saved_work(s, c, past.remaining, own_time(run, past));
     tenants.unlink(running.run, slot);
     running.end_job(slot);
-    tally.evicted(run, now, times, (lasted - saved) * run.gpus);
+    tally.evicted(run, now, times, (now - run.start - saved) * run.gpus);
     ++tenants.evictions;
     if (s.requeue[c] == kCancel) {
       tally.cancelled(run, now, times);
@@ -358,7 +357,15 @@ struct Center {
     tenants.quota.use(model->classes.tenant[c], run.pool, -run.gpus, -1);
     if (model->sharing.preemptible[c]) tenants.unlink(running.run, slot);
     tally.ended(run, now, past.evictions);
-    tally.lose(c, now, greatest<Tick>(0, now - run.start - past.remaining) * run.gpus);
+    const Tick done = work_done(model->sharing, c, past.remaining, own_time(run, past));
+    tally.lose(c, now, (now - run.start - done) * run.gpus);
+  }
+
+  // How long the own work of a running job has gone on: its victims' grace comes first, and its restart.
+  HD Tick own_time(const Run& run, const Tenure& past) const {
+    const Tick before =
+        past.delay + (past.evictions > 0 ? model->sharing.restart[run.job_class] : 0);
+    return greatest<Tick>(0, now - run.start - before);
   }
 
   // The rest of a chain, of which a job will not end as it should (R39).

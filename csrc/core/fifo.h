@@ -145,7 +145,7 @@ struct FirstCome {
     tally.submitted(job);
     tally.joined(job);
     tally.waited(job, job.eligible, least(start, horizon));
-    if (start >= horizon) return tally.still_waiting(job, horizon);
+    if (start >= horizon) return tally.still_waiting(job, submit, horizon);
     tally.started(job, start, 0);
     const Run run{submit,        submit,    asked.service, start, index,         asked.gpus,
                   job.job_class, job.chain, job.part,      0,     killed ? 1 : 0};

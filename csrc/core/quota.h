@@ -18,17 +18,19 @@ constexpr i64 kUnbounded = 1LL << 60;  // GPUs; sums of a few stay below 2^63
 template <class S>
 struct Quota {
   const Model* model;
-  i32 pools;         // P
-  i64* nominal;      // (N, P) kUnbounded: no quota
-  i64* borrow;       // (N, P) kUnbounded: no limit
-  i64* subtree;      // (N, P) nominal of the node and what its children lend
-  i64* local;        // (N, P) of it what the node does not lend
-  i64* used;         // (N, P) of a cohort: what its children pass up
-  i64* reserved;     // (T, P) by jobs of the tenant that hold a reservation in this pass (R21)
-  i64* ceiling;      // (T, P) most that the tenant may ever use (R18)
-  i64* tenant_gpus;  // (T,) over all pools
-  i64* tenant_jobs;  // (T,)
-  i64* remainder;    // (N,) for rounding
+  i32 pools;           // P
+  i64* nominal;        // (N, P) kUnbounded: no quota
+  i64* borrow;         // (N, P) kUnbounded: no limit
+  i64* subtree;        // (N, P) nominal of the node and what its children lend
+  i64* local;          // (N, P) of it what the node does not lend
+  i64* used;           // (N, P) of a cohort: what its children pass up
+  i64* reserved;       // (T, P) by jobs of the tenant that hold a reservation in this pass (R21) ..
+  i64* reserved_gpus;  // (T,) .. over all pools ..
+  i64* reserved_jobs;  // (T,) .. and how many these are
+  i64* ceiling;        // (T, P) most that the tenant may ever use (R18)
+  i64* tenant_gpus;    // (T,) over all pools
+  i64* tenant_jobs;    // (T,)
+  i64* remainder;      // (N,) for rounding
 
   HD i64 at(i32 node, i32 p) const { return static_cast<i64>(node) * pools + p; }
   HD bool has(i32 t, i32 p) const { return nominal[at(t, p)] != kUnbounded; }
@@ -42,8 +44,8 @@ struct Quota {
     const Sharing& s = model->sharing;
     const i32 tenants = model->classes.tenants, all = s.nodes * pools;
     S::each(all, [&](i32 i) { used[i] = 0; });
-    S::each(tenants * pools, [&](i32 i) { reserved[i] = 0; });
     S::each(tenants, [&](i32 t) { tenant_gpus[t] = tenant_jobs[t] = 0; });
+    forget_reservations();
     S::once([&] {
       for (i32 p = 0; p < pools; ++p) {
         round(kNominal, p, capacity[p], nominal);
@@ -58,10 +60,22 @@ struct Quota {
       ROLLED
       for (i32 p = 0; p < pools; ++p) {
         const i64 most = s.most_gpus[t] == kNoAmount ? kUnbounded : s.most_gpus[t];
-        const i64 none_used = s.most_jobs[t] == 0 ? 0 : least(most, available(t, p));
-        S::once([&] { ceiling[at(t, p)] = none_used; });
+        const i64 alone = least(most, available(t, p));
+        S::once([&] { ceiling[at(t, p)] = alone; });
       }
     }
+  }
+
+  HD void forget_reservations() {
+    S::each(model->classes.tenants * pools, [&](i32 i) { reserved[i] = 0; });
+    S::each(model->classes.tenants, [&](i32 t) { reserved_gpus[t] = reserved_jobs[t] = 0; });
+  }
+  HD void reserve(i32 t, i32 p, i64 q) {
+    S::once([&] {
+      reserved[at(t, p)] += q;
+      reserved_gpus[t] += q;
+      ++reserved_jobs[t];
+    });
   }
 
   // GPUs that a tenant may take in a pool now; negative where others use what it has lent.
@@ -82,11 +96,12 @@ struct Quota {
 
   // Whether quotas and the tenant's limits let it take q more GPUs of a pool (S15).
   HD bool admits(i32 t, i32 p, i64 q) const {
-    return within_limits(t, q) && q + reserved[at(t, p)] <= available(t, p);
+    return within_limits(t, q + reserved_gpus[t], reserved_jobs[t]) &&
+           q + reserved[at(t, p)] <= available(t, p);
   }
   // The same without the reservations of the pass (S28).
   HD bool admits_unreserved(i32 t, i32 p, i64 q) const {
-    return within_limits(t, q) && q <= available(t, p);
+    return within_limits(t, q, 0) && q <= available(t, p);
   }
 
   // The tenant uses q more GPUs of a pool, or fewer; `jobs` more run.
@@ -98,15 +113,13 @@ struct Quota {
     });
   }
   // Counts as used though no job runs (R20).
-  HD void hold(i32 t, i32 p, i64 q) {
-    S::once([&] { pass_up(t, p, q); });
-  }
+  HD void hold(i32 t, i32 p, i64 q) { use(t, p, q, 0); }
 
  private:
-  HD bool within_limits(i32 t, i64 q) const {
+  HD bool within_limits(i32 t, i64 q, i64 others) const {
     const Sharing& s = model->sharing;
     return (s.most_gpus[t] == kNoAmount || tenant_gpus[t] + q <= s.most_gpus[t]) &&
-           (s.most_jobs[t] == kNoAmount || tenant_jobs[t] < s.most_jobs[t]);
+           (s.most_jobs[t] == kNoAmount || tenant_jobs[t] + others < s.most_jobs[t]);
   }
 
   // What follows runs inside once().

@@ -153,6 +153,8 @@ HD_BOTH void carve_tenants(Carver* carver, const Model& m, const Sizes& sizes, T
   q.borrow = carver->take_near<i64>(nodes * pools);
   q.nominal = carver->take_near<i64>(nodes * pools);
   q.reserved = carver->take_near<i64>(tenants * pools);
+  q.reserved_gpus = carver->take_near<i64>(tenants);
+  q.reserved_jobs = carver->take_near<i64>(tenants);
   q.tenant_gpus = carver->take_near<i64>(tenants);
   q.tenant_jobs = carver->take_near<i64>(tenants);
   q.ceiling = carver->take<i64>(tenants * pools);

@@ -32,10 +32,8 @@ struct Scan {
     ++t.pass;
     i64* closed = c.spare;
     S::each(pools, [=](i32 p) { closed[p] = 0; });
-    S::each(all, [&](i32 i) {
-      t.stopped[i] = 0;
-      t.quota.reserved[i] = 0;
-    });
+    S::each(all, [&](i32 i) { t.stopped[i] = 0; });
+    t.quota.forget_reservations();
     ROLLED
     for (i32 p = 0; c.running.reserves && p < pools; ++p) {
       c.profile[p].build(c.running.release[p], c.now, c.free[p]);
@@ -215,14 +213,10 @@ struct Scan {
       return search.find();
     });
     if (pool < 0 || c.status != kOk) return false;
-    Tick delay = 0;
+    const Tick delay = search.grace();
     ROLLED
-    for (i32 k = 0; k < search.victims; ++k) {
-      const i32 slot = tenants().victim[k];
-      if (slot < 0) continue;
-      delay = greatest(delay, sharing().grace[c.running.run[slot].job_class]);
-      c.evict(slot);
-    }
+    for (i32 k = 0; k < search.victims; ++k)
+      if (tenants().victim[k] >= 0) c.evict(tenants().victim[k]);
     start(job, pool, delay);
     return true;
   }
@@ -279,10 +273,8 @@ struct Scan {
     Profile<S>& profile = c.profile[pool];
     profile.carve(best, job.limit, job.gpus);
     if (profile.full) return c.fail(kProfileFull);
-    S::once([&] {
-      ++profile.reservations;
-      tenants().quota.reserved[tenants().quota.at(job.tenant, pool)] += job.gpus;
-    });
+    S::once([&] { ++profile.reservations; });
+    tenants().quota.reserve(job.tenant, pool, job.gpus);
   }
 
   // After the pass: what was held back for owners is free again, and the evicted wait (S19, S22).

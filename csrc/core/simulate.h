@@ -161,9 +161,10 @@ HD_CALL Status close_books(Center<S>& center, bool at_horizon) {
     ROLLED
     for (i32 i = queue.head[t]; i < queue.tail[t]; ++i) {
       if (queue.index.gpus[queue.at(t, i)] == kHole) continue;
-      tally.waited(queue.job_at(t, i), queue.since(t, i), now);
+      const Tick since = queue.since(t, i);
+      tally.waited(queue.job_at(t, i), since, now);
       const i32 evictions = queue.past ? queue.past_at(t, i).evictions : 0;
-      if (at_horizon) tally.still_waiting(queue.job_at(t, i), now, evictions);
+      if (at_horizon) tally.still_waiting(queue.job_at(t, i), since, now, evictions);
     }
   }
   ROLLED

@@ -308,9 +308,10 @@ struct Tally {
     add(run.job_class, kRunningCount);
     still_open(run, horizon, false, evictions);
   }
-  HD void still_waiting(const Job& job, Tick horizon, i32 evictions = 0) {
+  HD void still_waiting(const Job& job, Tick since, Tick horizon, i32 evictions = 0) {
     if (!counted(job.submit)) return;
     add(job.job_class, kWaitingCount);
+    if (evictions > 0) add_eviction(job.job_class, kRequeuedWait, horizon - since);
     still_open(job, horizon, evictions == 0, evictions);
   }
   HD void still_held(const Job& job, Tick horizon) {

@@ -29,15 +29,25 @@ HD Tick wall_time(const Sharing& s, i32 c, Tick work) {
   return every == 0 ? work : work + (work - 1) / every * s.checkpoint_cost[c];
 }
 
-// Work that is kept of a start with `remaining` work, of which `used` ticks of wall time have passed (R29, S23).
+// Checkpoints written `used` ticks after the own work of a start began, of those that it takes.
+HD Tick checkpoints(const Sharing& s, i32 c, Tick remaining, Tick used) {
+  const Tick every = s.checkpoint[c];
+  return every == 0 ? 0 : least(used / (every + s.checkpoint_cost[c]), (remaining - 1) / every);
+}
+
+// Work done by then.
+HD Tick work_done(const Sharing& s, i32 c, Tick remaining, Tick used) {
+  const Tick every = s.checkpoint[c], made = checkpoints(s, c, remaining, used);
+  const Tick since =
+      used - made * (every + s.checkpoint_cost[c]);  // more than `every`: it is writing
+  return least(remaining, every == 0 ? used : made * every + least(since, every));
+}
+
+// Work that outlives an eviction: that of the last checkpoint, or all of it where it can be written in time (R29).
 HD Tick saved_work(const Sharing& s, i32 c, Tick remaining, Tick used) {
-  const Tick every = s.checkpoint[c], cost = s.checkpoint_cost[c];
-  if (every == 0) return 0;
-  const Tick made = least(used / (every + cost), (remaining - 1) / every);
-  const Tick kept = made * every;
-  if (s.grace[c] < cost) return kept;
-  const Tick begun = used - made * (every + cost);
-  return least(remaining, kept + (made < (remaining - 1) / every ? least(begun, every) : begun));
+  if (s.checkpoint[c] == 0) return 0;
+  return s.grace[c] >= s.checkpoint_cost[c] ? work_done(s, c, remaining, used)
+                                            : checkpoints(s, c, remaining, used) * s.checkpoint[c];
 }
 
 template <class S>

@@ -37,7 +37,20 @@ struct Search {
     Center<S>& c = *center;
     if (job->gpus > c.free[pool]) return false;
     if (!job->urgent && !c.tenants.quota.admits(job->tenant, pool, job->gpus)) return false;
-    return !c.running.reserves || c.profile[pool].fits_now(job->gpus, job->limit);
+    return !c.running.reserves || c.profile[pool].fits_now(job->gpus, grace() + job->limit);
+  }
+
+  // Ticks until the job's own work could begin: the longest grace of the victims (R30).
+  HD Tick grace() const {
+    const Center<S>& c = *center;
+    Tick longest = 0;
+    ROLLED
+    for (i32 k = 0; k < victims; ++k) {
+      const i32 slot = c.tenants.victim[k];
+      if (slot >= 0)
+        longest = greatest(longest, c.model->sharing.grace[c.running.run[slot].job_class]);
+    }
+    return longest;
   }
 
   // Finds the victims; their slots stand in tenants.victim[0 .. victims), -1 for those that are spared. False: there are
@@ -55,11 +68,11 @@ struct Search {
     ROLLED
     for (i32 k = victims - 2; k >= 0; --k) {
       const i32 slot = c.tenants.victim[k];
+      S::once([&] { c.tenants.victim[k] = -1; });
       give_back(slot);
-      if (passes())
-        S::once([&] { c.tenants.victim[k] = -1; });
-      else
-        take(slot);
+      if (passes()) continue;
+      S::once([&] { c.tenants.victim[k] = slot; });
+      take(slot);
     }
     return true;
   }

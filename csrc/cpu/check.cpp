@@ -38,7 +38,7 @@ std::string check_classes(const Model& m) {
 std::string check_levels(const Model& m) {
   const Slos& l = m.slos;
   for (i32 s = 0; s < l.n; ++s) {
-    if (!within(l.metric[s], kWaitMetric, kTurnedAwayMetric))
+    if (!within(l.metric[s], kWaitMetric, kPreemptionsMetric))
       return at("metric out of range", "slo_metric", s, l.metric[s]);
     if (!within(l.share_ppm[s], 0, 1000000))
       return at("share out of range", "slo_share_ppm", s, l.share_ppm[s]);

@@ -153,7 +153,13 @@ def run_batch(
             stopped = True
         return not stopped
 
-    options: dict[str, Any] = {"early": early, "histogram": histogram, "causes": causes, "records": kept, "progress": report}
+    options: dict[str, Any] = {
+        "early": early,
+        "histogram": histogram,
+        "causes": causes,
+        "records": kept,
+        "progress": report,
+    }
     arrays = None
     if choice.devices:
         sizes = {name: room[name] for name in _ROOM}

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from gpusim.engine.checked import column, flags, refuse, table
 from gpusim.engine.limits import FOREVER, MAX_SLOWDOWN, MILLION
 
-WAIT, TURNAROUND, SLOWDOWN, TURNED_AWAY = 0, 1, 2, 3
+WAIT, TURNAROUND, SLOWDOWN, TURNED_AWAY, PREEMPTIONS = 0, 1, 2, 3, 4
 """What a level judges (S12)."""
 
 EVERY_DAY = 127
@@ -29,13 +29,13 @@ class SloTable:
     ----------
     limit : (S,) or (S, C) int
         What meets the level, for all classes or class by class: ticks of wait or turnaround, 0 .. 2^43 - 1;
-        thousandths for slowdown, below 2^20; ignored for TURNED_AWAY.
+        thousandths for slowdown, below 2^20; evictions for PREEMPTIONS; ignored for TURNED_AWAY.
     share_ppm : (S,) int
         Share of decided jobs that must meet it, in millionths, 0 .. 1,000,000.
     member : (S, C) bool
         Whether the level counts jobs of class c.
     metric : (S,) int, optional
-        WAIT (default), TURNAROUND, SLOWDOWN or TURNED_AWAY.
+        WAIT (default), TURNAROUND, SLOWDOWN, TURNED_AWAY or PREEMPTIONS (S27).
     bound : (S,) int, optional
         Slowdown: shorter run times count as this [ticks]. Default 0.
     gpus_low, gpus_high : (S,) int, optional
@@ -68,7 +68,7 @@ class SloTable:
         member = flags("slos.member", self.member)
         levels = len(share_ppm)
         optional: dict[str, tuple[Any, int, int, int]] = {
-            "metric": (np.int32, WAIT, WAIT, TURNED_AWAY),
+            "metric": (np.int32, WAIT, WAIT, PREEMPTIONS),
             "bound": (np.int64, 0, 0, FOREVER),
             "gpus_low": (np.int32, 1, 0, ANY_SIZE),
             "gpus_high": (np.int32, ANY_SIZE, 0, ANY_SIZE),

@@ -1,0 +1,154 @@
+"""Random small centers that tenants share: nested cohorts, ties, borrowing, chains of preemption."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from dataclasses import replace
+
+import hypothesis.strategies as st
+
+from cases import random_case
+from center_case import Case
+from gpusim.engine import reference as oracle
+from gpusim.engine.reference_terms import Amount, Cohort, Share, Sharing, Tenant
+from shared_case import SharedCase
+
+
+def random_shared_case(seed: int) -> SharedCase:
+    """A random case, shared by two to six tenants; crowded in most, so that quotas bind and victims are found."""
+    rng = random.Random(f"shared {seed}")
+    case = random_case(rng.randrange(2**62))
+    tenants = rng.choice([2, 2, 3, 4, 6])
+    case = _spread_out(rng, case, tenants)
+    if rng.random() < 0.7:
+        case = _busy(rng, case)
+    sharing = _sharing(rng, case, tenants)
+    classes = tuple(_preemption(rng, row) for row in case.classes)
+    if rng.random() < 0.75:  # otherwise the policy stays whatever it is
+        backfill = rng.choice([oracle.NONE, oracle.SKIP, oracle.SKIP, 1, 1, 2, 3, oracle.ALL])
+        case = replace(case, policy=replace(case.policy, backfill=backfill))
+    return SharedCase(case.jobs, classes, case.policy, case.gpus, case.windows, case.slos, sharing)
+
+
+def _spread_out(rng: random.Random, case: Case, tenants: int) -> Case:
+    """Classes of every tenant, in a few tiers; each job in one of them."""
+    tiers = rng.choice([(0,), (0, 1), (0, 1, 2), (-1, 0, 5)])
+    rows = tuple(
+        replace(rng.choice(case.classes), tenant=t, tier=rng.choice(tiers))
+        for t in range(tenants)
+        for _ in range(rng.choice([1, 2, 2, 3]))
+    )
+    jobs = tuple(replace(job, job_class=rng.randrange(len(rows))) for job in case.jobs)
+    slos = tuple(
+        replace(
+            slo,
+            classes=frozenset(rng.sample(range(len(rows)), rng.randint(1, len(rows)))),
+            limits={},
+            metric=rng.choice([slo.metric, slo.metric, oracle.PREEMPTIONS]),
+        )
+        for slo in case.slos
+    )
+    return replace(case, classes=rows, jobs=jobs, slos=tuple(_few(rng, slo) for slo in slos))
+
+
+def _few(rng: random.Random, slo: oracle.Slo) -> oracle.Slo:
+    return replace(slo, limit=rng.choice([0, 0, 1, 2])) if slo.metric == oracle.PREEMPTIONS else slo
+
+
+def _busy(rng: random.Random, case: Case) -> Case:
+    """Everybody at once, nobody refused, and run times long enough to be interrupted."""
+    span, length = rng.choice([4, 15, 40]), rng.choice([1, 3, 6])
+    jobs = sorted(
+        (
+            replace(
+                job,
+                submit=job.submit % span if job.after < 0 else job.submit,
+                service=job.service * length,
+                limit=job.limit * length,
+            )
+            for job in case.jobs
+            if job.after < 0
+        ),
+        key=lambda job: job.submit,
+    )
+    if not jobs:
+        return case
+    classes = tuple(replace(row, patience=rng.choice([-1, -1, -1, row.patience])) for row in case.classes)
+    policy = replace(case.policy, max_waiting=-1, tenant_max_waiting=())
+    windows = replace(case.windows, warm_up=rng.choice([0, 0, 3]), count_end=span + 3)
+    windows = replace(windows, horizon=windows.count_end + rng.choice([0, 30, 5000]))
+    return replace(case, jobs=tuple(jobs), classes=classes, policy=policy, windows=windows)
+
+
+def _sharing(rng: random.Random, case: Case, tenants: int) -> Sharing:
+    """Tenants alone, in one cohort, or in a tree of cohorts."""
+    cohorts = rng.choice([0, 1, 1, 1, 2, 3])
+    pools = len(case.gpus)
+    parts = [rng.random() + 0.1 for _ in range(tenants)]
+    as_shares = rng.random() < 0.4
+
+    def amount(part: float, pool: int) -> Amount:
+        if as_shares:
+            return Share(int(1_000_000 * part))
+        return int(case.gpus[pool] * part + rng.random())
+
+    def column(draw: Callable[[int], Amount]) -> tuple[Amount, ...]:
+        return tuple(draw(pool) for pool in range(pools))
+
+    def limit(chance: float) -> Callable[[int], Amount]:
+        return lambda pool: amount(rng.choice([0.0, 0.2, 0.5]), pool) if rng.random() < chance else None
+
+    whole = sum(parts) * rng.choice([0.8, 1.0, 1.0, 1.5])
+    limited = rng.choice([0.0, 0.0, 0.3, 0.7])
+
+    def tenant(t: int) -> Tenant:
+        parent = tenants + rng.randrange(cohorts) if cohorts and rng.random() < 0.9 else -1
+        alone = parent < 0
+        no_quota = alone and rng.random() < 0.5
+        return Tenant(
+            parent=parent,
+            nominal=column(lambda pool: None if no_quota else amount(parts[t] / whole, pool)),
+            borrow=column(limit(limited)),
+            lend=column(limit(limited)),
+            strict=rng.random() < 0.3,
+            within=rng.choice(["never", "lower", "lower", "lower_or_newer"]),
+            reclaim=rng.choice(["never", "lower", "any", "any"]),
+            borrow_preempts=rng.choice([None, None, 0, 1, 5]),
+            max_gpus=rng.choice([None] * 6 + [rng.randint(0, 2 * max(case.gpus))]),
+            max_jobs=rng.choice([None] * 6 + [rng.randint(0, 4)]),
+        )
+
+    def cohort(k: int) -> Cohort:
+        parent = tenants + rng.randrange(k) if k and rng.random() < 0.8 else -1
+        extra = column(lambda pool: rng.choice([0, 0, 0, amount(0.2, pool)]))
+        return Cohort(
+            parent=parent, nominal=extra, borrow=column(limit(limited)), lend=column(limit(limited))
+        )
+
+    return Sharing(
+        tenants=tuple(tenant(t) for t in range(tenants)),
+        cohorts=tuple(cohort(k) for k in range(cohorts)),
+        borrowers=rng.choice(["last", "last", "in_order"]),
+        unassigned=rng.randrange(tenants) if rng.random() < 0.1 else -1,
+    )
+
+
+def _preemption(rng: random.Random, row: oracle.JobClass) -> oracle.JobClass:
+    checkpoint = rng.choice([None, None, 1, 2, 5])
+    return replace(
+        row,
+        preemptible=rng.random() < 0.75,
+        exempt=rng.choice([0, 0, 0, 1, 3, 8]),
+        grace=rng.choice([0, 0, 0, 1, 3]),
+        requeue=rng.choice(["place", "place", "tail", "cancel"]),
+        checkpoint=checkpoint,
+        checkpoint_cost=rng.choice([0, 0, 1]),
+        restart=rng.choice([0, 0, 1, 2]),
+        urgent=rng.random() < 0.1,
+    )
+
+
+def shared_cases() -> st.SearchStrategy[SharedCase]:
+    """Random cases; a failing one is named by its seed."""
+    return st.integers(0, 2**63).map(random_shared_case)
