@@ -179,7 +179,7 @@ VALUES: list[tuple[str, str, Any, int]] = [
     ("stored", "horizon", None, 2**43),
     ("stored", "day", None, 0),
     ("stored", "week_phase", None, -1),
-    ("stored", "slo_metric", 0, 4),
+    ("stored", "slo_metric", 0, 5),
     ("stored", "slo_share_ppm", 0, 1_000_001),
     ("stored", "slo_bound", 0, -1),
     ("stored", "slo_hours_from", 0, -1),

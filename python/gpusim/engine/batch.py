@@ -16,8 +16,11 @@ from gpusim.engine.device import run_on
 from gpusim.engine.host_array import to_host
 from gpusim.engine.limits import MILLION
 from gpusim.engine.result import (
+    CAUSES,
     COUNTS,
+    EVICTIONS,
     EXTREMES,
+    IDLE,
     INTEGRALS,
     SLO_COUNTS,
     STATUS_OK,
@@ -34,8 +37,8 @@ from gpusim.workload.ticks import MAX_GPUS
 
 MOST_RECORDS = 200_000_000
 """Job records kept at most: about 7 GB."""
-RECORD_BYTES = 4 * 8 + 3 * 4 + 1
-"""One record: four times, three int32 and a byte."""
+RECORD_BYTES = 4 * 8 + 4 * 4 + 1
+"""One record: four times, four int32 and a byte."""
 GENERATED_BYTES = 256
 """Memory for one job while `generate_jobs` makes its table, which holds several copies [byte]."""
 _FIRST_ROOM = {"queue_slots": 2048, "profile_slots": 2048, "held_slots": 64, "chain_slots": 64}
@@ -85,8 +88,9 @@ def run_batch(
         Stop a run as soon as its verdict is certain; only `status`, `passed` and `first_violated` are then
         meaningful. The first two equal those of the whole run; `first_violated` is *a* violated level, -1 if
         passed, and not always the one that the whole run names.
-    histogram, records : bool, default False
-        Keep wait histograms; keep job records (one cell only).
+    histogram, causes, records : bool, default False
+        Keep wait histograms; tell why jobs wait and GPUs are idle (needs `RunSpec.sharing`); keep job records (one cell
+        only).
     backend : {"auto", "cuda", "cupy", "cpu"}
         "auto" repeats one cell of a spec's first batch on the cpu and takes the cpu if the integers differ.
         "auto" takes the first that can run here, and the cpu for small batches (`gpusim.engine.backend`); the
@@ -144,7 +148,7 @@ def run_batch(
         "chain_slots": integer("chain_slots", chain_slots, 1, 1 << 27),
     }
     kept = _records_of(spec, cells) if records else -1
-    _check_memory(spec, len(replications), histogram, kept)
+    _check_memory(spec, len(replications), histogram, causes, kept)
     stopped = False
 
     def report(done: int, total: int) -> bool:
@@ -267,11 +271,13 @@ def _records_of(spec: RunSpec, cells: dict[str, npt.NDArray[Any]]) -> int:
     return kept
 
 
-def _check_memory(spec: RunSpec, cells: int, histogram: bool, records: int) -> None:
+def _check_memory(spec: RunSpec, cells: int, histogram: bool, causes: bool, records: int) -> None:
     """Refuse a batch whose results cannot fit."""
     classes, levels = len(spec.classes), len(spec.levels)
     rows = classes * (len(COUNTS) + len(SUMS)) + levels * len(SLO_COUNTS) + len(INTEGRALS) + len(EXTREMES)
     rows += spec.classes.n_pools
+    rows += classes * len(EVICTIONS) + 1 if spec.sharing is not None else 0
+    rows += classes * len(CAUSES) + spec.classes.n_pools * len(IDLE) if causes else 0
     bins = classes * _native.HISTOGRAM_BINS if histogram else 0
     tables, kept = cells * (8 * (rows + bins) + 32), max(records, 0) * RECORD_BYTES
     remedy = "run fewer replications at a time" + (", or without histograms" if histogram else "")

@@ -111,7 +111,7 @@ class Sharing:
         for name in ("nominal", "borrow", "lend"):
             checked[name] = _amounts(f"sharing.{name}", getattr(self, name), (nodes, pools))
         checked["shares"] = _which(self.shares, (3, nodes, pools))
-        rows = {name: tenants for name in ("within", "reclaim", "borrow_preempts", "max_gpus", "max_jobs")}
+        rows = dict.fromkeys(("within", "reclaim", "borrow_preempts", "max_gpus", "max_jobs"), tenants)
         rows |= dict.fromkeys(
             ("urgent", "requeue", "exempt", "grace", "checkpoint", "checkpoint_cost", "restart"),
             len(checked["preemptible"]),
