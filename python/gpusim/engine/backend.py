@@ -14,6 +14,11 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
+from gpusim import _native
+from gpusim.engine.cpu import _call
+from gpusim.engine.limits import MILLION
 from gpusim.engine.spec import RunSpec
 from gpusim.errors import BackendUnavailable, Problem, UsageError
 from gpusim.workload.source import Generator, Source
@@ -107,6 +112,26 @@ def choose(backend: str) -> str:
         return select(backend).engine
     device = _best_device()
     return "cpu" if device is None else f"{device} or cpu"
+
+
+def abreast(backend: str, spec: RunSpec) -> int:
+    """About how many early runs of a spec the devices of an engine make at once; 0 for the cpu.
+
+    For "auto" those of the engine on a device that it prefers: whether a batch goes there, `select` says. Memory may
+    allow fewer.
+    """
+    name = _best_device() if backend == "auto" else backend
+    devices = () if name is None else devices_of(name)
+    if not devices:
+        return 0
+    one = {
+        "replication": np.zeros(1, np.int64),
+        "draw": np.zeros(1, np.int32),
+        "demand_ppm": np.full(1, MILLION, np.int64),
+        "gpus": np.ones((1, spec.classes.n_pools), np.int32),
+    }
+    family = _call(_native.device_plan, spec, one, early=True)["family"]
+    return sum(device.processors * device.workers_per_processor(family) for device in devices)
 
 
 def select(backend: str, spec: RunSpec | None = None, cells: Mapping[str, Any] | None = None) -> Choice:
