@@ -96,7 +96,8 @@ class Runs:
 
     def foresee(self, replications: Int64, capacities: Int64) -> None:
         """Cells that may be asked for soon, the likeliest first: they may run beside the next ones."""
-        self._speculation.tell(replications, capacities)
+        if self.ahead:
+            self._speculation.tell(replications, capacities)
 
     @property
     def speculated(self) -> int:
@@ -205,12 +206,12 @@ class Runs:
         report, wanted = self._reporter(values), len(replications)
         if not report(0, wanted):
             return np.zeros(0, dtype=np.bool_)
-        speculation = self._speculation
-        known, jobs = speculation.take(replications, values)
+        speculation, study = self._speculation, (self.experiment, self.axis)
+        known, jobs = speculation.take(*study, replications, values)
         missing = np.flatnonzero(known < 0)
         asked = replications[missing], values[missing]
         if len(missing):
-            found, ahead = wanted - len(missing), speculation.beside(self.experiment, self.axis, *asked)
+            found, ahead = wanted - len(missing), speculation.beside(*study, *asked)
 
             def seen(done: int, _: int) -> bool:
                 return report(min(found + done, wanted), wanted)

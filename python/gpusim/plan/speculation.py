@@ -50,7 +50,7 @@ class Speculation:
     _on: bool = field(init=False)
     _disappointed: bool = False
     _of: tuple[Experiment, Axis] | None = None  # whose cells the store holds
-    _workers: int = 0
+    _workers: int | None = None
     _told: tuple[Int64, Int64] = _NO_CELLS
     _store: dict[tuple[int, int], tuple[bool, int]] = field(default_factory=dict)  # cell -> passed, jobs
 
@@ -61,8 +61,8 @@ class Speculation:
         """Cells that the devices run at once; 0 where nothing is to be speculated."""
         if not self._on:
             return 0
-        if self._of is None or self._of[0] is not experiment or self._of[1] is not axis:
-            self._of, self._told, self._store = (experiment, axis), _NO_CELLS, {}
+        self._turn_to(experiment, axis)
+        if self._workers is None:
             self._workers = _backend.abreast(self.backend, experiment.spec)
         return self._workers
 
@@ -74,8 +74,11 @@ class Speculation:
         """Nothing more is known of what may be asked for."""
         self._told = _NO_CELLS
 
-    def take(self, replications: Int64, values: Int64) -> tuple[Int8, int]:
+    def take(
+        self, experiment: Experiment, axis: Axis, replications: Int64, values: Int64
+    ) -> tuple[Int8, int]:
         """Verdict of each cell asked for, -1 where it was not run ahead, and the jobs of those that were."""
+        self._turn_to(experiment, axis)
         known, jobs = np.full(len(replications), -1, dtype=np.int8), 0
         for i, cell in enumerate(_cells(replications, values)) if self._store else ():
             if cell in self._store:
@@ -117,6 +120,11 @@ class Speculation:
     def give_up(self) -> None:
         """Something was amiss with cells that nobody has asked for: run none any more."""
         self._disappointed, self._on = True, False
+
+    def _turn_to(self, experiment: Experiment, axis: Axis) -> None:
+        """What was run ahead for another experiment is no use to this one."""
+        if self._of is None or self._of[0] is not experiment or self._of[1] is not axis:
+            self._of, self._told, self._store, self._workers = (experiment, axis), _NO_CELLS, {}, None
 
 
 def _cells(replications: Int64, values: Int64) -> Iterator[tuple[int, int]]:

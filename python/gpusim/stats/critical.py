@@ -206,7 +206,8 @@ class CriticalSearch:
         everyone = np.arange(self.n_replications, dtype=np.int64)
         later = [self._walk(wanted, walk.resolution) for wanted in then]
         roots = [each for other in later for each in other.besides(walk.index)]
-        for _, index in (*places(walk.outcomes(), DEPTH - 1), *places(roots, DEPTH - 1)):
+        ahead = *places(walk.outcomes(), DEPTH - 1), *places(roots, DEPTH - 1)
+        for index in dict.fromkeys(index for _, index in ahead):
             yield index, self.unrun(index, everyone)
 
     def probe(self, capacity: int) -> None:
@@ -252,9 +253,8 @@ class CriticalSearch:
             if first >= order.size:
                 return True
             some = np.sort(order[first : first + batch])
-            self.foresight.tell([(index, order[first:])])
-            self.run(index, some)
-            self.observe(self.grid.capacity(index), some)
+            self.foresight.tell([(index, order[first + batch :])])
+            self.run(index, some, implied=True)
             first, batch = first + batch, 2 * batch  # doubt fades quickly, and a batch has its price
         return False
 
@@ -337,11 +337,14 @@ class CriticalSearch:
         passed = int(np.count_nonzero(self._pass <= index))
         self.probes.append(Probe(self.grid.capacity(index), ran, self.n_replications - ran, passed))
 
-    def run(self, index: int, replications: IntArray) -> int:
-        """Run those replications whose bracket contains an index, which narrows them; the number that was run."""
+    def run(self, index: int, replications: IntArray, *, implied: bool = False) -> int:
+        """Run those replications whose bracket contains an index, which narrows them; the number that was run.
+
+        With ``implied`` the others are run too, as in `observe`: their brackets stay.
+        """
         inside = self.open(index, replications)
         seen = self._cells.setdefault(index, np.full(self.n_replications, _UNSEEN, dtype=np.int8))
-        wanted = inside[seen[inside] == _UNSEEN]
+        wanted = self.unseen(index, replications if implied else inside)
         try:
             self._simulate(index, wanted)
         finally:  # after OutOfTime too: what is known narrows the brackets

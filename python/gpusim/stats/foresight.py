@@ -37,7 +37,7 @@ class Foreseeing(Protocol):
         ...
 
     def foresee(self, replications: IntArray, capacities: IntArray) -> None:
-        """Cells that may be asked soon, the likeliest first; told just before the evaluation they may go with."""
+        """Cells that may be asked soon, each once, the likeliest first; told just before an evaluation."""
         ...
 
 
@@ -63,12 +63,12 @@ class Foresight:
         return 0 if self._evaluator is None else self._evaluator.ahead
 
     def tell(self, cells: Cells) -> None:
-        """Tell as many cells as are worth it, the first ones; iterates over no more than that."""
+        """Tell as many cells as are worth it, the first ones, in place of those told before."""
         most = self.ahead
         if self._evaluator is None or most < 1:
             return
-        told: list[IntArray] = []
-        where: list[IntArray] = []
+        told = [np.zeros(0, dtype=np.int64)]
+        where = [np.zeros(0, dtype=np.int64)]
         for index, replications in cells:
             some = replications[:most]
             told.append(some if self._numbers is None else self._numbers[some])
@@ -76,8 +76,7 @@ class Foresight:
             most -= len(some)
             if most < 1:
                 break
-        if told:
-            self._evaluator.foresee(np.concatenate(told), np.concatenate(where))
+        self._evaluator.foresee(np.concatenate(told), np.concatenate(where))
 
 
 class Walk(Protocol):
