@@ -170,6 +170,34 @@ def test_verdicts_take_what_was_run_ahead(ready: tuple[Runs, Batches]) -> None:
     assert (runs.count, runs.jobs) == (alone.count, alone.jobs)
 
 
+@pytest.mark.parametrize("seed", [0, 1])
+def test_whatever_is_foreseen_and_asked_counts_like_on_the_cpu(
+    seed: int, ready: tuple[Runs, Batches]
+) -> None:
+    runs, _ = ready
+    alone, rng = prepared_runs(tiny(), 1, "cpu", 1), np.random.default_rng(seed)
+    for _ in range(40):
+        n = int(rng.integers(1, 12))
+        replications = np.sort(rng.choice(16, n, replace=False))
+        value = int(rng.integers(20, 28))
+        if rng.random() < 0.7:
+            cells = rng.permutation(16 * 8)[: int(rng.integers(0, 80))]
+            runs.foresee(cells % 16, 20 + cells // 16)
+        way = rng.choice(["evaluate", "verdicts", "cells"])
+        results = []
+        for each in (runs, alone):
+            if way == "evaluate":
+                results.append(each.evaluate(replications, value).tolist())
+            elif way == "verdicts":
+                passed, implied = each.verdicts(replications, value)
+                results.append((passed.tolist(), implied))
+            else:
+                results.append(each.cells(replications, value + replications % 3).tolist())
+        assert results[0] == results[1]
+        assert (runs.count, runs.jobs) == (alone.count, alone.jobs)
+    assert runs.speculated > 50
+
+
 def test_another_scenario_shares_nothing_that_was_run_ahead(ready: tuple[Runs, Batches]) -> None:
     runs, batches = ready
     runs.foresee(numbers(1), numbers(22))
@@ -178,6 +206,22 @@ def test_another_scenario_shares_nothing_that_was_run_ahead(ready: tuple[Runs, B
     alone = Runs(runs.experiment, runs.axis, 0.8, "cpu")
     assert runs.cells(numbers(1), numbers(22)).tolist() == alone.cells(numbers(1), numbers(22)).tolist()
     assert (batches[-1], runs.unused) == ((1, True), 1)
+
+
+def test_an_uncertain_demand_is_not_compiled_for_replications_that_nobody_asked_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    uncertain = tiny("tenants[0].classes[0].arrivals.load={uniform: [18, 22]}")
+    batches = batched(monkeypatch)
+    with emulated(EmulatedDevice(processors=8, workers=8)):
+        runs, alone = (prepared_runs(uncertain, 1, engine, 1) for engine in ("emulated", "cpu"))
+        assert runs.experiment.uncertain
+        runs.foresee(numbers(0, 1, 2, 3), numbers(24, 24, 24, 24))
+        for replications, value in ((numbers(1, 2), 20), (numbers(1, 2), 24), (numbers(0, 3), 24)):
+            expected = alone.evaluate(replications, value).tolist()
+            assert runs.evaluate(replications, value).tolist() == expected
+    assert [n for n, _ in batches] == [4, 2]
+    assert (runs.count, runs.jobs) == (alone.count, alone.jobs)
 
 
 # ---- when things go wrong ---------------------------------------------------------------------------------------
@@ -295,3 +339,15 @@ def test_devices_work_on_as_many_runs_as_they_have_workers() -> None:
     with emulated(EmulatedDevice(processors=3, workers=8), EmulatedDevice(processors=2, workers=4)):
         assert backend.abreast("emulated", spec) == 32
         assert backend.abreast("cpu", spec) == 0
+
+
+def test_memory_limits_how_many_runs_are_made_at_once() -> None:
+    spec = RunSpec([Jobs(submit=[0, 1], service=[5, 5], gpus=[1, 2])], policy=Policy(1))
+    with emulated(EmulatedDevice(processors=64, workers=16, total_bytes=64 << 20)) as (device,):
+        some = backend.abreast("emulated", spec)
+        assert 1 < some < 64 * 16
+        before = device.most_bytes
+        run_batch(spec, np.zeros(some, int), 3, early=True, backend="emulated", **spec.room)
+        assert before < device.most_bytes <= device.total_bytes
+        spec.room["queue_slots"] = 1 << 20  # what an earlier run has needed
+        assert backend.abreast("emulated", spec) < some / 2

@@ -7,6 +7,7 @@ while. A named engine never falls back to another.
 from __future__ import annotations
 
 import importlib
+import math
 import os
 import weakref
 from collections.abc import Mapping, Sequence
@@ -18,6 +19,7 @@ import numpy as np
 
 from gpusim import _native
 from gpusim.engine.cpu import _call
+from gpusim.engine.device_memory import usable
 from gpusim.engine.limits import MILLION
 from gpusim.engine.spec import RunSpec
 from gpusim.errors import BackendUnavailable, Problem, UsageError
@@ -117,8 +119,8 @@ def choose(backend: str) -> str:
 def abreast(backend: str, spec: RunSpec) -> int:
     """About how many early runs of a spec the devices of an engine make at once; 0 for the cpu.
 
-    For "auto" those of the engine on a device that it prefers: whether a batch goes there, `select` says. Memory may
-    allow fewer.
+    As many as have workers and, with the room that earlier runs needed, memory. For "auto" those of the engine on a
+    device that it prefers: whether a batch goes there, `select` says.
     """
     name = _best_device() if backend == "auto" else backend
     devices = () if name is None else devices_of(name)
@@ -130,8 +132,16 @@ def abreast(backend: str, spec: RunSpec) -> int:
         "demand_ppm": np.full(1, MILLION, np.int64),
         "gpus": np.ones((1, spec.classes.n_pools), np.int32),
     }
-    family = _call(_native.device_plan, spec, one, early=True)["family"]
-    return sum(device.processors * device.workers_per_processor(family) for device in devices)
+    planned = _call(_native.device_plan, spec, one, early=True, **spec.room)
+    results = sum(np.dtype(dtype).itemsize * math.prod(shape) for _, dtype, shape, _ in planned["outputs"])
+    need = planned["worker_bytes"] + planned["slot_bytes"] + results
+    return sum(
+        min(
+            device.processors * device.workers_per_processor(planned["family"]),
+            usable(device.free_bytes()) // need,
+        )
+        for device in devices
+    )
 
 
 def select(backend: str, spec: RunSpec | None = None, cells: Mapping[str, Any] | None = None) -> Choice:

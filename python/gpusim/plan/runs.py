@@ -264,7 +264,7 @@ class Runs:
             threads=self.threads,
             progress=report,
         )
-        if len(replications):
+        if early:
             self._speculation.learn(result.backend, ahead)
         return result
 

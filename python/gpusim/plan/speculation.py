@@ -5,8 +5,8 @@ search foresees (`gpusim.stats.foresight`) run in the same launch, as many as th
 are kept until they are asked for. Only then do they count, in runs and in jobs, as if they had been run then: the same
 integers on every backend, foreseen or not.
 
-Under "auto" small batches run on the cpu, where a cell too many costs its full time. So nothing is speculated before a
-device has run a batch of the study, nor beside cells that would go to the cpu by themselves, nor once a device has
+Under "auto" small batches run on the cpu, where a cell too many costs its full time. So nothing is run ahead before a
+device has run early cells of the study, nor beside cells that would go to the cpu by themselves, nor once a device has
 disappointed.
 """
 
@@ -50,7 +50,6 @@ class Speculation:
     _on: bool = field(init=False)
     _disappointed: bool = False
     _of: tuple[Experiment, Axis] | None = None  # whose cells the store holds
-    _workers: int | None = None
     _told: tuple[Int64, Int64] = _NO_CELLS
     _store: dict[tuple[int, int], tuple[bool, int]] = field(default_factory=dict)  # cell -> passed, jobs
 
@@ -62,9 +61,7 @@ class Speculation:
         if not self._on:
             return 0
         self._turn_to(experiment, axis)
-        if self._workers is None:
-            self._workers = _backend.abreast(self.backend, experiment.spec)
-        return self._workers
+        return _backend.abreast(self.backend, experiment.spec)
 
     def tell(self, replications: Int64, values: Int64) -> None:
         """Cells that may be asked for soon, the likeliest first."""
@@ -99,6 +96,9 @@ class Speculation:
             if not _backend.select("auto", experiment.spec, cells).devices:
                 return _NO_CELLS
         self._told = _NO_CELLS
+        if experiment.uncertain:  # compiling the demand of another replication costs more than is gained
+            mine = np.isin(told[0], replications)
+            told = told[0][mine], told[1][mine]
         new = dict.fromkeys(_cells(*told))
         for cell in (*_cells(replications, values), *self._store):
             new.pop(cell, None)
@@ -113,7 +113,7 @@ class Speculation:
         self.made += n
 
     def learn(self, engine: str, ahead: int) -> None:
-        """A batch was run by an engine, with so many cells ahead."""
+        """An early batch was run by an engine, with so many cells ahead."""
         self._disappointed |= ahead > 0 and engine == "cpu"
         self._on = self.backend != "cpu" and not self._disappointed and (self._on or engine != "cpu")
 
@@ -124,7 +124,7 @@ class Speculation:
     def _turn_to(self, experiment: Experiment, axis: Axis) -> None:
         """What was run ahead for another experiment is no use to this one."""
         if self._of is None or self._of[0] is not experiment or self._of[1] is not axis:
-            self._of, self._told, self._store, self._workers = (experiment, axis), _NO_CELLS, {}, None
+            self._of, self._told, self._store = (experiment, axis), _NO_CELLS, {}
 
 
 def _cells(replications: Int64, values: Int64) -> Iterator[tuple[int, int]]:

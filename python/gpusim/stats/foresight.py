@@ -87,21 +87,37 @@ class Walk(Protocol):
         """The place to look at; None where the search has ended."""
         ...
 
+    @property
+    def bottomless(self) -> bool:
+        """Whether no place is known to be too little."""
+        ...
+
     def outcomes(self) -> tuple[Walk, Walk]:
-        """How it goes on from there."""
+        """How it goes on if there is enough, and if there is too little."""
         ...
 
 
-def places(walks: Iterable[Walk], depth: int = DEPTH) -> Iterator[tuple[int, int]]:
-    """(decisions until then, grid index) of the places that walks may come to, nearest first, each once."""
-    level: list[Walk] = [*walks]
+def places(walks: Iterable[Walk], depth: int) -> Iterator[tuple[int, int]]:
+    """(decisions until then, grid index) of the places that walks may come to, nearest first, each once.
+
+    Of steps down where nothing is known to be too little one is followed: far below what is needed queues are long, and
+    runs take long and much memory, for nothing if the answer is not there.
+    """
+    level: list[tuple[Walk, bool]] = [(walk, False) for walk in walks]
     seen: set[int] = set()
     for distance in range(depth + 1):
-        for walk in level:
-            if walk.index is not None and walk.index not in seen:
+        below: list[tuple[Walk, bool]] = []
+        for walk, fell in level:
+            if walk.index is None:
+                continue
+            if walk.index not in seen:
                 seen.add(walk.index)
                 yield distance, walk.index
-        level = [each for walk in level if walk.index is not None for each in walk.outcomes()]
+            enough, too_little = walk.outcomes()
+            if not (fell and walk.bottomless):
+                below.append((enough, walk.bottomless))
+            below.append((too_little, False))
+        level = below
 
 
 @dataclass(frozen=True)
@@ -142,6 +158,11 @@ class Bisection:
         if self.low == 0:  # enough everywhere
             return max(self.high - self.down, 0)
         return (self.low - 1 + self.high) // 2
+
+    @property
+    def bottomless(self) -> bool:
+        """Whether no place is known to be too little."""
+        return self.low == 0
 
     def after(self, low: int, high: int) -> Bisection:
         """The next state, with the bounds that are known now."""

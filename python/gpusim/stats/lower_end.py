@@ -59,9 +59,14 @@ class Descent:
         open_ = self.high - self.low > self.resolution and self.low < self.top and self.high > 0
         return self.place if open_ else None
 
+    @property
+    def bottomless(self) -> bool:
+        """Whether no index was shown to be too small."""
+        return self.low < 0
+
     def outcomes(self) -> tuple[Descent, Descent]:
-        """If the place is too small, and if not."""
-        return self._after(self.place, self.high), self._after(self.low, self.place)
+        """If the place is not shown to be too small, and if it is."""
+        return self._after(self.low, self.place), self._after(self.place, self.high)
 
     def _after(self, low: int, high: int) -> Descent:
         step = self.step
@@ -127,7 +132,7 @@ class LowerEnd:
             index = max(index, low + 1)
         descent = Descent(low, self.top + 1, index, step, self.top, resolution)
         while descent.index is not None:
-            descent = descent.outcomes()[0 if self.too_small(descent) else 1]
+            descent = descent.outcomes()[1 if self.too_small(descent) else 0]
         return descent.high
 
     def too_small(self, descent: Descent) -> bool:
@@ -159,7 +164,8 @@ class LowerEnd:
     def foreseen(self, descent: Descent) -> Iterator[tuple[int, IntArray]]:
         """What may be run at a place, and at those after it: few decide, so the farther a place, the fewer."""
         ahead = self.search.foresight.ahead
-        for distance, index in places([descent], _LOOKAHEAD):
+        after = ((distance + 1, index) for distance, index in places(descent.outcomes(), _LOOKAHEAD - 1))
+        for distance, index in ((0, descent.place), *after):
             queues = [self.search.unrun(index, mine) for mine in self.strata]
             yield index, interleaved(queues, self.batches())[: ahead >> (2 * distance + 1)]
 
