@@ -13,21 +13,19 @@ import weakref
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from gpusim import _native
 from gpusim.engine.cpu import _call
+from gpusim.engine.device import _ONE_AT_A_TIME, Device
 from gpusim.engine.device_memory import usable
 from gpusim.engine.limits import MILLION
 from gpusim.engine.spec import RunSpec
 from gpusim.errors import BackendUnavailable, Problem, UsageError
 from gpusim.workload.source import Generator, Source
 from gpusim.workload.table_layout import table_mean
-
-if TYPE_CHECKING:
-    from gpusim.engine.device import Device
 
 BACKENDS = ("auto", "cuda", "cupy", "cpu")
 MODULES = {"cuda": "gpusim.engine.cuda", "cupy": "gpusim.engine.cupy"}
@@ -135,13 +133,14 @@ def abreast(backend: str, spec: RunSpec) -> int:
     planned = _call(_native.device_plan, spec, one, early=True, **spec.room)
     results = sum(np.dtype(dtype).itemsize * math.prod(shape) for _, dtype, shape, _ in planned["outputs"])
     need = planned["worker_bytes"] + planned["slot_bytes"] + results
-    return sum(
-        min(
-            device.processors * device.workers_per_processor(planned["family"]),
-            usable(device.free_bytes()) // need,
+    with _ONE_AT_A_TIME:
+        return sum(
+            min(
+                device.processors * device.workers_per_processor(planned["family"]),
+                usable(device.free_bytes()) // need,
+            )
+            for device in devices
         )
-        for device in devices
-    )
 
 
 def select(backend: str, spec: RunSpec | None = None, cells: Mapping[str, Any] | None = None) -> Choice:
