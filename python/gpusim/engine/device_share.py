@@ -99,6 +99,7 @@ class Share:
         for name, size in sizes.items():
             at[name] = offset
             offset += _aligned(size)
+        _OPEN.append(self)
         self._image = image(self.batch.spec, self.device, self.planned["image_bytes"])
         self._base = self.device.allocate(offset)
         self._at = {name: self._base + start for name, start in at.items()}
@@ -166,6 +167,7 @@ class Share:
         """Release its memory, after a launch under way has ended."""
         running, self._running = self._running, False
         base, self._base = self._base, 0
+        _OPEN[:] = [share for share in _OPEN if share is not self]
         try:
             if running:
                 with contextlib.suppress(Exception):  # the failure that led here is the one to tell
@@ -318,8 +320,14 @@ def image(spec: RunSpec, device: Device, n: int) -> int:
     return new.address
 
 
+_OPEN: list[Share] = []
+"""Shares that use a model: a batch under way keeps its own, whatever a batch that its progress callback runs needs."""
+
+
 def forget(spec: RunSpec, device: Device) -> bool:
-    """Release the model of `spec` on the device; whether there was one."""
+    """Release the model of `spec` on the device unless an open share uses it; whether it was released."""
+    if any(share.batch.spec is spec and share.device is device for share in _OPEN):
+        return False
     mine = [image for image in _IMAGES.get(spec, ()) if image.device is device]
     for image in mine:
         _IMAGES[spec].remove(image)
