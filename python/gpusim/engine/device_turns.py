@@ -124,9 +124,8 @@ class Lane:
                 return None
         if not running.halved:
             return None
-        some = self.waiting[
-            : 2 * len(running.rows)
-        ]  # about as many will fit, and planning takes a look at each
+        # About as many will fit as before, and planning looks at each.
+        some = self.waiting[: 2 * len(running.rows)]
         return device_share.plan_beside(self.device, work.batch, work.cells, some, work.room)
 
 
