@@ -56,7 +56,7 @@ class Device(Protocol):
         """Memory that could be allocated now [byte]."""
 
     def allocate(self, n: int) -> int:
-        """Address of n new bytes, aligned to 256; may wait for a launch. Raises `DeviceMemoryError` if there are none."""
+        """Address of n new bytes, aligned to 256; may wait for a launch. Raises `DeviceMemoryError` if none are."""
 
     def release(self, address: int) -> None:
         """Give back what `allocate` has returned. May wait for a launch under way, though it does not use it."""
