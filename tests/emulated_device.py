@@ -30,6 +30,10 @@ class EmulatedDevice:
         What is allocated, by its address. Whatever is written beyond its end is found when it is released.
     said : list of str
         Calls in their order, to be looked at.
+    beside : list of str
+        Calls that touched memory while a launch was under way that did not use it. One that does is an error.
+    polls : int
+        So often `ready` says that a launch is still under way; without end if negative.
     """
 
     def __init__(
@@ -40,11 +44,14 @@ class EmulatedDevice:
         workers: int = 4,
         shared_bytes: int = 64 << 10,
         total_bytes: int = 1 << 30,
+        polls: int = -1,
     ) -> None:
         self.name, self.processors, self.shared_bytes = name, processors, shared_bytes
         self.workers, self.total_bytes = workers, total_bytes
         self.memory: dict[int, npt.NDArray[np.uint8]] = {}
         self.said: list[str] = []
+        self.beside: list[str] = []
+        self.polls, self._asked = polls, 0
         self.launches: list[tuple[str, int, int]] = []
         self.most_bytes = 0
         self._waiting: tuple[str, int, int, bytes] | None = None
@@ -71,7 +78,7 @@ class EmulatedDevice:
         return address
 
     def release(self, address: int) -> None:
-        assert self._waiting is None, "released under a kernel"
+        self._beside("release", address, 1)
         block = self.memory.pop(address)
         begin = address - block.ctypes.data
         assert (block[:begin] == 0xA5).all()
@@ -80,14 +87,16 @@ class EmulatedDevice:
     def upload(self, address: int, array: npt.NDArray[Any]) -> None:
         self.said.append("upload")
         assert array.flags.c_contiguous
+        self._beside("upload", address, array.nbytes)
         ctypes.memmove(self._inside(address, array.nbytes), array.ctypes.data, array.nbytes)
 
     def download(self, address: int, array: npt.NDArray[Any]) -> None:
-        assert self._waiting is None, "downloaded under a kernel"
+        self._beside("download", address, array.nbytes)
         assert array.flags.c_contiguous
         ctypes.memmove(array.ctypes.data, self._inside(address, array.nbytes), array.nbytes)
 
     def zero(self, address: int, n: int) -> None:
+        self._beside("zero", address, n)
         ctypes.memset(self._inside(address, n), 0, n)
 
     def launch(self, family: str, blocks: int, shared_bytes: int, arguments: bytes) -> None:
@@ -95,6 +104,11 @@ class EmulatedDevice:
         self.said.append("launch")
         self.launches.append((family, blocks, shared_bytes))
         self._waiting = family, blocks, shared_bytes, arguments
+        self._asked = 0
+
+    def ready(self) -> bool:
+        self._asked += 1
+        return self._waiting is None or 0 <= self.polls < self._asked
 
     def wait(self) -> None:
         self.said.append("wait")
@@ -102,12 +116,21 @@ class EmulatedDevice:
         waiting, self._waiting = self._waiting, None
         _native.emulate(*waiting)
 
+    def _beside(self, call: str, address: int, n: int) -> None:
+        """Note a call that touches n bytes from an address; the launch under way must not use their block."""
+        if self._waiting is None:
+            return
+        block = next(start for start in self.memory if start <= address < start + self._size(start))
+        words = np.frombuffer(self._waiting[3], np.uint64)  # whatever of it is an address of the block
+        assert not np.any((words >= block) & (words < block + self._size(block))), f"{call} under a kernel"
+        self.beside.append(call)
+
+    def _size(self, start: int) -> int:
+        return len(self.memory[start]) - 2 * ALIGNED
+
     def _inside(self, address: int, n: int) -> int:
         """The address, if n bytes from it on lie in one block."""
-        assert any(
-            start <= address and address + n <= start + len(block) - 2 * ALIGNED
-            for start, block in self.memory.items()
-        )
+        assert any(start <= address and address + n <= start + self._size(start) for start in self.memory)
         return address
 
 

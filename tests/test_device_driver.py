@@ -144,6 +144,33 @@ def test_models_of_other_specs_make_room(monkeypatch: pytest.MonkeyPatch) -> Non
         assert not device_share.has_image(old, device)
 
 
+@pytest.mark.parametrize("same", [False, True])
+def test_a_batch_within_a_batch_leaves_the_model_of_the_outer_one(same: bool) -> None:
+    outer, cells, told = spec_of(4000), ([0, 0], [90, 100]), []
+    inner = outer if same else spec_of(4001)
+    expected = run_batch(outer, *cells, backend="cpu")
+    with emulated() as (device,):
+        run(outer, *cells)
+        total = device.most_bytes
+
+    def interrupted(done: int, of: int) -> None:
+        raise Interrupted
+
+    def nested(done: int, of: int) -> None:
+        if told:
+            return
+        # Either has models released: to make room, or after a failure.
+        with pytest.raises(Interrupted if same else DeviceMemoryError):
+            run(inner, *cells, progress=interrupted)
+        told.append(done)
+
+    with emulated(EmulatedDevice(total_bytes=int((3 if same else 1.2) * total))) as (device,), sliced(1000):
+        assert unequal(run(outer, *cells, progress=nested), expected) == []
+        assert len(told) == 1
+        assert device.said.count("launch") > 3
+        assert len(device.memory) == 1
+
+
 # ---- memory -----------------------------------------------------------------------------------------------------
 
 SIZES = st.integers(0, 1 << 40)

@@ -2,6 +2,7 @@
 // No device is known here, only layouts. No logic: check, call, wrap.
 #include "register_device.h"
 
+#include <cstddef>
 #include <cstdint>
 #include <cstring>
 #include <initializer_list>
@@ -103,8 +104,8 @@ py::array_t<uint8_t> device_image(const py::dict& spec, int64_t seed, uint64_t b
 
 py::bytes device_arguments(const py::dict& spec, int64_t seed, bool early, int running_slots,
                            int queue_slots, int profile_slots, int held_slots, int chain_slots,
-                           int64_t near_bytes, int64_t n, int64_t workers, int64_t budget,
-                           uint64_t image, const py::dict& addresses) {
+                           int64_t near_bytes, int64_t n, int64_t workers, uint64_t image,
+                           const py::dict& addresses) {
   Model m = read_model(spec, seed);
   m.early = early;  // as in the plan: an early run has more scratch
   KernelArguments a;
@@ -113,7 +114,6 @@ py::bytes device_arguments(const py::dict& spec, int64_t seed, bool early, int r
   a.sizes = sizes_of(m, Room{running_slots, queue_slots, profile_slots, held_slots, chain_slots});
   a.n = n;
   a.workers = workers;
-  a.budget = budget;
   const auto at = [&](auto** field, const char* name, bool needed = true) {
     if (!addresses.contains(name)) {
       if (needed) throw py::value_error(std::string("the address of '") + name + "' is missing");
@@ -180,6 +180,9 @@ void emulate_launch(const std::string& family, int64_t blocks, int64_t shared_by
 
 void register_device(py::module_& m) {
   m.attr("ARGUMENT_BYTES") = sizeof(KernelArguments);
+  static_assert(std::is_standard_layout<KernelArguments>::value, "as offsetof asks for");
+  static_assert(sizeof KernelArguments::budget == 8, "the driver writes an int64");
+  m.attr("BUDGET_OFFSET") = offsetof(KernelArguments, budget);
   m.def("device_plan", &device_plan, py::arg("spec"), py::arg("cells"), py::kw_only(),
         py::arg("seed"), py::arg("early") = false, py::arg("histogram") = false,
         py::arg("records") = -1, py::arg("running_slots") = 1024, py::arg("queue_slots") = 1024,
@@ -191,8 +194,8 @@ void register_device(py::module_& m) {
   m.def("device_arguments", &device_arguments, py::arg("spec"), py::kw_only(), py::arg("seed"),
         py::arg("early") = false, py::arg("running_slots") = 1024, py::arg("queue_slots") = 1024,
         py::arg("profile_slots") = 2048, py::arg("held_slots") = 64, py::arg("chain_slots") = 64,
-        py::arg("near_bytes") = 0, py::arg("n"), py::arg("workers"), py::arg("budget"),
-        py::arg("image"), py::arg("addresses"), "The kernels' one argument, as bytes.");
+        py::arg("near_bytes") = 0, py::arg("n"), py::arg("workers"), py::arg("image"),
+        py::arg("addresses"), "The kernels' one argument, as bytes; its budget is 0.");
   m.def("emulate", &emulate_launch, py::arg("family"), py::arg("blocks"), py::arg("shared_bytes"),
         py::arg("arguments"), "A launch on this host; every address is one of host memory.");
 }

@@ -23,26 +23,9 @@ template <class S>
 HD void open_budgets(Scratch<S>& scratch) {
   i64* budget = scratch.center.tally.budget;
   S::each(scratch.center.model->slos.n, [=](i32 s) { budget[s] = kNever; });
-  scratch.budgeted = false;
+  scratch.counting = scratch.budgeted = false;
   scratch.events = 0;
   scratch.next_look = kLookEvery;
-}
-
-// What each level will judge in the whole run.
-template <class S>
-HD_CALL void count_scopes(const Model& m, const Cell& cell, Scratch<S>& scratch, i64* judged) {
-  S::each(m.slos.n, [=](i32 s) { judged[s] = 0; });
-  JobStream<S> jobs;
-  jobs.open(m, scratch.preview, cell);
-  ROLLED
-  while (jobs.next_submit() < m.windows.count_end && !stop_requested<S>(m)) {
-    const Job job = jobs.take();
-    if (job.submit < m.windows.warm_up) continue;
-    scratch.center.tally.each_level(job.job_class, job.submit, job.gpus,
-                                    [&](i32 s, i32 metric, i64) {
-                                      if (opens(metric, job.part)) S::once([&] { ++judged[s]; });
-                                    });
-  }
 }
 
 // late[s]: violations of level s, and counted jobs that wait and are late for it already.
@@ -69,36 +52,70 @@ HD_CALL void count_late(Center<S>& center, i64* late) {
   }
 }
 
-// Finds a level that is lost for good; the first time that one might be, sets the budgets.
 template <class S>
-HD_CALL void look_for_lost_level(const Model& m, const Cell& cell, Scratch<S>& scratch) {
+HD void find_lost_level(const Model& m, Scratch<S>& scratch) {
   Tally<S>& tally = scratch.center.tally;
-  i64* budget = tally.budget;
-  count_late(scratch.center, scratch.late);
-  if (!scratch.budgeted) {
-    const i32 doubtful = S::prefix_until(0, m.slos.n, [&](i32 s) {
-      return scratch.late[s] * kMillion > tally.opened[s] * (kMillion - m.slos.share_ppm[s]);
-    });
-    if (doubtful == m.slos.n) return;
-    count_scopes(m, cell, scratch, budget);
-    S::each(m.slos.n,
-            [&](i32 s) { budget[s] = budget[s] * (kMillion - m.slos.share_ppm[s]) / kMillion; });
-    scratch.budgeted = true;
-  }
-  const i32 lost = S::prefix_until(0, m.slos.n, [&](i32 s) { return scratch.late[s] > budget[s]; });
+  const i32 lost =
+      S::prefix_until(0, m.slos.n, [&](i32 s) { return scratch.late[s] > tally.budget[s]; });
   if (lost < m.slos.n) tally.broken = lost;
 }
 
-// Whether the verdict is certain after one more tick with events.
+// Finds a level that is lost for good; the first time that one might be, budgets must be counted first.
+template <class S>
+HD_CALL void look_for_lost_level(const Model& m, const Cell& cell, Scratch<S>& scratch) {
+  Tally<S>& tally = scratch.center.tally;
+  i64* judged = tally.budget;
+  count_late(scratch.center, scratch.late);
+  if (scratch.budgeted) return find_lost_level(m, scratch);
+  const i32 doubtful = S::prefix_until(0, m.slos.n, [&](i32 s) {
+    return scratch.late[s] * kMillion > tally.opened[s] * (kMillion - m.slos.share_ppm[s]);
+  });
+  if (doubtful == m.slos.n) return;
+  S::each(m.slos.n, [=](i32 s) { judged[s] = 0; });
+  scratch.ahead.open(m, scratch.preview, cell);
+  scratch.counting = true;
+}
+
+// Counts what each level will judge in the whole run, before the next event; then sets the budgets and ends the look
+// that asked for them. A job is an event of the slice. False: the slice is used up, and the next goes on.
+template <class S>
+HD_CALL bool count_scopes(const Model& m, Scratch<S>& scratch, i64* slice) {
+  Tally<S>& tally = scratch.center.tally;
+  i64* budget = tally.budget;
+  JobStream<S>& jobs = scratch.ahead;
+  ROLLED
+  while (jobs.next_submit() < m.windows.count_end && !stop_requested<S>(m)) {
+    if (--*slice < 0) return false;
+    const Job job = jobs.take();
+    if (job.submit < m.windows.warm_up) continue;
+    tally.each_level(job.job_class, job.submit, job.gpus, [&](i32 s, i32 metric, i64) {
+      if (opens(metric, job.part)) S::once([&] { ++budget[s]; });
+    });
+  }
+  S::each(m.slos.n,
+          [&](i32 s) { budget[s] = budget[s] * (kMillion - m.slos.share_ppm[s]) / kMillion; });
+  scratch.counting = false;
+  scratch.budgeted = true;
+  find_lost_level(m, scratch);
+  return true;
+}
+
+// Whether the verdict is certain.
+template <class S>
+HD bool certain(const Model& m, const Scratch<S>& scratch) {
+  const Tally<S>& tally = scratch.center.tally;
+  return tally.broken >= 0 || (scratch.center.now >= m.windows.count_end && tally.undecided == 0);
+}
+
+// Whether it is certain after one more tick with events; while `counting`, that is not known yet.
 template <class S>
 HD bool decided(const Model& m, const Cell& cell, Scratch<S>& scratch) {
-  const Tally<S>& tally = scratch.center.tally;
   const i64 events = ++scratch.events;
-  if (events >= scratch.next_look && tally.broken < 0) {
+  if (events >= scratch.next_look && scratch.center.tally.broken < 0) {
     look_for_lost_level(m, cell, scratch);
     scratch.next_look = events + greatest(kLookEvery, kLookShare * scratch.center.queue.waiting);
   }
-  return tally.broken >= 0 || (scratch.center.now >= m.windows.count_end && tally.undecided == 0);
+  return !scratch.counting && certain(m, scratch);
 }
 
 }  // namespace gpusim

@@ -49,7 +49,9 @@ template <class S>
 struct Scratch {
   Center<S> center;
   SourceBlocks blocks;
-  SourceBlocks preview;  // early runs: a second stream of the same jobs
+  SourceBlocks preview;  // early runs: memory of `ahead`
+  JobStream<S> ahead;    // early runs: a second stream of the same jobs
+  bool counting;         // early runs: `ahead` is being counted
   bool budgeted;         // early runs: tally.budget is set
   i64 events;            // early runs: ticks with events so far
   i64 next_look;         // early runs: number of the tick with events at which to look

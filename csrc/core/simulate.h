@@ -203,6 +203,7 @@ HD void resume(const Model& model, const Cell& cell, Scratch<S>& scratch, const 
   run->cell = cell;
   scratch.center.bind(model, cell, result);
   run->jobs.bind(model, scratch.blocks);
+  if (model.early) scratch.ahead.bind(model, scratch.preview);
   run->line.bind(&scratch.center);
 }
 
@@ -226,6 +227,10 @@ HD_IN Status go_on_by_events(Scratch<S>& scratch, Simulation<S>* run) {
   JobStream<S>& jobs = run->jobs;
   ROLLED
   for (;;) {
+    if (center.model->early && scratch.counting) {
+      if (!count_scopes(*center.model, scratch, &run->budget)) return kPaused;
+      if (certain(*center.model, scratch)) return close_books(center, false);
+    }
     const Tick next = least(center.next_event(), jobs.next_submit());
     if (next >= center.model->windows.horizon) break;
     if (--run->budget < 0) return kPaused;

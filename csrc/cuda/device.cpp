@@ -11,6 +11,12 @@ namespace {
 
 void* pointer(Address address) { return reinterpret_cast<void*>(address); }
 
+// Non-blocking: what other libraries do on the default stream must not wait for us, nor we for it.
+void make(cudaStream_t* stream) {
+  if (!*stream)
+    check(cudaStreamCreateWithFlags(stream, cudaStreamNonBlocking), "cudaStreamCreateWithFlags");
+}
+
 }  // namespace
 
 DriverStatus driver_status() noexcept {
@@ -41,21 +47,29 @@ Device::Device(int chosen) : index(chosen) {
 
 Device::~Device() {
   // Errors are of no use here: at the end of the process the driver may be gone already.
-  if (!stream_ && allocated_.empty()) return;
+  if (!stream_ && !copies_ && allocated_.empty()) return;
   (void)cudaSetDevice(index);
-  if (stream_) (void)cudaStreamSynchronize(stream_);
+  for (const cudaStream_t one : {stream_, copies_})
+    if (one) (void)cudaStreamSynchronize(one);
   for (const Address address : allocated_) (void)cudaFree(pointer(address));
-  if (stream_) (void)cudaStreamDestroy(stream_);
+  for (const cudaStream_t one : {stream_, copies_})
+    if (one) (void)cudaStreamDestroy(one);
+  if (copied_) (void)cudaEventDestroy(copied_);
 }
 
 void Device::use() { check(cudaSetDevice(index), "cudaSetDevice"); }
 
 cudaStream_t Device::stream() {
   use();
-  // Non-blocking: what other libraries do on the default stream must not wait for us, nor we for it.
-  if (!stream_)
-    check(cudaStreamCreateWithFlags(&stream_, cudaStreamNonBlocking), "cudaStreamCreateWithFlags");
+  make(&stream_);
   return stream_;
+}
+
+cudaStream_t Device::copies() {
+  use();
+  const std::lock_guard<std::mutex> lock(memory_);
+  make(&copies_);
+  return copies_;
 }
 
 std::size_t Device::free_bytes() {
@@ -70,30 +84,30 @@ Address Device::allocate(std::size_t bytes) {
   void* found = nullptr;
   check(cudaMalloc(&found, bytes), "cudaMalloc");
   const Address address = reinterpret_cast<Address>(found);
+  const std::lock_guard<std::mutex> lock(memory_);
   if (address) allocated_.insert(address);
   return address;
 }
 
 void Device::release(Address address) {
-  use();
+  check(cudaStreamSynchronize(copies()), "cudaStreamSynchronize, copies");
+  {
+    const std::lock_guard<std::mutex> lock(memory_);
+    allocated_.erase(address);  // while it is ours: once freed, another thread may be given it
+  }
   check(cudaFree(pointer(address)), "cudaFree");
-  allocated_.erase(address);
 }
 
 void Device::upload(Address to, const void* from, std::size_t bytes) {
-  check(cudaMemcpyAsync(pointer(to), from, bytes, cudaMemcpyHostToDevice, stream()),
-        "cudaMemcpyAsync, host to device");
-  wait();
+  staging_.upload(copies(), pointer(to), from, bytes);
 }
 
 void Device::download(Address from, void* to, std::size_t bytes) {
-  check(cudaMemcpyAsync(to, pointer(from), bytes, cudaMemcpyDeviceToHost, stream()),
-        "cudaMemcpyAsync, device to host");
-  wait();
+  staging_.download(copies(), pointer(from), to, bytes);
 }
 
 void Device::zero(Address address, std::size_t bytes) {
-  check(cudaMemsetAsync(pointer(address), 0, bytes, stream()), "cudaMemsetAsync");
+  check(cudaMemsetAsync(pointer(address), 0, bytes, copies()), "cudaMemsetAsync");
 }
 
 // The split of a multiprocessor's memory between cache and shared memory is the driver's guess unless it is told. Asked
@@ -139,6 +153,10 @@ int Device::workers_per_processor(const Kernel& kernel, std::size_t shared_bytes
 void Device::launch(const Kernel& kernel, unsigned blocks, std::size_t shared_bytes_per_block,
                     const void* arguments) {
   prepare(kernel, shared_bytes_per_block);
+  if (!copied_)
+    check(cudaEventCreateWithFlags(&copied_, cudaEventDisableTiming), "cudaEventCreateWithFlags");
+  check(cudaEventRecord(copied_, copies()), "cudaEventRecord");
+  check(cudaStreamWaitEvent(stream(), copied_, 0), "cudaStreamWaitEvent");
   void* list[] = {const_cast<void*>(arguments)};
   check(cudaLaunchKernel(kernel.entry, dim3(blocks), dim3(static_cast<unsigned>(kThreads)), list,
                          shared_bytes_per_block, stream()),

@@ -1,12 +1,19 @@
-// One GPU: its facts, its memory, and launches on a stream of its own.
+// One GPU: its facts, its memory, launches on a stream of its own, and copies on another.
 //
 // Nothing of CUDA is touched before the first Device or the first `status()`: the module is imported
 // on machines without a driver. Making a Device reads its facts and makes no context; the first call
 // that needs one (memory, a launch) makes it, which takes some tenths of a second.
 //
 // Every call sets its device first, because the current device belongs to the thread, not to us.
-// Copies return when they are done. `launch` and `zero` return at once and take effect in the order
-// of the calls. Two threads must not use one Device at a time.
+//
+// Order. Launches come one after the other; `upload`, `zero` and `download` come one after the other.
+// A launch comes after all uploads and zeroes asked for before it. Nothing else is ordered: a copy
+// does not wait for a launch under way, so it must not touch what that launch uses; `wait` first.
+// `launch`, `zero` and `upload` return at once (an upload when its source may be changed), `download`
+// when the bytes are there. `release` waits for copies, and CUDA may have it wait for a launch.
+//
+// Threads. One at a time uses a Device, but for `release`, which any thread may call at any time: a
+// finalizer does. So what `release` uses, `copies_` and `allocated_`, is guarded by `memory_`.
 //
 // Misuse that CUDA sees (a foreign address, too much shared memory) ends in CudaError. A kernel that
 // has read or written outside its memory leaves the process without a usable context: from then on
@@ -18,10 +25,12 @@
 #include <cstddef>
 #include <cstdint>
 #include <map>
+#include <mutex>
 #include <set>
 #include <string>
 
 #include "kernels.h"
+#include "staging.h"
 
 namespace gpusim::cuda {
 
@@ -63,8 +72,8 @@ class Device {
   // `arguments` are kArgumentBytes, aligned as operator new does; copied before this returns.
   void launch(const Kernel& kernel, unsigned blocks, std::size_t shared_bytes_per_block,
               const void* arguments);
-  bool ready();  // everything asked for has ended
-  void wait();
+  bool ready();  // every launch has ended
+  void wait();   // until every launch has ended
 
  private:
   // What a kernel has been told on this device.
@@ -75,10 +84,15 @@ class Device {
 
   void use();  // makes this device current
   cudaStream_t stream();
+  cudaStream_t copies();
   const Prepared& prepare(const Kernel& kernel, std::size_t shared);
 
   std::size_t reserved_per_block_ = 0;  // shared memory that CUDA keeps of each block [bytes]
-  cudaStream_t stream_ = nullptr;
+  cudaStream_t stream_ = nullptr;       // of launches
+  cudaEvent_t copied_ = nullptr;        // what was in `copies_` at the last launch
+  Staging staging_;
+  std::mutex memory_;
+  cudaStream_t copies_ = nullptr;
   std::set<Address> allocated_;
   std::map<const void*, Prepared> prepared_;
   std::set<const void*> warmed_;  // kernels that have been launched

@@ -131,6 +131,35 @@ TEST(an_early_run_has_the_verdict_of_the_whole_run) {
     }
 }
 
+// What levels will judge is counted over all jobs of the run, which may be millions: a slice ends amidst them, too.
+TEST(counting_ahead_is_cut_into_slices) {
+  constexpr i64 slice = 10;
+  World world = busy_world(60000);
+  world.policy.backfill = 1;
+  world.early = 1;
+  const Model m = world.model();
+  const i32 gpus = 6;
+  const Cell cell{3, 0, 1000000, &gpus};
+  Memory<Lanes> memory(m, kRoomy);
+  Scratch<Lanes>& scratch = memory.scratch;
+  Rows rows(m, 1);
+  const RunResult result = result_of(&rows, Records{});
+  Simulation<Lanes> run;
+  begin(m, cell, scratch, result, &run);
+  i64 counting = 0;
+  do {
+    const i64 before = scratch.counting ? scratch.ahead.position : 0;
+    run.budget = slice;
+    resume(m, cell, scratch, result, &run);
+    rows.status[0] = go_on(scratch, &run);
+    if (!scratch.counting) continue;
+    CHECK(scratch.ahead.position - before <= slice);
+    ++counting;
+  } while (rows.status[0] == kPaused);
+  CHECK(counting > 20);
+  CHECK(rows == run_on<OneLane>(m, 3, {gpus}));
+}
+
 TEST(too_little_room_is_a_status) {
   World world = busy_world(60000);
   world.policy.backfill = kAll;

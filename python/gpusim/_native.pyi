@@ -11,6 +11,7 @@ FLAGS: str
 BUILD_TYPE: str
 CUDA: str
 ARGUMENT_BYTES: int
+BUDGET_OFFSET: int
 
 def run(
     spec: dict[str, Any],
@@ -75,7 +76,6 @@ def device_arguments(
     near_bytes: int = ...,
     n: int,
     workers: int,
-    budget: int,
     image: int,
     addresses: dict[str, int],
 ) -> bytes: ...

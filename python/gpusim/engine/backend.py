@@ -7,20 +7,25 @@ while. A named engine never falls back to another.
 from __future__ import annotations
 
 import importlib
+import math
 import os
 import weakref
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import numpy as np
+
+from gpusim import _native
+from gpusim.engine.cpu import _call
+from gpusim.engine.device import _ONE_AT_A_TIME, Device
+from gpusim.engine.device_memory import usable
+from gpusim.engine.limits import MILLION
 from gpusim.engine.spec import RunSpec
 from gpusim.errors import BackendUnavailable, Problem, UsageError
 from gpusim.workload.source import Generator, Source
 from gpusim.workload.table_layout import table_mean
-
-if TYPE_CHECKING:
-    from gpusim.engine.device import Device
 
 BACKENDS = ("auto", "cuda", "cupy", "cpu")
 MODULES = {"cuda": "gpusim.engine.cuda", "cupy": "gpusim.engine.cupy"}
@@ -107,6 +112,35 @@ def choose(backend: str) -> str:
         return select(backend).engine
     device = _best_device()
     return "cpu" if device is None else f"{device} or cpu"
+
+
+def abreast(backend: str, spec: RunSpec) -> int:
+    """About how many early runs of a spec the devices of an engine make at once; 0 for the cpu.
+
+    As many as have workers and, with the room that earlier runs needed, memory. For "auto" those of the engine on a
+    device that it prefers: whether a batch goes there, `select` says.
+    """
+    name = _best_device() if backend == "auto" else backend
+    devices = () if name is None else devices_of(name)
+    if not devices:
+        return 0
+    one = {
+        "replication": np.zeros(1, np.int64),
+        "draw": np.zeros(1, np.int32),
+        "demand_ppm": np.full(1, MILLION, np.int64),
+        "gpus": np.ones((1, spec.classes.n_pools), np.int32),
+    }
+    planned = _call(_native.device_plan, spec, one, early=True, **spec.room)
+    results = sum(np.dtype(dtype).itemsize * math.prod(shape) for _, dtype, shape, _ in planned["outputs"])
+    need = planned["worker_bytes"] + planned["slot_bytes"] + results
+    with _ONE_AT_A_TIME:
+        return sum(
+            min(
+                device.processors * device.workers_per_processor(planned["family"]),
+                usable(device.free_bytes()) // need,
+            )
+            for device in devices
+        )
 
 
 def select(backend: str, spec: RunSpec | None = None, cells: Mapping[str, Any] | None = None) -> Choice:

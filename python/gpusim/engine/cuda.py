@@ -186,15 +186,15 @@ class CudaDevice:
             self._device.release(address)
 
     def upload(self, address: int, array: npt.NDArray[Any]) -> None:
-        """Copy a C-contiguous array to `address`; returns when it is there."""
+        """Copy a C-contiguous array to `address`: there before anything launched later starts."""
         self._call(self._device.upload, address, array)
 
     def download(self, address: int, array: npt.NDArray[Any]) -> None:
-        """Fill a C-contiguous array from `address`, after everything launched so far."""
+        """Fill a C-contiguous array from `address`; does not wait for a launch under way."""
         self._call(self._device.download, address, array)
 
     def zero(self, address: int, n: int) -> None:
-        """Set `n` bytes from `address` to zero, after everything launched so far; does not wait."""
+        """Set `n` bytes from `address` to zero, before anything launched later starts; does not wait."""
         self._call(self._device.zero, address, n)
 
     def workers_per_processor(self, family: str, shared_bytes: int = 0) -> int:

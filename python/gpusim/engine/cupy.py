@@ -19,6 +19,7 @@ import numpy.typing as npt
 
 from gpusim import _native
 from gpusim.engine import cupy_compiler
+from gpusim.engine.cupy_staging import Staging
 from gpusim.errors import DeviceMemoryError, Problem, RunError
 
 BLOCK_THREADS = 128
@@ -148,6 +149,7 @@ class CupyDevice:
         self._functions: dict[str, Any] = {}
         with self._device:
             self._stream = cupy.cuda.Stream(non_blocking=True)
+            self._staging = Staging(cupy.cuda)
 
     def workers_per_processor(self, family: str) -> int:
         """Warps of this family's kernel that fit a multiprocessor at once, shared memory aside."""
@@ -176,21 +178,23 @@ class CupyDevice:
     def release(self, address: int) -> None:
         """Give back what `allocate` has returned; after a failure that a device does not survive, there is nothing."""
         with self._device, suppress(self._runtime.CUDARuntimeError):
+            self._staging.stream.synchronize()  # an upload may be under way
             self._runtime.free(address)
 
     def upload(self, address: int, array: npt.NDArray[Any]) -> None:
         """Copy a C-contiguous array to the device."""
-        self._copy(address, _address(array), array.nbytes, self._runtime.memcpyHostToDevice)
+        with self._device, self._told("copying"):
+            self._staging.upload(address, _address(array), array.nbytes)
 
     def download(self, address: int, array: npt.NDArray[Any]) -> None:
         """Copy from the device into a C-contiguous array."""
-        self._copy(_address(array), address, array.nbytes, self._runtime.memcpyDeviceToHost)
+        with self._device, self._told("copying"):
+            self._staging.download(_address(array), address, array.nbytes)
 
     def zero(self, address: int, n: int) -> None:
         """Set n bytes to zero."""
         with self._device, self._told("clearing memory"):
-            self._runtime.memsetAsync(address, 0, n, self._stream.ptr)
-            self._stream.synchronize()
+            self._runtime.memsetAsync(address, 0, n, self._staging.stream.ptr)
 
     def launch(self, family: str, blocks: int, shared_bytes: int, arguments: bytes) -> None:
         """Start a kernel; does not wait."""
@@ -201,16 +205,17 @@ class CupyDevice:
             self._driver.funcSetAttribute(pointer, _MAX_DYNAMIC_SHARED, shared_bytes)
             grid, block = (blocks, 1, 1), (BLOCK_THREADS, 1, 1)
             address = int(parameters.ctypes.data)
+            self._staging.before(self._stream)
             self._driver.launchKernel(pointer, *grid, *block, shared_bytes, self._stream.ptr, address, 0)
+
+    def ready(self) -> bool:
+        """Whether the launch has ended; one that failed never says so, `wait` does."""
+        with self._device:
+            return bool(self._stream.done)
 
     def wait(self) -> None:
         """Until the launch has ended; RunError if it failed."""
         with self._device, self._told("running"):
-            self._stream.synchronize()
-
-    def _copy(self, to: int, source: int, n: int, kind: int) -> None:
-        with self._device, self._told("copying"):
-            self._runtime.memcpyAsync(to, source, n, kind, self._stream.ptr)
             self._stream.synchronize()
 
     def _function(self, family: str) -> Any:

@@ -1,17 +1,16 @@
 """Run a batch on devices: memory, launches in slices, polling, reruns. The simulation itself is the core's.
 
 One driver for every device (ARCHITECTURE.md 4b): it knows addresses and numbers of bytes; what lies at them is
-computed by `gpusim._native`. Cells are taken longest first; where memory holds too few of them or there are several
-devices, they are cut into rounds and dealt out. Neither changes a result, for a run is a function of (model, cell)
-alone.
+computed by `gpusim._native`. Cells are taken longest first and dealt out among the devices; where memory holds too
+few of them, they are cut into shares, which take turns (`device_turns`). Neither changes a result, for a run is a
+function of (model, cell) alone.
 """
 
 from __future__ import annotations
 
 import threading
-import time
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
@@ -19,33 +18,23 @@ import numpy.typing as npt
 
 from gpusim.engine import device_share
 from gpusim.engine.cpu import Progress
-from gpusim.engine.device_share import Batch, Share
+from gpusim.engine.device_share import Batch
+from gpusim.engine.device_turns import take_turns
+from gpusim.engine.device_work import MOST_ROOM, Work
 from gpusim.engine.spec import RunSpec
-from gpusim.errors import DeviceMemoryError
-
-ROOM_OF_STATUS = {
-    1: "running_slots",
-    2: "queue_slots",
-    3: "profile_slots",
-    6: "held_slots",
-    7: "chain_slots",
-}
-"""Which working memory was full, by the statuses of `csrc/core/status.h` that say so."""
-MOST_ROOM = {
-    "running_slots": 1 << 20,
-    "queue_slots": 1 << 27,
-    "profile_slots": 1 << 28,
-    "held_slots": 1 << 20,
-    "chain_slots": 1 << 27,
-}
-"""Bounds of `csrc/cpu/ensemble.cpp`: a run that needs more ends with the status that says so."""
 
 
 class Device(Protocol):
     """What the driver asks of a device. Addresses are numbers; sizes are bytes.
 
-    Calls come from one thread at a time. `launch` does not wait; the driver calls `wait` after every launch, and before
-    it downloads or releases anything that a launch uses.
+    Calls come from one thread at a time, but for `release`, which may come from any thread at any time.
+
+    Launches follow each other; `upload`, `zero` and `download` follow each other, too, and run beside a launch:
+
+    - What was uploaded or zeroed before `launch` was called is there before the launch starts.
+    - A copy does not wait for a launch that is under way. So the driver touches nothing that such a launch uses: it
+      uploads to, zeroes, downloads from and releases only what no launch uses, or after `wait`.
+    - `upload` and `zero` may return before they are done. `download` and `release` come after them.
     """
 
     @property
@@ -67,22 +56,25 @@ class Device(Protocol):
         """Memory that could be allocated now [byte]."""
 
     def allocate(self, n: int) -> int:
-        """Address of n new bytes, aligned to 256. Raises `DeviceMemoryError` where there are none."""
+        """Address of n new bytes, aligned to 256; may wait for a launch. Raises `DeviceMemoryError` if none are."""
 
     def release(self, address: int) -> None:
-        """Give back what `allocate` has returned."""
+        """Give back what `allocate` has returned. May wait for a launch under way, though it does not use it."""
 
     def upload(self, address: int, array: npt.NDArray[Any]) -> None:
-        """Copy a C-contiguous array to the device."""
+        """Copy a C-contiguous array to the device; the array may be changed as soon as this returns."""
 
     def download(self, address: int, array: npt.NDArray[Any]) -> None:
-        """Copy from the device into a C-contiguous array."""
+        """Copy from the device into a C-contiguous array; all of it is there when this returns."""
 
     def zero(self, address: int, n: int) -> None:
         """Set n bytes to zero."""
 
     def launch(self, family: str, blocks: int, shared_bytes: int, arguments: bytes) -> None:
         """Start a kernel with this shared memory a block [byte] and this one argument; does not wait."""
+
+    def ready(self) -> bool:
+        """Whether the launch has ended. Of one that failed it says anything, or raises `RunError`; `wait` does."""
 
     def wait(self) -> None:
         """Until the launch has ended. Raises `RunError` if it failed."""
@@ -164,74 +156,15 @@ def _run_on(
     progress: Progress | None,
     slices: Slices | None,
 ) -> dict[str, Any]:
-    sizes = {name: room[name] for name in MOST_ROOM}
-    work = _Work([*devices], cells, sizes, progress, slices or Slices())
+    work = Work(batch, cells, {name: room[name] for name in MOST_ROOM}, progress)
     try:
-        while not work.stopped and len(work.waiting):
-            _round(batch, work)
+        take_turns(devices, work, longest_first(cells), slices or Slices())
     except BaseException:
         for device in devices:
             device_share.forget(batch.spec, device)
         raise
-    if not work.outputs:
-        work.keep(device_share.empty_outputs(devices[0], batch, cells, work.room))
-    return {**work.outputs, "reruns": work.reruns, "room": work.room}
-
-
-@dataclass
-class _Work:
-    """A batch under way: which cells wait for a device, and what is known of the others."""
-
-    devices: list[Device]  # that have had memory for it so far
-    cells: dict[str, npt.NDArray[Any]]
-    room: dict[str, int]
-    progress: Progress | None
-    slices: Slices
-    waiting: npt.NDArray[np.int64] = field(init=False)  # cells, longest expected first
-    outputs: dict[str, Any] = field(default_factory=dict)
-    complete: int = 0  # cells with status 0
-    shown: int = 0  # the number last reported
-    reruns: int = 0
-    stopped: bool = False
-
-    def __post_init__(self) -> None:
-        self.waiting = longest_first(self.cells)
-
-    def report(self, done: int) -> bool:
-        """Tell how many cells are done, those of the launches under way included; whether to go on.
-
-        A cell that will be repeated has been counted, so the number may stand still, but never falls.
-        """
-        total = len(self.cells["replication"])
-        self.shown = max(self.shown, min(self.complete + done, total))
-        if self.progress is not None and self.progress(self.shown, total) is False:
-            self.stopped = True
-        return not self.stopped
-
-    def keep(self, arrays: dict[str, Any], rows: npt.NDArray[np.int64] | None = None) -> None:
-        """Enter what a share has computed for the cells `rows`."""
-        n = len(self.cells["replication"])
-        for name, part in arrays.items():
-            if rows is None or name == "records" or len(rows) == n == 1:
-                self.outputs[name] = part
-                continue
-            if name not in self.outputs:
-                fill = device_share.NOT_RUN if name == "status" else 0
-                self.outputs[name] = np.full((n, *part.shape[1:]), fill, part.dtype)
-            self.outputs[name][rows] = part
-
-    def settle(self, rows: npt.NDArray[np.int64]) -> None:
-        """Have those cells repeated that found their memory full, with twice as much of that."""
-        status = self.outputs["status"][rows]
-        self.complete += int(np.count_nonzero(status == 0))
-        again = np.zeros(len(rows), np.bool_)
-        for full, name in ROOM_OF_STATUS.items():
-            met = status == full
-            if met.any() and 2 * self.room[name] <= MOST_ROOM[name]:
-                self.room[name] *= 2
-                again |= met
-        self.reruns += int(np.count_nonzero(again))
-        self.waiting = np.concatenate([rows[again], self.waiting])
+    outputs = work.outputs or device_share.empty_outputs(devices[0], batch, cells, work.room)
+    return {**outputs, "reruns": work.reruns, "room": work.room}
 
 
 def longest_first(cells: dict[str, npt.NDArray[Any]]) -> npt.NDArray[np.int64]:
@@ -241,48 +174,3 @@ def longest_first(cells: dict[str, npt.NDArray[Any]]) -> npt.NDArray[np.int64]:
     """
     order = np.lexsort((cells["gpus"].sum(axis=1, dtype=np.int64), -cells["demand_ppm"]))
     return order.astype(np.int64)
-
-
-def _round(batch: Batch, work: _Work) -> None:
-    """Deal out the cells that wait, run as many as memory holds, and keep what they gave."""
-    shares: list[Share] = []
-    hands = min(len(work.devices), len(work.waiting))
-    for k, device in enumerate(work.devices[:hands]):
-        rows = work.waiting[k::hands]
-        try:
-            shares.append(device_share.plan(device, batch, work.cells, rows, work.room))
-        except DeviceMemoryError:  # its cells stay in the line: another device may have room for them
-            work.devices.remove(device)
-            if not work.devices:
-                raise
-    if not shares:
-        return
-    taken = np.concatenate([share.rows for share in shares])
-    work.waiting = work.waiting[~np.isin(work.waiting, taken)]
-    with device_share.opened(shares):
-        for done in _launches(shares, work.slices):
-            if not work.report(done):
-                break
-        for share in shares:
-            work.keep(share.results(), share.rows)
-    if not work.stopped:
-        work.settle(taken)
-
-
-def _launches(
-    shares: Sequence[Share], slices: Slices, clock: Callable[[], float] = time.perf_counter
-) -> Iterator[int]:
-    """Launch slices until every share is done; after each, the number of cells done.
-
-    All shares that have work are launched before one is waited for.
-    """
-    budget, active = slices.first, [*shares]
-    while active:
-        begin = clock()
-        for share in active:
-            share.launch(budget)
-        for share in active:
-            share.wait()
-        budget = slices.after(budget, clock() - begin)
-        active = [share for share in active if not share.is_done]
-        yield sum(share.done for share in shares)

@@ -62,6 +62,15 @@ def fitting(need: Need, cells: int, workers: int, free: int) -> tuple[int, int]:
     return fit, min(workers, fit, (left - fit * need.cell) // need.worker)
 
 
+def half(need: Need, cells: int, workers: int, free: int) -> tuple[int, int] | None:
+    """As `fitting`, for one of two shares that take turns in `free` bytes; None if it would cost workers.
+
+    The model is there once, for both.
+    """
+    n, fit = fitting(need, cells, workers, need.model + max(0, free - need.model) // 2)
+    return (n, fit) if fit == workers else None
+
+
 def require(need: Need, fit: int, cells: int, device: Device) -> None:
     """Raise DeviceMemoryError if not one of `cells` fits; otherwise a batch is cut, and nobody needs to know."""
     if fit > 0:

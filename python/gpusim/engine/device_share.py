@@ -7,8 +7,9 @@ Everything of a share but the model lies in one block of memory, which is releas
 from __future__ import annotations
 
 import contextlib
+import struct
 import weakref
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +18,7 @@ import numpy.typing as npt
 
 from gpusim import _native
 from gpusim.engine.cpu import _call
-from gpusim.engine.device_memory import Need, fitting, require
+from gpusim.engine.device_memory import Need, fitting, half, require
 from gpusim.engine.spec import RunSpec
 
 if TYPE_CHECKING:
@@ -29,6 +30,8 @@ RESERVED_BYTES = 1024
 """Shared memory that the system takes of every block [byte]."""
 NOT_RUN = 5
 """Status of a cell that was never run."""
+PIECE_BYTES = 64 << 20
+"""A download pauses after so many bytes [byte]: some milliseconds, so that a launch that has ended is soon seen."""
 _ALIGNED = 256
 _CELLS = ("replication", "draw", "demand_ppm", "gpus")
 
@@ -47,14 +50,16 @@ class Batch:
 
 @dataclass
 class Share:
-    """Cells of a batch that one device runs at a time. `opened` gives it its memory.
+    """Cells of a batch that one device runs at a time. `open` gives it its memory, `close` takes it back.
 
     Attributes
     ----------
     rows : numpy.ndarray of int64
         Its cells, longest expected first, by their row in the batch.
+    halved : bool
+        Whether it was planned for half of the memory: another share may be open beside it.
     done : int
-        How many of them need no further launch.
+        How many of its cells need no further launch.
     """
 
     device: Device
@@ -65,9 +70,11 @@ class Share:
     workers: int
     near_bytes: int
     planned: dict[str, Any]
+    halved: bool
     done: int = 0
     _base: int = 0
     _at: dict[str, int] = field(default_factory=dict)
+    _arguments: bytearray = field(default_factory=bytearray)
     _running: bool = False
 
     @property
@@ -75,8 +82,8 @@ class Share:
         """Whether no cell needs a further launch."""
         return self.done >= len(self.rows)
 
-    def open(self) -> None:
-        """Allocate, upload, and set to zero what a launch expects to be zero."""
+    def open(self) -> Iterator[None]:
+        """Allocate, upload, and set to zero what a launch expects to be zero; pauses after every copy."""
         n = len(self.rows)
         uploads = {**self.cells, "order": np.arange(n, dtype=np.int64)}
         outputs: list[Output] = self.planned["outputs"]
@@ -92,6 +99,7 @@ class Share:
         for name, size in sizes.items():
             at[name] = offset
             offset += _aligned(size)
+        _OPEN.append(self)
         self._image = image(self.batch.spec, self.device, self.planned["image_bytes"])
         self._base = self.device.allocate(offset)
         self._at = {name: self._base + start for name, start in at.items()}
@@ -99,25 +107,34 @@ class Share:
         for name, array in uploads.items():
             if array.nbytes:
                 self.device.upload(self._at[name], array)
+                yield
         for name, dtype, shape, fill in outputs:
             if fill:
                 self.device.upload(self._at[f"output {name}"], np.full(shape, fill, dtype))
+                yield
+        self._arguments = self._built()
+
+    def _built(self) -> bytearray:
+        """The kernels' argument, but for the budget: it costs a look at all stored jobs, so it is built once."""
+        addresses = {name.removeprefix("output "): address for name, address in self._at.items()}
+        return bytearray(
+            _call(
+                _native.device_arguments,
+                self.batch.spec,
+                early=self.batch.early,
+                **self.room,
+                near_bytes=self.near_bytes,
+                n=len(self.rows),
+                workers=self.workers,
+                image=self._image,
+                addresses=addresses,
+            )
+        )
 
     def launch(self, budget: int) -> None:
         """Start a slice of so many events a worker."""
-        addresses = {name.removeprefix("output "): address for name, address in self._at.items()}
-        arguments = _call(
-            _native.device_arguments,
-            self.batch.spec,
-            early=self.batch.early,
-            **self.room,
-            near_bytes=self.near_bytes,
-            n=len(self.rows),
-            workers=self.workers,
-            budget=budget,
-            image=self._image,
-            addresses=addresses,
-        )
+        struct.pack_into("=q", self._arguments, _native.BUDGET_OFFSET, budget)
+        arguments = bytes(self._arguments)
         blocks = -(-self.workers // WORKERS_PER_BLOCK)
         self._running = True
         self.device.launch(self.planned["family"], blocks, WORKERS_PER_BLOCK * self.near_bytes, arguments)
@@ -130,20 +147,27 @@ class Share:
         self.device.download(self._at["done"], done)
         self.done = int(done[0])
 
-    def results(self) -> dict[str, Any]:
-        """Outputs of its cells, downloaded."""
+    def results(self) -> Generator[None, None, dict[str, Any]]:
+        """Outputs of its cells, downloaded; pauses after every piece."""
         arrays: dict[str, Any] = {}
         for name, dtype, shape, _ in self.planned["outputs"]:
             array = np.empty(shape, dtype)
-            if array.nbytes:
-                self.device.download(self._at[f"output {name}"], array)
+            yield from self._download(f"output {name}", array)
             arrays[name] = array
         return _nested(arrays)
+
+    def _download(self, name: str, array: npt.NDArray[Any]) -> Iterator[None]:
+        flat, size = array.reshape(-1), array.itemsize
+        step = max(1, PIECE_BYTES // size)
+        for begin in range(0, len(flat), step):
+            self.device.download(self._at[name] + begin * size, flat[begin : begin + step])
+            yield
 
     def close(self) -> None:
         """Release its memory, after a launch under way has ended."""
         running, self._running = self._running, False
         base, self._base = self._base, 0
+        _OPEN[:] = [share for share in _OPEN if share is not self]
         try:
             if running:
                 with contextlib.suppress(Exception):  # the failure that led here is the one to tell
@@ -151,16 +175,6 @@ class Share:
         finally:
             if base:
                 self.device.release(base)
-
-
-@contextlib.contextmanager
-def opened(shares: Sequence[Share]) -> Iterator[None]:
-    """Give shares their memory, and take it back whatever happens."""
-    with contextlib.ExitStack() as stack:
-        for share in shares:
-            stack.callback(share.close)
-            share.open()
-        yield
 
 
 def plan(
@@ -172,11 +186,69 @@ def plan(
 ) -> Share:
     """As many of the cells `rows` as the device has memory for, from the first; nothing is allocated.
 
+    Where that is not all of them, another share is to fit beside it, and this one takes half of the memory, if the
+    device then still has as many workers as it can use.
+
     Raises
     ------
     DeviceMemoryError
         If not even one fits: what it needs, what is free.
     """
+    draft = _draft(device, batch, cells, rows, room)
+    free = device.free_bytes()
+    n, workers = fitting(draft.need, len(rows), draft.workers, free)
+    if n < len(rows) and _drop_images(device, batch.spec):
+        free = device.free_bytes()
+        n, workers = fitting(draft.need, len(rows), draft.workers, free)
+    require(draft.need, n, len(rows), device)
+    less = half(draft.need, len(rows), draft.workers, free) if n < len(rows) else None
+    return draft.share(n, workers, False) if less is None else draft.share(*less, True)
+
+
+def plan_beside(
+    device: Device,
+    batch: Batch,
+    cells: dict[str, npt.NDArray[Any]],
+    rows: npt.NDArray[np.int64],
+    room: dict[str, int],
+) -> Share | None:
+    """As `plan`, in what a share that is open has left free; None if that is too little for all workers."""
+    draft = _draft(device, batch, cells, rows, room)
+    n, workers = fitting(draft.need, len(rows), draft.workers, device.free_bytes())
+    return draft.share(n, workers, True) if workers == draft.workers else None
+
+
+@dataclass(frozen=True)
+class _Draft:
+    """A share of all the cells asked for, whether or not they fit; `workers` are as many as can be abreast."""
+
+    device: Device
+    batch: Batch
+    cells: dict[str, npt.NDArray[Any]]
+    rows: npt.NDArray[np.int64]
+    room: dict[str, int]
+    workers: int
+    near: int
+    planned: dict[str, Any]
+    need: Need
+
+    def share(self, n: int, workers: int, halved: bool) -> Share:
+        """The first n cells with so many workers."""
+        rows, planned = self.rows[:n], self.planned
+        if n < len(self.rows):
+            planned = _planned(self.batch, self.cells, rows, self.room, self.near)
+        part = {name: np.ascontiguousarray(self.cells[name][rows]) for name in _CELLS}
+        room = dict(self.room)
+        return Share(self.device, self.batch, part, rows, room, workers, self.near, planned, halved)
+
+
+def _draft(
+    device: Device,
+    batch: Batch,
+    cells: dict[str, npt.NDArray[Any]],
+    rows: npt.NDArray[np.int64],
+    room: dict[str, int],
+) -> _Draft:
     planned = _planned(batch, cells, rows, room, 0)
     abreast = max(1, device.workers_per_processor(planned["family"]) // WORKERS_PER_BLOCK) * WORKERS_PER_BLOCK
     workers = min(len(rows), device.processors * abreast)
@@ -194,16 +266,7 @@ def plan(
         worker=planned["worker_bytes"] + planned["slot_bytes"] + near,
         pieces=_ALIGNED * (len(planned["outputs"]) + 10),
     )
-    most = workers
-    n, workers = fitting(need, len(rows), most, device.free_bytes())
-    if n < len(rows) and _drop_images(device, batch.spec):
-        n, workers = fitting(need, len(rows), most, device.free_bytes())
-    require(need, n, len(rows), device)
-    if n < len(rows):
-        rows = rows[:n]
-        planned = _planned(batch, cells, rows, room, near)
-    part = {name: np.ascontiguousarray(cells[name][rows]) for name in _CELLS}
-    return Share(device, batch, part, rows, dict(room), workers, near, planned)
+    return _Draft(device, batch, cells, rows, room, workers, near, planned, need)
 
 
 def near_bytes(device: Device, workers: int) -> int:
@@ -257,8 +320,14 @@ def image(spec: RunSpec, device: Device, n: int) -> int:
     return new.address
 
 
+_OPEN: list[Share] = []
+"""Shares that use a model: a batch under way keeps its own, whatever a batch that its progress callback runs needs."""
+
+
 def forget(spec: RunSpec, device: Device) -> bool:
-    """Release the model of `spec` on the device; whether there was one."""
+    """Release the model of `spec` on the device unless an open share uses it; whether it was released."""
+    if any(share.batch.spec is spec and share.device is device for share in _OPEN):
+        return False
     mine = [image for image in _IMAGES.get(spec, ()) if image.device is device]
     for image in mine:
         _IMAGES[spec].remove(image)

@@ -11,9 +11,11 @@ import numpy.typing as npt
 
 from gpusim.engine.batch import run_batch
 from gpusim.engine.result import STATUS_OK, BatchResult
+from gpusim.errors import GpusimError
 from gpusim.plan.axis import GPUS, Axis
 from gpusim.plan.experiment import Experiment
 from gpusim.plan.rows import chosen, joined
+from gpusim.plan.speculation import Speculation
 from gpusim.stats.critical import OutOfTime
 
 Int64 = npt.NDArray[np.int64]
@@ -79,33 +81,59 @@ class Runs:
         default_factory=dict
     )  # value -> whole runs there
 
+    def __post_init__(self) -> None:
+        self._speculation = Speculation(self.backend)
+
     def begin(self, stage: str) -> None:
         """Name the stage that the next runs belong to."""
         self.stage = stage
+        self._speculation.forget_told()
+
+    @property
+    def ahead(self) -> int:
+        """Cells that a search may foresee: as many as a device runs at once; 0 on a cpu, and for whole runs."""
+        return 0 if self.stage in _WHOLE else self._speculation.workers(self.experiment, self.axis)
+
+    def foresee(self, replications: Int64, capacities: Int64) -> None:
+        """Cells that may be asked for soon, the likeliest first: they may run beside the next ones."""
+        if self.ahead:
+            self._speculation.tell(replications, capacities)
+
+    @property
+    def speculated(self) -> int:
+        """Cells run on a device before they were asked for. They are in `count` from when they are asked for."""
+        return self._speculation.made
+
+    @property
+    def unused(self) -> int:
+        """Cells run on a device that nobody has asked for: in neither `count` nor `jobs`."""
+        return self._speculation.made - self._speculation.used
 
     def evaluate(self, replications: Int64, capacity: int) -> Bool:
         """Whether each replication meets every level at one value. The `Evaluator` of the search."""
-        whole = self.stage in _WHOLE
         values = np.full(len(replications), capacity, dtype=np.int64)
-        result, complete = self._run(replications, values, early=not whole)
-        if whole:
+        if self.stage not in _WHOLE:
+            passed = self.cells(replications, values)
+        else:
+            result, complete = self._run(replications, values)
             self._keep(replications, capacity, result if complete else result.head(_prefix(result)))
-        if not complete:
-            raise OutOfTime(result.passed[: _prefix(result)])
+            if not complete:
+                raise OutOfTime(result.passed[: _prefix(result)])
+            passed = result.passed
         if len(replications) > 1:
-            self._narrow(capacity, float(result.passed.mean()))
-        return result.passed
+            self._narrow(capacity, float(passed.mean()))
+        return passed
 
     def cells(self, replications: Int64, values: Int64) -> Bool:
         """Like `evaluate`, each replication at a value of its own."""
-        result, complete = self._run(replications, values, early=True)
-        if not complete:
-            raise OutOfTime(result.passed[: _prefix(result)])
-        return result.passed
+        passed = self._early(replications, values)
+        if len(passed) < len(replications):
+            raise OutOfTime(passed)
+        return passed
 
     def whole_cells(self, replications: Int64, values: Int64) -> BatchResult:
         """Whole runs, each replication at a value of its own; raises `OutOfTime`."""
-        result, complete = self._run(replications, values, early=False)
+        result, complete = self._run(replications, values)
         if not complete:
             raise OutOfTime
         return result
@@ -116,7 +144,7 @@ class Runs:
         have = np.concatenate([np.zeros(0, dtype=np.int64), *(numbers for numbers, _ in made)])
         missing = np.setdiff1d(replications, have)
         values = np.full(len(missing), capacity, dtype=np.int64)
-        fresh, complete = self._run(missing, values, early=False, histogram=histogram)
+        fresh, complete = self._run(missing, values, histogram=histogram)
         if not complete:
             fresh = fresh.head(_prefix(fresh))
             missing = missing[: len(fresh.status)]
@@ -139,9 +167,9 @@ class Runs:
         known = self._implied(replications, capacity)
         open_ = np.flatnonzero(known < 0)
         values = np.full(len(open_), capacity, dtype=np.int64)
-        result, complete = self._run(replications[open_], values, early=True)
-        done = len(open_) if complete else _prefix(result)
-        known[open_[:done]] = result.passed[:done]
+        passed = self._early(replications[open_], values)
+        done = len(passed)
+        known[open_[:done]] = passed
         end = len(known) if done == len(open_) else int(open_[done])
         return known[:end] > 0, int(end - np.count_nonzero(open_ < end))
 
@@ -159,22 +187,70 @@ class Runs:
         return replications[self._implied(replications, capacity) < 0]
 
     def _run(
-        self, replications: Int64, values: Int64, *, early: bool, histogram: bool = False
+        self, replications: Int64, values: Int64, *, histogram: bool = False
     ) -> tuple[BatchResult, bool]:
-        shown = int(values[0]) if len(values) else 0
-
-        def report(done: int, total: int) -> bool:
-            if self.on_progress is not None:
-                bracket = (self._failing, self._passing)
-                state = Progress(
-                    self.stage, shown, done, total, self.count + done, bracket, self.seconds(), self.axis.vary
-                )
-                self.on_progress(state)
-            return self.deadline is None or time.monotonic() < self.deadline
-
-        wanted = len(replications)
+        """Whole runs, and whether all were completed."""
+        report, wanted = self._reporter(values), len(replications)
         if not report(0, wanted):
             replications, values = replications[:0], values[:0]
+        result = self._batch(replications, values, report, histogram=histogram)
+        valid = result.status == STATUS_OK
+        self._enter(replications[valid], values[valid], result.passed[valid], int(result.jobs[valid].sum()))
+        return result, len(replications) == wanted and bool(valid.all())
+
+    def _early(self, replications: Int64, values: Int64) -> Bool:
+        """Verdicts of the first cells, of all unless the deadline came: those run ahead, and the others from a batch.
+
+        What else is worth running ahead goes with that batch.
+        """
+        report, wanted = self._reporter(values), len(replications)
+        if not report(0, wanted):
+            return np.zeros(0, dtype=np.bool_)
+        speculation, study = self._speculation, (self.experiment, self.axis)
+        known, jobs = speculation.take(*study, replications, values)
+        missing = np.flatnonzero(known < 0)
+        asked = replications[missing], values[missing]
+        if len(missing):
+            found, ahead = wanted - len(missing), speculation.beside(*study, *asked)
+
+            def seen(done: int, _: int) -> bool:
+                return report(min(found + done, wanted), wanted)
+
+            result = self._with(asked, ahead, seen)
+            valid = result.status[: len(missing)] == STATUS_OK
+            known[missing[valid]] = result.passed[: len(missing)][valid]
+            jobs += int(result.jobs[: len(missing)][valid].sum())
+        valid = known >= 0
+        self._enter(replications[valid], values[valid], known[valid] > 0, jobs)
+        undecided = np.flatnonzero(~valid)
+        return known[: int(undecided[0]) if len(undecided) else wanted] > 0
+
+    def _with(
+        self, asked: tuple[Int64, Int64], ahead: tuple[Int64, Int64], report: Callable[[int, int], bool]
+    ) -> BatchResult:
+        """One batch of cells asked for, which come first in it, and of cells run ahead, whose verdicts are stored."""
+        if not len(ahead[0]):
+            return self._batch(*asked, report, early=True)
+        replications, values = (np.concatenate(columns) for columns in zip(asked, ahead, strict=True))
+        try:
+            result = self._batch(replications, values, report, early=True, ahead=len(ahead[0]))
+        except GpusimError:  # of a cell that might never be asked for? Then it must not be heard of
+            self._speculation.give_up()
+            return self._batch(*asked, report, early=True)
+        if bool((result.status == STATUS_OK).all()):
+            self._speculation.keep(*ahead, result)
+        return result
+
+    def _batch(
+        self,
+        replications: Int64,
+        values: Int64,
+        report: Callable[[int, int], bool],
+        *,
+        early: bool = False,
+        histogram: bool = False,
+        ahead: int = 0,
+    ) -> BatchResult:
         spec, draw = self.experiment.compiled(replications)
         result = run_batch(
             spec,
@@ -188,11 +264,30 @@ class Runs:
             threads=self.threads,
             progress=report,
         )
-        valid = result.status == STATUS_OK
-        self.count += int(valid.sum())
-        self.jobs += int(result.jobs[valid].sum())
-        self._remember(replications[valid], values[valid], result.passed[valid])
-        return result, len(replications) == wanted and bool(valid.all())
+        if early:
+            self._speculation.learn(result.backend, ahead)
+        return result
+
+    def _reporter(self, values: Int64) -> Callable[[int, int], bool]:
+        """Shows progress, and tells whether there is time left."""
+        shown = int(values[0]) if len(values) else 0
+
+        def report(done: int, total: int) -> bool:
+            if self.on_progress is not None:
+                bracket = (self._failing, self._passing)
+                state = Progress(
+                    self.stage, shown, done, total, self.count + done, bracket, self.seconds(), self.axis.vary
+                )
+                self.on_progress(state)
+            return self.deadline is None or time.monotonic() < self.deadline
+
+        return report
+
+    def _enter(self, replications: Int64, values: Int64, passed: Bool, jobs: int) -> None:
+        """Count and remember cells that were asked for and run."""
+        self.count += len(replications)
+        self.jobs += jobs
+        self._remember(replications, values, passed)
 
     def _remember(self, replications: Int64, values: Int64, passed: Bool) -> None:
         sign = -1 if self.axis.descending else 1

@@ -95,12 +95,13 @@ class Checks(Sweep):
         looked_at = np.arange(head.size, dtype=np.int64)
         before, looked = search.runs, False
         try:
-            for times in (1, 2):
-                index = self.high + times * max(1, self.tolerance // self.grid.step)
-                if index < self.grid.count:
-                    capacity, looked = self.grid.capacity(index), True
-                    search.observe(capacity, looked_at)
-                    self.add_evidence(capacity, head, head.passes(search, capacity), head.size, "audit")
+            indices = [self.high + times * max(1, self.tolerance // self.grid.step) for times in (1, 2)]
+            indices = [index for index in indices if index < self.grid.count]
+            search.foresight.tell((index, search.unseen(index, looked_at)) for index in indices)
+            for index in indices:
+                capacity, looked = self.grid.capacity(index), True
+                search.observe(capacity, looked_at)
+                self.add_evidence(capacity, head, head.passes(search, capacity), head.size, "audit")
         finally:
             self.runs["audit"] = search.runs - before
         if not looked and not self.filled_in and not options.monotone:

@@ -26,12 +26,13 @@ seen to pass at a capacity and to fail at a larger one.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from gpusim.stats.foresight import DEPTH, Bisection, Foresight, places
 from gpusim.stats.grid import CapacityGrid
 
 IntArray = NDArray[np.int64]
@@ -100,6 +101,8 @@ class CriticalSearch:
         Of each replication, 0 or 1; needed for an `UpSet`.
     first_step_down : int, optional
         The same towards lower indices, if it is another.
+    foresight : Foresight, optional
+        Told what may be asked next.
 
     Attributes
     ----------
@@ -122,6 +125,7 @@ class CriticalSearch:
         first_step: int = 1,
         kind: IntArray | None = None,
         first_step_down: int | None = None,
+        foresight: Foresight | None = None,
     ) -> None:
         if n_replications < 1:
             raise ValueError(f"n_replications must be at least 1 (found {n_replications})")
@@ -133,6 +137,7 @@ class CriticalSearch:
         self._first_step = max(1, first_step)
         self._first_step_down = max(1, first_step_down or first_step)
         self._evaluate = evaluate
+        self.foresight = foresight or Foresight(grid)
         self.hardness: FloatArray | None = None
         self._kind = np.zeros(n_replications, dtype=np.int64) if kind is None else kind
         self._fail = np.full(n_replications, -1, dtype=np.int64)  # bracket: largest index known to fail
@@ -166,7 +171,7 @@ class CriticalSearch:
         """
         return self._first(self._fail + 1, wanted), self._first(self._pass, wanted)
 
-    def select(self, wanted: Wanted, resolution: int = 0) -> int:
+    def select(self, wanted: Wanted, resolution: int = 0, then: Sequence[Wanted] = ()) -> int:
         """First grid index at which ``wanted`` holds; ``grid.count`` if it is above the grid.
 
         Parameters
@@ -175,28 +180,35 @@ class CriticalSearch:
             The ``wanted``-th smallest critical capacity, or the least one at which a condition holds.
         resolution : int, default 0
             The search ends when the index is known to within so many steps; the larger bound is returned.
+        then : sequence of int or UpSet
+            What will be selected afterwards, in the same way: for foresight only.
 
         Raises
         ------
         OutOfTime
             From ``evaluate``; what was learnt is kept and `bounds` gives the interval that remains.
         """
-        step, down = self._first_step, self._first_step_down
-        low, high = self.bounds(wanted)
-        while high - low > resolution:
-            if low == 0 and high == self.grid.count:
-                index = self.start
-            elif high == self.grid.count:  # all that was probed fails the rank: low - 1 was the last
-                index = min(low - 1 + step, self.grid.count - 1)
-                step *= 2
-            elif low == 0:  # all that was probed passes it
-                index = max(high - down, 0)
-                down *= 2
-            else:
-                index = (low - 1 + high) // 2
+        walk = self._walk(wanted, resolution)
+        while (index := walk.index) is not None:
+            self.foresight.tell(self._foreseen(walk, then))
             self._probe(index)
-            low, high = self.bounds(wanted)
-        return high
+            walk = walk.after(*self.bounds(wanted))
+        return walk.high
+
+    def _walk(self, wanted: Wanted, resolution: int) -> Bisection:
+        low, high = self.bounds(wanted)
+        steps = self._first_step, self._first_step_down
+        return Bisection(low, high, self.start, *steps, self.grid.count, resolution)
+
+    def _foreseen(self, walk: Bisection, then: Sequence[Wanted]) -> Iterator[tuple[int, IntArray]]:
+        """Places that may be looked at after the present one, each with what would be run there now."""
+        assert walk.index is not None
+        everyone = np.arange(self.n_replications, dtype=np.int64)
+        later = [self._walk(wanted, walk.resolution) for wanted in then]
+        roots = [each for other in later for each in other.besides(walk.index)]
+        ahead = *places(walk.outcomes(), DEPTH - 1), *places(roots, DEPTH - 1)
+        for index in dict.fromkeys(index for _, index in ahead):
+            yield index, self.unrun(index, everyone)
 
     def probe(self, capacity: int) -> None:
         """Decide every replication at a capacity, by a run where its bracket contains it.
@@ -241,8 +253,8 @@ class CriticalSearch:
             if first >= order.size:
                 return True
             some = np.sort(order[first : first + batch])
-            self.run(index, some)
-            self.observe(self.grid.capacity(index), some)
+            self.foresight.tell([(index, order[first + batch :])])
+            self.run(index, some, implied=True)
             first, batch = first + batch, 2 * batch  # doubt fades quickly, and a batch has its price
         return False
 
@@ -251,6 +263,15 @@ class CriticalSearch:
         inside = (self._fail[replications] < index) & (index < self._pass[replications])
         found: IntArray = replications[inside]
         return found
+
+    def unrun(self, index: int, replications: IntArray) -> IntArray:
+        """Those of the replications that `run` would run at an index."""
+        return self.unseen(index, self.open(index, replications))
+
+    def unseen(self, index: int, replications: IntArray) -> IntArray:
+        """Those of the replications that were not run at an index."""
+        cells = self._cells.get(index)
+        return replications if cells is None else replications[cells[replications] == _UNSEEN]
 
     def _doubtful(self, index: int) -> IntArray:
         """Replications not run at an index, the likeliest to fail there first; those that failed above it last."""
@@ -306,12 +327,8 @@ class CriticalSearch:
             From ``evaluate``; the results handed over with it are kept.
         """
         index = self.grid.index(capacity)
-        wanted = np.sort(np.asarray(replications, dtype=np.int64))
-        cells = self._cells.get(index)
-        if cells is not None:
-            wanted = wanted[cells[wanted] == _UNSEEN]
-        if wanted.size:
-            self._simulate(index, wanted)
+        wanted = self.unseen(index, np.sort(np.asarray(replications, dtype=np.int64)))
+        self._simulate(index, wanted)
         return int(wanted.size)
 
     def _probe(self, index: int) -> None:
@@ -320,11 +337,14 @@ class CriticalSearch:
         passed = int(np.count_nonzero(self._pass <= index))
         self.probes.append(Probe(self.grid.capacity(index), ran, self.n_replications - ran, passed))
 
-    def run(self, index: int, replications: IntArray) -> int:
-        """Run those replications whose bracket contains an index, which narrows them; the number that was run."""
+    def run(self, index: int, replications: IntArray, *, implied: bool = False) -> int:
+        """Run those replications whose bracket contains an index, which narrows them; the number that was run.
+
+        With ``implied`` the others are run too, as in `observe`: their brackets stay.
+        """
         inside = self.open(index, replications)
         seen = self._cells.setdefault(index, np.full(self.n_replications, _UNSEEN, dtype=np.int8))
-        wanted = inside[seen[inside] == _UNSEEN]
+        wanted = self.unseen(index, replications if implied else inside)
         try:
             self._simulate(index, wanted)
         finally:  # after OutOfTime too: what is known narrows the brackets
@@ -335,6 +355,8 @@ class CriticalSearch:
 
     def _simulate(self, index: int, replications: IntArray) -> None:
         """Run cells never run before, in ascending order, and record them."""
+        if not replications.size:
+            return
         cells = self._cells.setdefault(index, np.full(self.n_replications, _UNSEEN, dtype=np.int8))
         cut: OutOfTime | None = None
         try:

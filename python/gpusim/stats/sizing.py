@@ -199,7 +199,7 @@ class _Procedure(Checks):
         lower, upper = self.pilot_ends(sample)
         resolution = 0 if sample.design is None else self.resolution(search)
         try:
-            high, low = search.select(upper, resolution), search.select(lower, resolution)
+            high, low = search.select(upper, resolution, [lower]), search.select(lower, resolution)
         finally:
             self.close(search, sample, "pilot")
         self.set_tolerance(low, high)
@@ -275,7 +275,7 @@ class _Procedure(Checks):
         options = self.options
         try:
             if ends.high is not None:
-                search.select(ends.high)
+                search.select(ends.high, then=[] if ends.low is None else [ends.low])
             if ends.low is not None:
                 search.select(ends.low)
         except OutOfTime:

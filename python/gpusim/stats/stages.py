@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 from gpusim.stats.critical import BoolArray, CriticalSearch, FloatArray, IntArray
 from gpusim.stats.evidence import GUARANTEE_NONE, Evidence, Share, Stage, Stratum
+from gpusim.stats.foresight import Foresight
 from gpusim.stats.grid import CapacityGrid
 from gpusim.stats.question import Evaluator, SizingOptions
 from gpusim.stats.sample import Ends, Kinds, Sample
@@ -85,6 +86,7 @@ class Stages:
             first_step,
             sample.kind,
             first_step_down,
+            Foresight(self.grid, self.evaluator, sample.numbers),
         )
 
     def close(self, search: CriticalSearch, sample: Sample, stage: Stage) -> None:
