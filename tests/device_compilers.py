@@ -13,7 +13,7 @@ CSRC = Path(__file__).resolve().parent.parent / "csrc"
 KERNEL = CSRC / "cuda" / "kernel.cuh"
 
 ARCHITECTURES = (80, 90, 100, 120)  # A100, H100/H200, B200, RTX PRO 6000
-FAMILIES = ("in_order", "easy", "any")
+FAMILIES = ("in_order", "easy", "any", "shared")
 """Families of runs: each has a kernel, and the run-time compiler is asked for one of them."""
 OPTIONS = ("-std=c++17", "--fmad=false")
 

@@ -57,7 +57,7 @@ class EmulatedDevice:
         self._waiting: tuple[str, int, int, bytes] | None = None
 
     def workers_per_processor(self, family: str) -> int:
-        assert family in ("in_order", "easy", "any")
+        assert family in ("in_order", "easy", "any", "shared")
         return self.workers
 
     @property

@@ -25,10 +25,10 @@ using std::int64_t;
 using std::uint64_t;
 using std::uint8_t;
 
-const char* const kFamilies[] = {"any", "in_order", "easy"};  // by Family
+const char* const kFamilies[] = {"", "in_order", "easy", "any", "shared"};  // by Family
 
 Family family_named(const std::string& name) {
-  for (i32 f = 0; f < 3; ++f)
+  for (i32 f = kInOrderFamily; f <= kSharedFamily; ++f)
     if (name == kFamilies[f]) return static_cast<Family>(f);
   throw py::value_error("no family of runs is called '" + name + "'");
 }
@@ -46,7 +46,7 @@ i64 scratch_bytes(const Model& m, const Sizes& sizes, i64 near_bytes) {
 
 i64 slot_bytes() { return (static_cast<i64>(sizeof(EmulatedSlot)) + 63) & ~static_cast<i64>(63); }
 
-py::list outputs_of(const Model& m, i64 n, bool histogram, int64_t records) {
+py::list outputs_of(const Model& m, i64 n, bool histogram, bool causes, int64_t records) {
   py::list all;
   const auto add = [&](const char* name, const char* dtype, std::initializer_list<i64> shape,
                        int fill = 0) {
@@ -66,18 +66,28 @@ py::list outputs_of(const Model& m, i64 n, bool histogram, int64_t records) {
   add("extremes", "int64", {n, kExtremes});
   add("jobs", "int64", {n});
   if (histogram) add("histogram", "int64", {n, c, kBins});
+  if (m.sharing.on) {
+    add("evictions", "int64", {n, c, kEvictionSums});
+    add("longest_cascade", "int64", {n});
+  }
+  if (causes) {
+    add("causes", "int64", {n, c, kCauses});
+    add("idle", "int64", {n, m.classes.pools, kIdles});
+  }
   if (records < 0) return all;
   for (const char* name : {"submit", "eligible", "start", "end"}) add(name, "int64", {records}, -1);
   add("record_gpus", "int32", {records});
   add("job_class", "int32", {records});
   add("pool", "int32", {records}, -1);
   add("outcome", "uint8", {records});
+  add("preemptions", "int32", {records});
   return all;
 }
 
 py::dict device_plan(const py::dict& spec, const py::dict& cells, int64_t seed, bool early,
-                     bool histogram, int64_t records, int running_slots, int queue_slots,
-                     int profile_slots, int held_slots, int chain_slots, int64_t near_bytes) {
+                     bool histogram, bool causes, int64_t records, int running_slots,
+                     int queue_slots, int profile_slots, int held_slots, int chain_slots,
+                     int64_t near_bytes) {
   const Ensemble e =
       read_ensemble(spec, cells, seed, early,
                     Room{running_slots, queue_slots, profile_slots, held_slots, chain_slots});
@@ -90,7 +100,7 @@ py::dict device_plan(const py::dict& spec, const py::dict& cells, int64_t seed, 
   plan["image_bytes"] = image_bytes(e.model, workloads_of(spec, e.model));
   plan["worker_bytes"] = scratch_bytes(e.model, e.sizes, near_bytes);
   plan["slot_bytes"] = slot_bytes();
-  plan["outputs"] = outputs_of(e.model, e.n, histogram, records);
+  plan["outputs"] = outputs_of(e.model, e.n, histogram, causes, records);
   return plan;
 }
 
@@ -146,6 +156,10 @@ py::bytes device_arguments(const py::dict& spec, int64_t seed, bool early, int r
   at(&a.rows.passed, "passed");
   at(&a.rows.first_violated, "first_violated");
   at(&a.rows.histogram, "histogram", false);
+  at(&a.rows.evictions, "evictions", false);
+  at(&a.rows.cascade, "longest_cascade", false);
+  at(&a.rows.causes, "causes", false);
+  at(&a.rows.idle, "idle", false);
   Records& r = a.rows.records;
   const bool kept = addresses.contains("submit");
   if (kept) {
@@ -158,6 +172,7 @@ py::bytes device_arguments(const py::dict& spec, int64_t seed, bool early, int r
     at(&r.job_class, "job_class");
     at(&r.pool, "pool");
     at(&r.outcome, "outcome");
+    at(&r.preemptions, "preemptions");
   }
   return py::bytes(reinterpret_cast<const char*>(&a), sizeof a);
 }
@@ -185,9 +200,9 @@ void register_device(py::module_& m) {
   m.attr("BUDGET_OFFSET") = offsetof(KernelArguments, budget);
   m.def("device_plan", &device_plan, py::arg("spec"), py::arg("cells"), py::kw_only(),
         py::arg("seed"), py::arg("early") = false, py::arg("histogram") = false,
-        py::arg("records") = -1, py::arg("running_slots") = 1024, py::arg("queue_slots") = 1024,
-        py::arg("profile_slots") = 2048, py::arg("held_slots") = 64, py::arg("chain_slots") = 64,
-        py::arg("near_bytes") = 0,
+        py::arg("causes") = false, py::arg("records") = -1, py::arg("running_slots") = 1024,
+        py::arg("queue_slots") = 1024, py::arg("profile_slots") = 2048, py::arg("held_slots") = 64,
+        py::arg("chain_slots") = 64, py::arg("near_bytes") = 0,
         "Sizes and outputs of a batch on a device (see ARCHITECTURE.md 4b).");
   m.def("device_image", &device_image, py::arg("spec"), py::kw_only(), py::arg("seed"),
         py::arg("base"), "The arrays of a spec in one block that is to stand at address `base`.");

@@ -29,7 +29,7 @@ struct BinaryCalendar {
   }
   HD u64 top() const { return keys[root]; }
   HD u64 leaf(i32 slot) const { return keys[slots + slot]; }
-  HD void set(i32 slot, u64 key) {
+  HD_IN void set(i32 slot, u64 key) {
     if (slot >= used) use(slot);
     u64* tree = keys;
     const u64 end = root;

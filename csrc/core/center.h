@@ -46,16 +46,18 @@ struct Center {
   Tick now;
   Status status;  // set by fail()
   i32 polls;  // calls of interrupted() until the caller is asked whether to stop; 0 after fail()
-  Tick next_expiry;   // no live patience ends before this tick
-  Tick next_pass;     // with a scheduler period: a pass is due, or kNever
-  Tick timer;         // the least of these two and of the ticks at which held jobs become eligible
-  i32 has_bounds;     // some max_waiting is set
-  i32 walks_in;       // a job that meets no queue and has room starts under any rule (see seat)
-  i32 one_pool_easy;  // passes are pass_easy_one_pool
-  i32 calms;          // it leaves a calm behind
-  i32 walk_ins;       // jobs that became eligible in this tick while nobody waited
-  i64 walk_in_gpus;   // of these
-  Job* walk_in;       // (kWalkIns,)
+  Tick next_expiry;    // no live patience ends before this tick
+  Tick next_pass;      // with a scheduler period: a pass is due, or kNever
+  Tick timer;          // the least of these two and of the ticks at which held jobs become eligible
+  i32 has_bounds;      // some max_waiting is set
+  i32 counts_waiting;  // who waits is counted by tenant, or by class
+  i32 shared;          // tenants share the center
+  i32 walks_in;        // a job that meets no queue and has room starts under any rule (see seat)
+  i32 one_pool_easy;   // passes are pass_easy_one_pool
+  i32 calms;           // it leaves a calm behind
+  i32 walk_ins;        // jobs that became eligible in this tick while nobody waited
+  i64 walk_in_gpus;    // of these
+  Job* walk_in;        // (kWalkIns,)
   Calm calm;
   i64* tenant_waiting;  // (T,) waiting jobs by tenant
   Tick* shadow;         // (P,) reservations of the present pass of EASY: kNever = none
@@ -68,7 +70,7 @@ struct Center {
   Tenants<S> tenants;  // where they share the center
 
   // Whether tenants share the center: then shared_pass.h rules.
-  HD bool shares() const { return may_share<S>() && model->sharing.on; }
+  HD bool shares() const { return built_for<S>(kSharedFamily) || (may_share<S>() && shared); }
 
   // What the run is about, and where its result goes.
   HD void bind(const Model& m, const Cell& cell, const RunResult& result) {
@@ -84,6 +86,7 @@ struct Center {
     now = 0;
     status = kOk;
     polls = 0;  // at once, then rarely
+    shared = model->sharing.on;
     next_expiry = next_pass = timer = kNever;
     calm = Calm{0, 0, 0, 0};
     walk_ins = 0;
@@ -96,6 +99,7 @@ struct Center {
     has_bounds = rules.max_waiting >= 0;
     ROLLED
     for (i32 t = 0; t < model->classes.tenants; ++t) has_bounds |= rules.tenant_max_waiting[t] >= 0;
+    counts_waiting = has_bounds || shared;
     S::each(model->classes.tenants, [&](i32 t) { tenant_waiting[t] = 0; });
     S::each(pools, [&](i32 p) { free[p] = capacity[p]; });
     if (shares()) tenants.clear(*model, capacity);
@@ -205,6 +209,7 @@ struct Center {
       Job job = chains.held[slot];
       chains.calendar.set(slot, kNoKey);
       chains.drop(slot);
+      if (shares()) tally.held(job, now);
       any |= join(job);
     }
     return any;
@@ -470,6 +475,7 @@ struct Center {
       const i32 slot = chains.pop(run.chain);
       Job next = chains.held[slot];
       chains.drop(slot);
+      if (shares() && next.delay == 0) tally.held(next, now);
       become_eligible(next, now + next.delay);
     }
   }
@@ -485,14 +491,15 @@ struct Center {
   }
 
   HD void leave_queue(i32 tier, i32 position, const Job& job) {
-    const Tick since = queue.since(tier, position);
+    const Tick since = shares() ? queue.since(tier, position) : job.eligible;
     queue.remove(tier, position);
     tally.waited(job, since, now);
+    if (shares()) tally.waits(job, since, now);
     count_tenant(job.job_class, -1);
   }
   HD void count_tenant(i32 c, i32 change) {
+    if (!counts_waiting) return;
     if (shares()) S::once([&] { tenants.class_waiting[c] += change; });
-    if (!has_bounds) return;
     const i32 t = model->classes.tenant[c];
     S::once([&] { tenant_waiting[t] += change; });
   }

@@ -69,7 +69,7 @@ struct Release {
   HD_JOB void insert(i32 slot, Tick tick, i32 g, Tick now) {
     if (tick >= end) advance(now);
     const bool far = tick >= end;
-    S::once([&] {
+    S::once([&]() AT_ONCE {
       node[slot].tick = tick;
       node[slot].gpus = g;
       ++n;

@@ -174,6 +174,7 @@ HD_BOTH void carve_tenants(Carver* carver, const Model& m, const Sizes& sizes, T
   t->behind = carver->take<Past>(slots);
   t->head_index = carver->take<i64>(lines);
   t->head_gpus = carver->take<i64>(lines);
+  t->head_place = carver->take<i32>(lines);
   t->head_cause = carver->take<i32>(lines);
   t->head_class = carver->take<i32>(lines);
   t->idle_cause = carver->take<i32>(on ? pools : 0);

@@ -124,12 +124,14 @@ template <class S>
 HD_IN void settle(Center<S>& center, bool passing) {
   if constexpr (may_share<S>())
     if (center.shares()) return settle_shared(center, passing);
-  const bool seated = center.seat();
-  if (center.queue.waiting > 0)
-    settle_queue(center, passing);
-  else if (!seated)
-    return;
-  center.tally.settled(center.queue.waiting, center.running.n);
+  if constexpr (!built_for<S>(kSharedFamily)) {
+    const bool seated = center.seat();
+    if (center.queue.waiting > 0)
+      settle_queue(center, passing);
+    else if (!seated)
+      return;
+    center.tally.settled(center.queue.waiting, center.running.n);
+  }
 }
 
 // Held jobs become eligible, and patience ends, which settle() attends to. Returns whether anything changed.
@@ -163,6 +165,7 @@ HD_CALL Status close_books(Center<S>& center, bool at_horizon) {
       if (queue.index.gpus[queue.at(t, i)] == kHole) continue;
       const Tick since = queue.since(t, i);
       tally.waited(queue.job_at(t, i), since, now);
+      tally.waits(queue.job_at(t, i), since, now);
       const i32 evictions = queue.past ? queue.past_at(t, i).evictions : 0;
       if (at_horizon) tally.still_waiting(queue.job_at(t, i), since, now, evictions);
     }
@@ -215,8 +218,9 @@ HD_IN void begin(const Model& model, const Cell& cell, Scratch<S>& scratch, cons
   scratch.center.bind(model, cell, result);
   scratch.center.clear();
   run->jobs.open(model, scratch.blocks, cell);
-  run->in_order = built_for<S>(kInOrderFamily) ||
-                  (built_for<S>(kAnyFamily) && first_come_first_served(model, cell));
+  run->in_order =
+      built_for<S>(kInOrderFamily) || ((built_for<S>(kAnyFamily) || built_for<S>(kOtherFamily)) &&
+                                       first_come_first_served(model, cell));
   if (run->in_order) return run->line.open(&scratch.center);
   if (model.early) open_budgets(scratch);
 }
@@ -261,7 +265,7 @@ HD_IN Status go_on_by_events(Scratch<S>& scratch, Simulation<S>* run) {
 // Goes on with the run until it is complete or, kPaused, its budget is used up.
 template <class S>
 HD_IN Status go_on(Scratch<S>& scratch, Simulation<S>* run) {
-  if constexpr (!built_for<S>(kEasyFamily))
+  if constexpr (!built_for<S>(kEasyFamily) && !built_for<S>(kSharedFamily))
     if (run->in_order) return serve_in_order(scratch.center, run->jobs, &run->line, &run->budget);
   if constexpr (built_for<S>(kInOrderFamily))
     return kNotRun;  // not reached

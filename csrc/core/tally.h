@@ -102,7 +102,10 @@ struct Tally {
     const Tick dt = greatest<Tick>(0, overlap(since, now));
     integral[kWaitingJobs] += dt;
     integral[kWaitingGpus] += dt * job.gpus;
-    if (out.causes) charge(job.job_class, kBehindOwn, dt * job.gpus);  // until told otherwise
+  }
+  // Why it did is told later (why.h).
+  HD void waits(const Job& job, Tick since, Tick now) {
+    if (out.causes) charge(job.job_class, kBehindOwn, ticks_counted(since, now) * job.gpus);
   }
   // A job has been held since its submit (S11).
   HD void held(const Job& job, Tick now) {
@@ -146,7 +149,6 @@ struct Tally {
   }
 
   HD void joined(const Job& job) {
-    if (job.eligible > job.submit) held(job, job.eligible);
     if (out.records.submit)
       S::once([&] {
         out.records.eligible[job.index] = job.eligible;

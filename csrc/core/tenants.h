@@ -70,6 +70,7 @@ struct Tenants {
   i64* held;           // (T, P) GPUs that count as used in this pass (R20)
   i32* front;  // (T,) position of the next job of each line of the tier that is scanned; -1 none
   i64* head_index;  // (lines,) first waiting job of a line, or -1
+  i32* head_place;     // (lines,)
   i32* head_cause;  // (lines,) and why it waits
   i32* head_class;  // (lines,)
   i64* head_gpus;   // (lines,)

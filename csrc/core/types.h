@@ -9,6 +9,7 @@
 //   HD_JOB   one that runs once for nearly every job: a call on a device, expanded on the host
 //   HD_IN    likewise, where the device compilers may choose
 //   HD_BOTH  one that a CUDA host program needs too (memory layout)
+//   AT_ONCE  after the parameters of a lambda that the host must expand where it stands
 //   ROLLED   before a loop: unrolling it costs the device compilers minutes, and gains nothing
 //   WIDE     before a short loop without branches: g++ would unroll it before it could vectorise it
 //
@@ -34,6 +35,7 @@ static_assert(sizeof(i64) == 8 && sizeof(u64) == 8, "");
 #define HD_JOB __device__ __noinline__
 #define HD_IN __device__ inline
 #define HD_BOTH __host__ __device__ inline
+#define AT_ONCE
 #define ROLLED _Pragma("unroll 1")
 #define WIDE ROLLED
 #else
@@ -42,6 +44,7 @@ static_assert(sizeof(i64) == 8 && sizeof(u64) == 8, "");
 #define HD_JOB __attribute__((always_inline)) inline
 #define HD_IN HD_JOB
 #define HD_BOTH inline
+#define AT_ONCE __attribute__((always_inline))
 #define ROLLED
 #if defined(__GNUC__) && !defined(__clang__)
 #define WIDE _Pragma("GCC unroll 1")

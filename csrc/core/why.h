@@ -75,7 +75,17 @@ HD Idle idle_cause(Center<S>& center, i32 p) {
   return wanted && !admits_some ? kQuotaIdle : kFreeIdle;
 }
 
-// After a tick has been settled. Without a pass only those who have become first are told anew.
+// Whether somebody waits in a line who did before this tick.
+template <class S>
+HD bool waits_on(const Center<S>& center, i32 line) {
+  const Queue<S>& q = center.queue;
+  ROLLED
+  for (i32 i = q.head[line]; i < q.tail[line]; ++i)
+    if (q.index.gpus[q.at(line, i)] != kHole && q.since(line, i) < center.now) return true;
+  return false;
+}
+
+// After a tick has been settled. Without a pass causes stay (S28): only who joins an empty line is told.
 template <class S>
 HD_CALL void tell_why(Center<S>& center, bool passed) {
   Tenants<S>& t = center.tenants;
@@ -87,11 +97,18 @@ HD_CALL void tell_why(Center<S>& center, bool passed) {
       S::once([&] { t.head_index[l] = -1; });
       continue;
     }
-    const Job& first = q.job_at(l, q.head[l]);
-    if (!passed && t.head_index[l] == first.index) continue;
+    const i32 place = q.place[q.at(l, q.head[l])];
+    if (!passed && waits_on(center, l)) {
+      const i32 before = t.head_place[l];
+      if (t.head_index[l] >= 0 && (!q.here[before] || q.job[before].index != t.head_index[l]))
+        S::once([&] { t.head_index[l] = -1; });  // gone: all others are behind their own until the next pass
+      continue;
+    }
+    const Job& first = q.job[place];
     const Cause cause = cause_of(center, first);
     S::once([&] {
       t.head_index[l] = first.index;
+      t.head_place[l] = place;
       t.head_cause[l] = cause;
       t.head_class[l] = first.job_class;
       t.head_gpus[l] = first.gpus;

@@ -22,9 +22,10 @@ void launch(i64 blocks, const KernelArguments& a) {
 }  // namespace
 
 Family family_of(const Model& model, const Cell* cells, i64 n) {
+  if (model.sharing.on) return kSharedFamily;
   if (easy_in_one_pool(model)) return kEasyFamily;
   for (i64 i = 0; i < n; ++i)
-    if (!first_come_first_served(model, cells[i])) return kAnyFamily;
+    if (!first_come_first_served(model, cells[i])) return kOtherFamily;
   return kInOrderFamily;
 }
 
@@ -34,8 +35,10 @@ void emulate(Family family, i64 blocks, const KernelArguments& arguments) {
       return launch<kInOrderFamily>(blocks, arguments);
     case kEasyFamily:
       return launch<kEasyFamily>(blocks, arguments);
+    case kSharedFamily:
+      return launch<kSharedFamily>(blocks, arguments);
     default:
-      return launch<kAnyFamily>(blocks, arguments);
+      return launch<kOtherFamily>(blocks, arguments);
   }
 }
 

@@ -40,12 +40,15 @@ __device__ inline void run_warp(const KernelArguments& a) {
     gpusim::run_warp<family>(a);                                                      \
   }
 
-#if !defined(GPUSIM_ONLY_EASY) && !defined(GPUSIM_ONLY_ANY)
+#if !defined(GPUSIM_ONLY_EASY) && !defined(GPUSIM_ONLY_ANY) && !defined(GPUSIM_ONLY_SHARED)
 GPUSIM_ENTRY(gpusim_in_order, gpusim::kInOrderFamily, kLeastBlocks)
 #endif
-#if !defined(GPUSIM_ONLY_IN_ORDER) && !defined(GPUSIM_ONLY_ANY)
+#if !defined(GPUSIM_ONLY_IN_ORDER) && !defined(GPUSIM_ONLY_ANY) && !defined(GPUSIM_ONLY_SHARED)
 GPUSIM_ENTRY(gpusim_easy, gpusim::kEasyFamily, kLeastBlocks)
 #endif
-#if !defined(GPUSIM_ONLY_IN_ORDER) && !defined(GPUSIM_ONLY_EASY)
-GPUSIM_ENTRY(gpusim_any, gpusim::kAnyFamily, kLeastBlocksOfAny)
+#if !defined(GPUSIM_ONLY_IN_ORDER) && !defined(GPUSIM_ONLY_EASY) && !defined(GPUSIM_ONLY_SHARED)
+GPUSIM_ENTRY(gpusim_any, gpusim::kOtherFamily, kLeastBlocksOfAny)
+#endif
+#if !defined(GPUSIM_ONLY_IN_ORDER) && !defined(GPUSIM_ONLY_EASY) && !defined(GPUSIM_ONLY_ANY)
+GPUSIM_ENTRY(gpusim_shared, gpusim::kSharedFamily, kLeastBlocksOfAny)
 #endif

@@ -8,6 +8,7 @@ const Kernel kKernels[] = {
     {"in_order", reinterpret_cast<const void*>(gpusim_in_order)},
     {"easy", reinterpret_cast<const void*>(gpusim_easy)},
     {"any", reinterpret_cast<const void*>(gpusim_any)},
+    {"shared", reinterpret_cast<const void*>(gpusim_shared)},
 };
 
 const int kKernelCount = sizeof(kKernels) / sizeof(kKernels[0]);

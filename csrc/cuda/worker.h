@@ -58,6 +58,14 @@ HD RunResult row_at(const KernelArguments& a, i64 i) {
   r.passed += i;
   r.first_violated += i;
   if (r.histogram) r.histogram += i * c * kBins;
+  if (r.evictions) {
+    r.evictions += i * c * kEvictionSums;
+    r.cascade += i;
+  }
+  if (r.causes) {
+    r.causes += i * c * kCauses;
+    r.idle += i * a.model.classes.pools * kIdles;
+  }
   return r;
 }
 

@@ -12,6 +12,7 @@ struct Recorded {  // one run, job by job
   std::vector<Tick> submit, eligible, start, end;
   std::vector<i32> gpus, job_class, pool;
   std::vector<u8> outcome;
+  std::vector<i32> preemptions;
   Rows rows;
 };
 
@@ -26,6 +27,10 @@ inline RunResult result_of(Rows* rows, const Records& records) {
                    rows->passed.data(),
                    rows->first_violated.data(),
                    rows->histogram.data(),
+                   nullptr,
+                   nullptr,
+                   nullptr,
+                   nullptr,
                    records};
 }
 
@@ -51,10 +56,11 @@ Recorded record(const World& world, const std::vector<i32>& pools) {
                std::vector<i32>(n),
                std::vector<i32>(n, -1),
                std::vector<u8>(n),
+               std::vector<i32>(n),
                Rows(m, 1)};
   const Records records{out.submit.data(), out.eligible.data(), out.start.data(),
                         out.end.data(),    out.gpus.data(),     out.job_class.data(),
-                        out.pool.data(),   out.outcome.data()};
+                        out.pool.data(),   out.outcome.data(),  out.preemptions.data()};
   Memory<S> memory(m, Sizes{256, 256, 512, 256, 256});
   const Cell cell{0, 0, 1000000, pools.data()};
   out.status = simulate<S>(m, cell, memory.scratch, result_of(&out.rows, records));

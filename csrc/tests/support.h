@@ -188,9 +188,18 @@ struct World {
     Model m{};
     i32 tiers = 1;
     for (i32 rank : tier_rank) tiers = greatest(tiers, rank + 1);
-    m.classes = Classes{size(tier_rank),    tiers,           size(tenant_bound), pools,
-                        tier_rank.data(),   tenant.data(),   patience.data(),    killed_ok.data(),
-                        pool_offset.data(), pool_list.data()};
+    m.classes = Classes{size(tier_rank),
+                        tiers,
+                        tiers,
+                        size(tenant_bound),
+                        pools,
+                        tier_rank.data(),
+                        tier_rank.data(),
+                        tenant.data(),
+                        patience.data(),
+                        killed_ok.data(),
+                        pool_offset.data(),
+                        pool_list.data()};
     m.policy = policy;
     m.policy.tenant_max_waiting = tenant_bound.data();
     m.windows = windows;

@@ -41,12 +41,22 @@ struct Batch {  // replications 0 .. 3 of a world at several capacities
     e.gpus = gpus.data();
     e.draw = draw.data();
     e.demand_ppm = demand_ppm.data();
-    e.out = Outputs{rows.status.data(),         rows.counts.data(),
-                    rows.sums.data(),           rows.slo.data(),
-                    rows.pool_gpu_ticks.data(), rows.integrals.data(),
-                    rows.extremes.data(),       rows.jobs.data(),
-                    rows.passed.data(),         rows.first_violated.data(),
-                    rows.histogram.data(),      Records{}};
+    e.out = Outputs{rows.status.data(),
+                    rows.counts.data(),
+                    rows.sums.data(),
+                    rows.slo.data(),
+                    rows.pool_gpu_ticks.data(),
+                    rows.integrals.data(),
+                    rows.extremes.data(),
+                    rows.jobs.data(),
+                    rows.passed.data(),
+                    rows.first_violated.data(),
+                    rows.histogram.data(),
+                    nullptr,
+                    nullptr,
+                    nullptr,
+                    nullptr,
+                    Records{}};
     e.sizes = sizes;
     e.lanes = lanes;
     e.threads = threads;

@@ -22,7 +22,7 @@ from gpusim.errors import BackendUnavailable, Problem
 
 OPTIONS = ("-std=c++17", "--fmad=false")
 """As for nvcc."""
-FAMILIES = ("in_order", "easy", "any")
+FAMILIES = ("in_order", "easy", "any", "shared")
 _ENTRY = Path("cuda/kernel.cuh")
 _MAGIC = b"gpusim kernel 1\n"
 _DIGEST = 32  # bytes of SHA-256
@@ -34,7 +34,7 @@ def kernel(family: str, architecture: int) -> bytes:
 
     Parameters
     ----------
-    family : {"in_order", "easy", "any"}
+    family : {"in_order", "easy", "any", "shared"}
     architecture : int
         Compute capability of the device without its point: 90 for 9.0.
 

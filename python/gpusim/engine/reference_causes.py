@@ -51,10 +51,12 @@ class Ledger:
         for i in sorted(run.waiting, key=run.rank):
             first.setdefault((run.class_of(i).tier, run.class_of(i).tenant), i)
         fresh = [i for i in run.waiting if i not in self.cause]
+        occupied = {(run.class_of(i).tier, run.class_of(i).tenant) for i in run.waiting if i in self.cause}
         self.cause = {i: self.cause[i] for i in run.waiting if i in self.cause}
         for i in fresh:
             line = (run.class_of(i).tier, run.class_of(i).tenant)
-            self.cause[i] = self.cause_of(i) if first[line] == i else "behind_own"
+            alone = first[line] == i and line not in occupied
+            self.cause[i] = self.cause_of(i) if alone else "behind_own"
 
     def cause_of(self, i: int) -> str:
         """Why the first job of a line waits."""
