@@ -1,4 +1,4 @@
-"""Preemption worked out by hand: Kueue's matrix, the search for victims, urgent jobs, several passes (R24-R27, S20-S22)."""
+"""Preemption worked out by hand: Kueue's matrix, the search, urgent jobs, several passes (R24-R27, S20-S22)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Quotas, borrowing, lending, sweeps, strict tenants, ceilings and limits, worked out by hand (R16-R22, S13-S19, S25)."""
+"""Quotas, borrowing, lending, sweeps, strict tenants, ceilings, limits, worked out by hand (R16-R22, S13-S19)."""
 
 from __future__ import annotations
 

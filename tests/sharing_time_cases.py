@@ -8,6 +8,17 @@ from gpusim.engine.reference import FAIRSHARE, NONE, JobClass, Policy, Sharing, 
 from sharing_case import SharingCase, flat, job
 
 A, B, C, D, E, F, G = range(7)
+CAUSES_OF_WAITING = (
+    "held",
+    "behind_own",
+    "quota",
+    "reservation",
+    "priority",
+    "capacity",
+    "fragmentation",
+    "down",
+)
+LABELS_OF_IDLE_GPUS = ("reserved", "quota_idle", "free", "fragmented")
 WITHIN = Sharing((Tenant(within="lower"),))
 
 # ---- requeue --------------------------------------------------------------------------------------------------------
@@ -45,7 +56,7 @@ TAIL = requeue("tail", ((5, B), (9, A), (19, C)), (19, 9, 21, 5), lost=[4, 0, 0,
 CANCEL = requeue("cancel", ((5, B),), (2, 9, -1, 5), {A: "cancelled", C: "cancelled"}, lost=[4, 0, 0, 0])
 
 # ---- work -----------------------------------------------------------------------------------------------------------
-# 1 GPU. V: 10 ticks of work, H: 3. V has a checkpoint after every 4 ticks of work, which takes 1, and needs 2 to restart.
+# 1 GPU. V: 10 ticks of work, H: 3. V writes a checkpoint after every 4 ticks of work, in 1 tick, and restarts in 2.
 # Undisturbed: 4 w 4 w 2 = 12 ticks. What is saved, what the second start takes, and what is lost:
 VICTIM = JobClass(preemptible=True, checkpoint=4, checkpoint_cost=1, restart=2)
 HIGH = JobClass(tier=1)
@@ -199,7 +210,7 @@ NO_WAKE = SharingCase(
     windows=Windows(0, 20, 20),
     also={"end_tick": 3},
 )
-# Other tenant, amounts not looked at: tenant 0 is not over its nominal, H' class could reclaim: a pass at 10 for nothing.
+# Tenant 0 is not over its nominal, so tenant 1 gets nothing from it, but its class could reclaim: a pass at 10.
 WAKE_FOR_NOTHING = SharingCase(
     "amounts are not looked at before a wake-up",
     (job(0, 2, 30), job(3, 2, 5, 1)),
@@ -214,14 +225,8 @@ WAKE_FOR_NOTHING = SharingCase(
 )
 
 # ---- causes and idle GPUs -------------------------------------------------------------------------------------------
-NO_CAUSE = {
-    name: 0
-    for name in (
-        *("held", "behind_own", "quota", "reservation", "priority"),
-        *("capacity", "fragmentation", "down"),
-    )
-}
-NO_IDLE = {"reserved": 0, "quota_idle": 0, "free": 0, "fragmented": 0, "allocated": 0}
+NO_CAUSE = dict.fromkeys(CAUSES_OF_WAITING, 0)
+NO_IDLE = dict.fromkeys((*LABELS_OF_IDLE_GPUS, "allocated"), 0)
 
 # 9 GPUs, EASY, tenants alone with 5 each; window [0, 30).
 # A(0,5,10,0) B(0,3,4,0) C(1,1,5,0) D(2,4,20,1) E(3,1,5,1) X(4,1,2,1, 3 ticks after A) F(11,5,5,0)
@@ -328,7 +333,7 @@ FAIR_WEIGHT = replace(
     starts=((0, A), (10, C), (15, B), (20, D), (25, F), (30, E)),
     ends=(10, 20, 15, 25, 35, 30),
 )
-# Nothing is forgotten (decay 1): 20: 15 | 5. 30: 20 | 10. As above but for that; with G(31,5,1) at 35: 20 | 10: G first.
+# Nothing is forgotten (decay 1): 20: 15 | 5. 30: 20 | 10. As above; G(31,5,1) goes at 35.
 FAIR_MEMORY = replace(
     FAIR,
     name="without decay all that was ever used counts",
