@@ -53,7 +53,7 @@ Where they are silent about sharing:
 - A preemptor must fit the profile for the largest grace of its victims and its limit; the grace is that of the victims
   under trial.
 - Urgent jobs wake the scheduler for lower tiers only, whatever their tenant may reclaim.
-- A wake-up is judged by who waits and runs before anything of its tick is applied; so is "somebody waits" for fair keys.
+- A wake-up is judged by who waits and runs before anything of its tick is applied; so are those of fair keys.
 - `cancel` ends a job at the tick of its eviction. It has met its levels on wait and turned_away by its start, and
   violates the others (S12).
 - A start that ends at its limit has lost what S23 does not count as work done in it.
