@@ -15,6 +15,9 @@ from gpusim.engine import reference as oracle
 from gpusim.engine.reference import Job, JobClass, Outcome, Policy, Sharing, Tenant, Windows
 
 H = 1000
+CAUSES = ("held", "behind_own", "quota", "reservation", "priority", "capacity", "fragmentation", "down")
+NO_CAUSE = dict.fromkeys(CAUSES, 0)
+NO_IDLE = dict.fromkeys(("reserved", "quota_idle", "free", "fragmented", "allocated"), 0)
 
 
 @dataclass(frozen=True)

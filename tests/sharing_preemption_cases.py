@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from gpusim.engine.reference import SKIP, Cohort, JobClass, Policy, Sharing, Tenant
-from sharing_case import SharingCase, flat, job
+from gpusim.engine.reference import SKIP, Cohort, JobClass, Policy, Sharing, Tenant, Windows
+from sharing_case import NO_CAUSE, SharingCase, flat, job
 
 A, B, C, D, E = range(5)
 
@@ -69,7 +69,7 @@ def within_newer(level: str, evicts: bool) -> SharingCase:
 
 # ---- reclaim: the preemptor fits its nominal ------------------------------------------------------------------------
 # 5 and 5. A(0,3,40,1) B(1,3,40,1) C(2,2,40,1) P(5,4,10,0) D(6,1,5,1). Tenant 1 has 8: 3 over its nominal.
-# P has tier 1, D tier 0, and A, B, C have tier 0 or 2.
+# P has tier 1, D tier 0, and A, B, C have tier 0, 1 or 2.
 #   A  ========================================    evicted C (the latest start): 4 free for P.
 #   B   =======================================>   6: nothing is left for D. 15: C again, and D.
 #   C    ===x         ==========...
@@ -81,11 +81,12 @@ TIERS = (
     JobClass(tier=1, tenant=0),
     JobClass(tier=0, tenant=1, preemptible=True),
     JobClass(tier=2, tenant=1, preemptible=True),
+    JobClass(tier=1, tenant=1, preemptible=True),
 )
 
 
 def reclaim(level: str, victims: str, evicts: bool) -> SharingCase:
-    c = 1 if victims == "lower" else 2
+    c = ("lower", "higher", "equal").index(victims) + 1
     if evicts:
         starts: tuple[tuple[int, ...], ...] = ((0, A), (1, B), (2, C), (5, D), (15, C), (15, E))
         ends = (40, 41, 55, 15, 20)
@@ -94,7 +95,7 @@ def reclaim(level: str, victims: str, evicts: bool) -> SharingCase:
     else:
         starts, ends = ((0, A), (1, B), (2, C), (6, E), (40, D)), (40, 41, 42, 50, 11)
     return SharingCase(
-        f"reclaim {level}, victims of a {victims} tier",
+        f"reclaim {level}, victims of {victims} tier",
         (job(0, 3, 40, c), job(1, 3, 40, c), job(2, 2, 40, c), job(5, 4, 10), job(6, 1, 5, 1)),
         TIERS,
         Sharing((Tenant(2, (5,), reclaim=level), Tenant(2, (5,))), (Cohort(),)),
@@ -165,6 +166,65 @@ BORROW_RECLAIM = SharingCase(
         "longest_cascade": 1,
         "start": [0, 1, 2, 5, 6],
     },
+)
+
+# The same on 20 GPUs: 10 are free, but quotas are not: the same must go.
+BY_QUOTA_ALONE = replace(BORROW_RECLAIM, name="victims for quota alone, GPUs being free", gpus=(20,))
+
+# 7 GPUs, within lower. A(0,4,30,low) C(1,1,30,low) D(2,2,30,low) P(5,5,10,high). Added: D (2 free), C (3), A (7).
+# Walk back from the last but one: C is spared (6), D is not (4 without it).
+#   A  =====x         ====...     15: A and D.
+#   C   ==============================
+#   D    ===x         ====...
+#   P       ==========
+WALK_BACK = SharingCase(
+    "the walk back goes from the last to the first",
+    (job(0, 4, 30), job(1, 1, 30), job(2, 2, 30), job(5, 5, 10, 1)),
+    LOW_HIGH,
+    Sharing((Tenant(within="lower"),)),
+    (7,),
+    starts=((0, A), (1, B), (2, C), (5, D), (15, A), (15, C)),
+    evictions=((5, C), (5, A)),
+    ends=(45, 31, 45, 15),
+)
+
+# 2 and 2, tenant 0 reclaims, one sweep. A(0,4,10,1) B(0,2,5,0) C(3,1,1,0). A starts first, borrowing 2. B, in the same
+# pass, may not take what has just started. 3: C comes: B evicts A, C borrows. 8: B ends: A.
+#   A  ===x    ==========
+#   B     =====
+#   C     =
+JUST_STARTED = SharingCase(
+    "a job that started in this tick is no victim",
+    (job(0, 4, 10, 1), job(0, 2, 5), job(3, 1, 1)),
+    (JobClass(), JobClass(tenant=1, preemptible=True)),
+    replace(flat(2, 2, reclaim="any"), borrowers="in_order"),
+    (4,),
+    starts=((0, A), (3, B), (3, C), (8, A)),
+    evictions=((3, A),),
+    ends=(18, 8, 4),
+)
+
+# Two trees. Tenant 0, alone, has 4 and reclaims; tenants 1 (1) and 2 (3) are a cohort. 4 GPUs.
+# A(0,4,20,1) borrows 3, is exempt until 5. P(1,2,5,0): A is of another tree: no victim, at 7 as at 1, no wake-up at 5.
+OTHER_TREE = SharingCase(
+    "nobody reclaims from another tree",
+    (job(0, 4, 20, 1), job(1, 2, 5), job(7, 1, 1, 2)),
+    (JobClass(tier=5), JobClass(tenant=1, preemptible=True, exempt=5), JobClass(tenant=2)),
+    Sharing((Tenant(nominal=(4,), reclaim="any"), Tenant(3, (1,)), Tenant(3, (3,))), (Cohort(),)),
+    (4,),
+    starts=((0, A), (20, B), (20, C)),
+    ends=(20, 25, 21),
+    also={"end_tick": 25},
+)
+OTHER_TREE_ASLEEP = replace(
+    OTHER_TREE,
+    name="nor wakes the scheduler for it",
+    jobs=OTHER_TREE.jobs[:2],
+    starts=((0, A),),
+    ends=(-1, -1),
+    outcome={A: "running", B: "waiting"},
+    windows=Windows(0, 15, 15),
+    also={"end_tick": 1},
 )
 
 # 4, 3 and 3. C(0,3,40,2) D(0,1,40,2) A(1,3,40,1) B(2,1,40,1) P(5,4,10,0), tenant 0 reclaims. Both others are 1 over.
@@ -306,6 +366,18 @@ URGENT_EQUAL = SharingCase(
     (8,),
     starts=((0, A), (5, B)),
     ends=(5, 10),
+    also={"causes": [{**NO_CAUSE, "capacity": 4 * 3}, NO_CAUSE]},  # never for quota
+)
+
+URGENT_ASLEEP = replace(
+    URGENT_EQUAL,
+    name="and wakes the scheduler for no other",
+    classes=(URGENT_EQUAL.classes[0], replace(URGENT_EQUAL.classes[1], exempt=4)),
+    starts=((0, A),),
+    ends=(-1, -1),
+    outcome={A: "running", B: "waiting"},
+    windows=Windows(0, 5, 5),
+    also={"end_tick": 2},
 )
 
 # Limits take part in the search. Tenant 0: 4 GPUs at most, within lower. A(0,2,20,low) B(0,2,20,low) P(3,1,5,high):
@@ -336,6 +408,8 @@ PREEMPTION_CASES = (
     reclaim("never", "higher", False),
     reclaim("lower", "higher", False),
     reclaim("any", "higher", True),
+    reclaim("lower", "equal", False),
+    reclaim("any", "equal", True),
     borrowing("never", 4, 5, False),
     borrowing("lower", None, 5, False),
     borrowing("any", None, 5, False),
@@ -345,6 +419,11 @@ PREEMPTION_CASES = (
     borrowing("any", 3, 5, True),
     borrowing("any", 9, 1, False),
     BORROW_RECLAIM,
+    BY_QUOTA_ALONE,
+    WALK_BACK,
+    JUST_STARTED,
+    OTHER_TREE,
+    OTHER_TREE_ASLEEP,
     LEFT_OUT,
     OTHERS_FIRST,
     OWN_LAST,
@@ -353,5 +432,6 @@ PREEMPTION_CASES = (
     SECOND_PASS,
     URGENT,
     URGENT_EQUAL,
+    URGENT_ASLEEP,
     LIMITED,
 )

@@ -243,6 +243,17 @@ UNASSIGNED = SharingCase(
     outcome={D: "rejected", E: "rejected"},
 )
 
+# What stands in its own row means nothing, and no share is spread to it.
+UNASSIGNED_ENTRY = replace(
+    UNASSIGNED,
+    name="whatever its own entry says",
+    sharing=Sharing(
+        (Tenant(2, (Share(333_000),)), Tenant(2, (Share(666_999),), borrow=(0,), lend=(0,))),
+        (Cohort(nominal=(2,)),),
+        unassigned=1,
+    ),
+)
+
 # No quotas. Tenant 0: at most 4 GPUs; tenant 1: at most 2 jobs.
 # A(0,3,10,0) B(1,2,10,0) C(2,1,10,0) D(3,1,10,1) E(3,1,10,1) F(3,1,2,1) G(4,5,1,0)
 # B: 3 + 2 > 4. C: 4. D, E: two jobs. F: the third. G: 5 > 4, rejected. 10: A ends: B. 13: D, E end: F.
@@ -258,6 +269,77 @@ LIMITS = SharingCase(
     starts=((0, A), (2, C), (3, D), (3, E), (10, B), (13, F)),
     ends=(10, 20, 12, 13, 13, 15, -1),
     outcome={G: "rejected"},
+)
+
+# EASY, 4 GPUs, tenant 0 runs at most one job. A(0,3,10,1) J(1,2,5,0) K(2,1,3,0)
+#   A  ==========             J: res 10-15. It is its tenant's one job: K waits though a GPU is free.
+#   J            =====        15: J ends: K.
+#   K                 ===
+RESERVED_JOB = SharingCase(
+    "a reserved job counts as one of its tenant's",
+    (job(0, 3, 10, 1), job(1, 2, 5), job(2, 1, 3)),
+    OF[:2],
+    Sharing((Tenant(max_jobs=1), Tenant())),
+    (4,),
+    starts=((0, A), (10, B), (15, C)),
+    ends=(10, 15, 18),
+    policy=Policy(backfill=1),
+)
+RESERVED_GPUS = replace(
+    RESERVED_JOB,
+    name="reserved GPUs count among those its tenant may use at most",
+    sharing=Sharing((Tenant(max_gpus=2), Tenant())),
+)
+
+# 4 GPUs, each tenant alone: 2, 2 and no quota. A(0,4,5,2) U(1,3,4,0 urgent) B(2,2,4,1). Nobody may be a victim.
+# 5: A ends. U is beyond its nominal but urgent: first sweep, first in the queue. 9: B.
+URGENT_SWEEP = SharingCase(
+    "an urgent job is in the first sweep whatever it uses",
+    (job(0, 4, 5, 2), job(1, 3, 4, 3), job(2, 2, 4, 1)),
+    (*OF[:3], JobClass(urgent=True)),
+    tenants(Tenant(nominal=(2,)), Tenant(nominal=(2,)), Tenant(), cohorts=()),
+    (4,),
+    starts=((0, A), (5, B), (9, C)),
+    ends=(5, 9, 13),
+)
+FREE_SWEEP = replace(
+    URGENT_SWEEP,
+    name="a job of a tenant without a quota is in the first sweep",
+    classes=(*OF[:3], JobClass(tenant=2)),
+)
+
+# Two pools of 2. Tenant 0, alone: 2 in pool 0, 1 in pool 1. A(0,2,10,1 in 0) B(0,1,10,0 in 1) J(1,1,5,0 in 0 or 1)
+# K(2,1,3,1 in 1). J: pool 0 is full; pool 1 has a free GPU but no quota. J blocks pool 0 (or waits for it with a
+# reservation), not pool 1: K starts. 10: J in pool 0.
+QUOTA_BLOCKED_POOL = SharingCase(
+    "a blocked job blocks only pools in which it has quota",
+    (job(0, 2, 10, 1), job(0, 1, 10, 3), job(1, 1, 5), job(2, 1, 3, 2)),
+    (
+        *(JobClass(pools=(0, 1)), JobClass(tenant=1), JobClass(tenant=1, pools=(1,))),
+        JobClass(pools=(1,)),
+    ),
+    tenants(Tenant(nominal=(2, 1)), Tenant(), cohorts=()),
+    (2, 2),
+    starts=((0, A), (0, B, 1), (2, D, 1), (10, C)),
+    ends=(10, 10, 15, 5),
+)
+QUOTA_BLOCKED_POOL_EASY = replace(
+    QUOTA_BLOCKED_POOL,
+    name="a blocked job gets a reservation only where it has quota",
+    policy=Policy(backfill=1),
+)
+
+# Two pools of 4, 2 of each tenant in each. A(0,3,10,1 in 0) B(0,3,20,1 in 1) P(1,2,5,0 in 0 or 1) C(2,1,5,1 in 0)
+# D(2,1,5,1 in 1). P finds 1 in each. Its 2 are kept in pool 0, the first: C may not borrow there, D may in pool 1.
+# 10: A ends: P and C.
+OWNER_TWO_POOLS = SharingCase(
+    "an owner is protected in the first of its pools only",
+    (job(0, 3, 10, 1), job(0, 3, 20, 2), job(1, 2, 5), job(2, 1, 5, 1), job(2, 1, 5, 2)),
+    (JobClass(pools=(0, 1)), JobClass(tenant=1), JobClass(tenant=1, pools=(1,))),
+    tenants(Tenant(2, (2, 2)), Tenant(2, (2, 2)), cohorts=(Cohort(),)),
+    (4, 4),
+    starts=((0, A), (0, B, 1), (2, E, 1), (10, C), (10, D)),
+    ends=(10, 20, 15, 15, 7),
 )
 
 # Two pools of 4, tenant 0 has 2 in pool 0 and 4 in pool 1, and prefers pool 0; it may use 5 in all. Tenant 1 is free.
@@ -291,6 +373,14 @@ QUOTA_CASES = (
     BACKFILL_OWNER,
     SHARES,
     UNASSIGNED,
+    UNASSIGNED_ENTRY,
     LIMITS,
+    RESERVED_JOB,
+    RESERVED_GPUS,
+    URGENT_SWEEP,
+    FREE_SWEEP,
+    QUOTA_BLOCKED_POOL,
+    QUOTA_BLOCKED_POOL_EASY,
+    OWNER_TWO_POOLS,
     POOLS,
 )

@@ -5,20 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 from gpusim.engine.reference import FAIRSHARE, NONE, JobClass, Policy, Sharing, Tenant, Windows
-from sharing_case import SharingCase, flat, job
+from sharing_case import NO_CAUSE, NO_IDLE, SharingCase, flat, job
 
 A, B, C, D, E, F, G = range(7)
-CAUSES_OF_WAITING = (
-    "held",
-    "behind_own",
-    "quota",
-    "reservation",
-    "priority",
-    "capacity",
-    "fragmentation",
-    "down",
-)
-LABELS_OF_IDLE_GPUS = ("reserved", "quota_idle", "free", "fragmented")
 WITHIN = Sharing((Tenant(within="lower"),))
 
 # ---- requeue --------------------------------------------------------------------------------------------------------
@@ -106,6 +95,15 @@ WORK_CASES = (
         3 + 4,
         replace(VICTIM, checkpoint_cost=2, grace=1),
     ),
+    # at 5, cost 2, grace 2: |4 w: 4 of work are done, all saved: 1 lost. H 5-10. 6 left: r r 4 ww 2: 10-20, 4 lost
+    work(
+        "what is done while a checkpoint is written is what was done before",
+        (5,),
+        ((5, B), (10, A)),
+        20,
+        1 + 4,
+        replace(VICTIM, checkpoint_cost=2, grace=2),
+    ),
     # no checkpoints, long grace: all 7 lost. H 7-15 (grace 5). 10 left: r r + 10: 15-27
     work(
         "without checkpoints all is lost, whatever the grace",
@@ -171,6 +169,69 @@ GRACE = SharingCase(
     also={"lost": [3, 3, 3 * 4, 0]},
 )
 
+# 1 GPU, within lower. V(0,1,10, tier 0, grace 3) P(2,1,10, tier 1) H(9,1,2, tier 2). P works from 5.
+# P: a checkpoint after 4, cost 1, no grace. 9: 4 ticks of work, nothing written: 7 lost. 11-23: 2 of 12 lost. V 23-33.
+#   V  =x                     ==========
+#   P    gggwwwwx  ============
+#   H           ==
+EVICTED_PREEMPTOR = SharingCase(
+    "the grace a preemptor waited is no work when it is evicted itself",
+    (job(0, 1, 10), job(2, 1, 10, 1, 20), job(9, 1, 2, 2)),
+    (
+        JobClass(preemptible=True, grace=3),
+        JobClass(tier=1, preemptible=True, checkpoint=4, checkpoint_cost=1),
+        JobClass(tier=2),
+    ),
+    WITHIN,
+    (1,),
+    starts=((0, A), (2, B), (9, C), (11, B), (23, A)),
+    evictions=((2, A), (9, B)),
+    ends=(33, 23, 11),
+    also={"lost": [2, 7 + 2, 0]},
+)
+# Its checkpoints are free: all 4 are saved, 3 lost. 6 left: 11-17. V 17-27.
+EVICTED_PREEMPTOR_SAVES = replace(
+    EVICTED_PREEMPTOR,
+    name="nor is it saved",
+    classes=(
+        EVICTED_PREEMPTOR.classes[0],
+        replace(EVICTED_PREEMPTOR.classes[1], checkpoint_cost=0),
+        JobClass(tier=2),
+    ),
+    starts=((0, A), (2, B), (9, C), (11, B), (17, A)),
+    ends=(27, 17, 11),
+    also={"lost": [2, 3, 0]},
+)
+
+# 4 GPUs, EASY. Tenant 0 within lower, tenant 1 preempts nobody. A(0,2,10,1) B(0,2,20,0 low, grace 3) R(1,4,5,1, tier 2)
+# P(2,2,16,0, tier 1) Q(3,2,14,0, tier 1) W(11,2,9,0 low). R: res 20-25.
+#   A  ==========                            P: in place of B it would hold 2-21: into R's time. No.
+#   B  ===x                     ====...      Q: 3-20, grace included: B leaves. Q works from 6.
+#   R                      =====             10: A ends: P (to 26) and B (to 30) do not fit before R.
+#   P                           ====...      11: W to 20: fits, for Q is expected until 20, not 17.
+#   Q     gggwwwwwwwwwwwwww                  20: R. 25: P and B.
+#   W             =========
+GRACE_IN_PROFILE = SharingCase(
+    "the grace is part of the time a preemptor needs",
+    (
+        *(job(0, 2, 10, 1), job(0, 2, 20), job(1, 4, 5, 2), job(2, 2, 16, 3), job(3, 2, 14, 3)),
+        job(11, 2, 9),
+    ),
+    (
+        JobClass(preemptible=True, grace=3),
+        JobClass(tenant=1),
+        JobClass(tier=2, tenant=1),
+        JobClass(tier=1),
+    ),
+    Sharing((Tenant(within="lower"), Tenant())),
+    (4,),
+    starts=((0, A), (0, B), (3, E), (11, F), (20, C), (25, D), (25, B)),
+    evictions=((3, B),),
+    ends=(10, 45, 25, 41, 20, 20),
+    policy=Policy(backfill=1),
+    also={"lost": [0, 6, 0, 0, 6, 0]},
+)
+
 # ---- exempt time ----------------------------------------------------------------------------------------------------
 # 2 GPUs. V(0,2,30, exempt 10) H(3,2,5, high) H'(16,2,5, high).
 #   V  ==========x    ==========x    ====...    10: wake-up: V's exempt time is over. 15: V again, exempt until 25.
@@ -224,10 +285,21 @@ WAKE_FOR_NOTHING = SharingCase(
     also={"end_tick": 10},
 )
 
-# ---- causes and idle GPUs -------------------------------------------------------------------------------------------
-NO_CAUSE = dict.fromkeys(CAUSES_OF_WAITING, 0)
-NO_IDLE = dict.fromkeys((*LABELS_OF_IDLE_GPUS, "allocated"), 0)
+# Two pools of 1, within lower. A(0,1,30 in 0, tier 9) V(0,1,30 in 1, exempt 5) H(1,1,5 in 0, tier 1): V is elsewhere.
+NO_WAKE_ELSEWHERE = SharingCase(
+    "nobody is woken for a job that waits for another pool",
+    (job(0, 1, 30), job(0, 1, 30, 1), job(1, 1, 5, 2)),
+    (JobClass(tier=9), JobClass(pools=(1,), preemptible=True, exempt=5), JobClass(tier=1)),
+    WITHIN,
+    (1, 1),
+    starts=((0, A), (0, B, 1)),
+    ends=(-1, -1, -1),
+    outcome={A: "running", B: "running", C: "waiting"},
+    windows=Windows(0, 20, 20),
+    also={"end_tick": 1},
+)
 
+# ---- causes and idle GPUs -------------------------------------------------------------------------------------------
 # 9 GPUs, EASY, tenants alone with 5 each; window [0, 30).
 # A(0,5,10,0) B(0,3,4,0) C(1,1,5,0) D(2,4,20,1) E(3,1,5,1) X(4,1,2,1, 3 ticks after A) F(11,5,5,0)
 # tick 0....5....10...15...20...25...30
@@ -342,6 +414,19 @@ FAIR_MEMORY = replace(
     starts=((0, A), (10, C), (15, B), (20, E), (25, D), (30, F), (35, G)),
     ends=(10, 20, 15, 30, 25, 35, 40),
 )
+# Keys are finer than GPU-ticks, and all but the last period is forgotten (decay 0). Tenant 0 weighs 2.
+# A(0,5,0) B(5,2,1) C(7,4,2) D(8,3,0) E(9,3,1). 10: 5 / 2 | 2 / 1: E before D at 11.
+FAIR_FINE = SharingCase(
+    "keys are finer than usage",
+    (job(0, 1, 5), job(5, 1, 2, 1), job(7, 1, 4, 2), job(8, 1, 3), job(9, 1, 3, 1)),
+    (JobClass(), JobClass(tenant=1), JobClass(tenant=2)),
+    Sharing((Tenant(weight=2), Tenant(), Tenant()), calc_period=10, decay_q32=0),
+    (1,),
+    starts=((0, A), (5, B), (7, C), (11, E), (14, D)),
+    ends=(5, 7, 11, 17, 14),
+    policy=Policy(order=FAIRSHARE),
+)
+
 # A multiple is a wake-up while somebody waits: ticks 10 and 20, not 30.
 FAIR_WAKES = SharingCase(
     "keys are a wake-up only while somebody waits",
@@ -375,10 +460,14 @@ TIME_CASES = (
     NOT_KILLED,
     KILLED_LATER,
     GRACE,
+    EVICTED_PREEMPTOR,
+    EVICTED_PREEMPTOR_SAVES,
+    GRACE_IN_PROFILE,
     EXEMPT,
     EXEMPT_PERIOD,
     NO_WAKE,
     WAKE_FOR_NOTHING,
+    NO_WAKE_ELSEWHERE,
     CAUSES,
     RESERVED,
     IN_TURN,
@@ -386,6 +475,7 @@ TIME_CASES = (
     FAIR,
     FAIR_WEIGHT,
     FAIR_MEMORY,
+    FAIR_FINE,
     FAIR_WAKES,
     FAIR_WOKEN,
 )
