@@ -5,17 +5,22 @@ the whole queue, draws every profile of free GPUs again and searches them by bru
 passes but who is held, who waits and who runs. Use it to check the fast engine and to settle what a rule means,
 never for studies. It imports nothing but the standard library and shares no code with the engine.
 
-`reference_terms.py` is the question, `reference_center.py` the run, `reference_measures.py` the answer. Rules
-R1..R40 are those of the model, S1..S12 those of ARCHITECTURE.md section 1. Covered: orders `fifo` and `sjf`
-inside priority tiers, several flat pools, backfill with `window` and `max_tests`, a scheduler period, patience,
-`max_waiting`, limits, rejection, chains, windows, verdicts. Not covered, because the engine does not have it yet
-either: nodes, quotas, preemption, failures.
+`reference_terms.py` is the question (`reference_problems.py`: what is wrong with it), `reference_center.py` the run,
+`reference_measures.py` the answer. One pass is `reference_pass.py`, on profiles of free GPUs (`reference_profile.py`),
+quotas (`reference_quota.py`) and victims (`reference_preemption.py`); what a start makes of its time is
+`reference_work.py`, fair keys are `reference_fairness.py`, why jobs wait and GPUs idle is `reference_causes.py`.
+
+Rules R1..R40 are those of the model, S1..S30 its readings where it is silent. Covered: orders `fifo`, `sjf` and
+`fairshare` inside priority tiers, several flat pools, backfill with `window` and `max_tests`, a scheduler period,
+patience, `max_waiting`, limits, rejection, chains, tenants with quotas in cohort trees, preemption, requeueing,
+checkpoints, windows, verdicts. Not covered, because the engine does not have it either: nodes, failures.
 
 Ties, all of them: within a tick first completions, then arrivals and jobs that become eligible by job index, then
-passes (S6, S11); in the queue the larger tier, then (under `sjf`) the shorter limit, then the earlier eligible
-tick, then the lower job index (R10, S10); among pools that could start a job now, or at the same earliest time,
-the preferred one (R12, S8); a start wins over patience (R4); of this tick's newcomers the last index is refused
-first (S3). Time is in integer ticks, the run covers ticks [0, horizon) (R5).
+passes (S6, S11); in the queue the larger tier, then the smaller key (limit or fair key), then the earlier eligible
+tick (of the last eviction for `tail`), then the lower job index (R10, S10, S26); among pools that could start a job
+now, or at the same earliest time, the preferred one (R12, S8); a start wins over patience (R4); of this tick's
+newcomers the last index is refused first (S3); victims of other tenants first, then the lower tier, the later last
+start, the higher index (R25). Time is in integer ticks, the run covers ticks [0, horizon) (R5).
 
 Where the rules are silent:
 
@@ -39,6 +44,23 @@ Where the rules are silent:
 - A waiting job is censored for `turned_away`. Hours are half-open, [hours_from, hours_to); the whole day is the
   calendar day. A level without decided jobs is met.
 - A `delay` without `after` means nothing.
+
+Where they are silent about sharing:
+
+- A tenant's limits see reserved jobs of the tenant as used and running, as the quota does (R21), and the GPUs that R20
+  keeps. What R20 keeps for a tenant counts against its own later jobs too.
+- A job without an open pool is blocked by nobody's fault: it stops, keeps and reserves nothing.
+- A preemptor must fit the profile for the largest grace of its victims and its limit; the grace is that of the victims
+  under trial.
+- Urgent jobs wake the scheduler for lower tiers only, whatever their tenant may reclaim.
+- A wake-up is judged by who waits and runs before anything of its tick is applied; so are those of fair keys.
+- `cancel` ends a job at the tick of its eviction. It has met its levels on wait and turned_away by its start, and
+  violates the others (S12).
+- A start that ends at its limit has lost what S23 does not count as work done in it.
+- `requeued_wait` has the ticks of a job that still waits at the horizon.
+- Idle GPUs keep the label of the last pass, whatever joins without one; before the first pass they are `free`.
+- The unassigned tenant's own nominal means nothing, and no share of its column is spread to it.
+- `counts` and `sums` have the columns of preemption where there is `sharing` or a preemptible class.
 
 Cost: about the square of the jobs, each pass at least linear in the queue. 10,000 jobs take 2-20 s.
 """
@@ -118,13 +140,15 @@ def simulate(
         GPUs of the only pool, or of each pool.
     windows : Windows [ticks]
     slos : sequence of Slo
+    sharing : Sharing or None
+        Tenants and cohorts; None: no quotas, and only urgent jobs preempt.
 
     Raises
     ------
     ValueError
-        For jobs out of order, a submit below 0, a service, limit or gang below 1, a class or pool that does not
-        exist, chains that fork or point ahead, an unknown policy or metric, gpus below 0, windows out of order.
-        All problems are listed.
+        For jobs out of order, a submit below 0, a service, limit or gang below 1, a class, pool or tenant that does
+        not exist, chains that fork or point ahead, an unknown policy or metric, gpus below 0, windows out of order,
+        a tree of cohorts that is none, amounts or times below 0. All problems are listed.
 
     Examples
     --------

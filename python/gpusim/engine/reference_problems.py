@@ -105,9 +105,7 @@ def _problems_of_sharing(sharing: Sharing, classes: Sequence[JobClass], pools: i
             problems.append(f"no such tenant ({job_class.tenant}, class {c}); there are {tenants}")
     for n, node in enumerate(nodes):
         if node.parent != -1 and not tenants <= node.parent < len(nodes):
-            problems.append(
-                f"parent is no cohort ({node.parent}, node {n}); use -1 or {tenants}..{len(nodes) - 1}"
-            )
+            problems.append(f"parent is no cohort ({node.parent}, node {n}); use -1 or the node of one")
         for name in ("nominal", "borrow", "lend"):
             column = getattr(node, name)
             if len(column) not in (0, pools):
@@ -125,7 +123,7 @@ def _problems_of_sharing(sharing: Sharing, classes: Sequence[JobClass], pools: i
         while tenants <= above < len(nodes) and above not in seen:
             seen.add(above)
             above = nodes[above].parent
-        if above == n:
+        if above == n >= tenants:
             problems.append(f"a cohort above itself (node {n}); parents must end at -1")
     for t, tenant in enumerate(sharing.tenants):
         if tenant.within not in ("never", "lower", "lower_or_newer"):

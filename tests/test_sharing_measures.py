@@ -1,0 +1,174 @@
+"""What a shared center reports: evictions, lost time, levels on preemptions; and what it refuses to simulate."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from gpusim.engine.reference import (
+    FAIRSHARE,
+    PREEMPTIONS,
+    SLOWDOWN,
+    TURNAROUND,
+    TURNED_AWAY,
+    WAIT,
+    Cohort,
+    Job,
+    JobClass,
+    Outcome,
+    Policy,
+    Share,
+    Sharing,
+    Slo,
+    Tenant,
+    Windows,
+    simulate,
+)
+
+WITHIN = Sharing((Tenant(within="lower"),))
+LOW_HIGH = (JobClass(preemptible=True), JobClass(tier=1))
+ALL_DAY = Windows(0, 1000, 1000)
+
+
+def twice_evicted(
+    windows: Windows = ALL_DAY, slos: tuple[Slo, ...] = (), low: JobClass = LOW_HIGH[0]
+) -> Outcome:
+    """1 GPU. V(0,10) is evicted at 4 by H(4,3) and at 9 by H'(9,5): V 0-4, 7-9, 14-24.
+
+    tick 0....5....10...15...20..
+    V    ====x  ==x    ==========
+    H        ===
+    H'            =====
+    """
+    jobs = [Job(0, 10, 10, 1), Job(4, 3, 3, 1, 1), Job(9, 5, 5, 1, 1)]
+    return simulate(jobs, (low, LOW_HIGH[1]), Policy(), 1, windows, slos, WITHIN)
+
+
+def test_evictions_and_what_they_cost_are_counted_by_class() -> None:
+    out = twice_evicted()
+    assert out.starts == [(0, 0, 0), (4, 1, 0), (7, 0, 0), (9, 2, 0), (14, 0, 0)]
+    assert (out.start, out.end, out.preemptions, out.lost) == ([0, 4, 9], [24, 7, 14], [2, 0, 0], [6, 0, 0])
+    assert (out.counts[0]["preemptions"], out.counts[0]["preempted"]) == (2, 1)
+    assert out.sums[0] == {
+        "wait": 0,
+        "turnaround": 24,
+        "gpu_ticks": 4 + 2 + 10,
+        "requeued_wait": 3 + 5,
+        "lost": 6,
+    }
+    assert out.longest_cascade == 1
+
+
+def test_lost_time_is_booked_when_a_start_ends_and_only_inside_the_window() -> None:
+    # 4 are lost at 4, 2 at 9. The window of counted jobs decides nothing here: all jobs' lost time counts.
+    assert twice_evicted(Windows(5, 9, 1000)).sums[0]["lost"] == 0
+    assert twice_evicted(Windows(5, 10, 1000)).sums[0]["lost"] == 2
+    assert twice_evicted(Windows(4, 5, 1000)).sums[0]["lost"] == 4
+    assert twice_evicted(Windows(5, 10, 1000)).counts[0]["preemptions"] == 0  # V was submitted before
+
+
+def test_a_requeued_wait_that_is_not_over_lasts_until_the_horizon() -> None:
+    assert twice_evicted(Windows(0, 12, 12)).sums[0]["requeued_wait"] == 3 + 3
+
+
+@pytest.mark.parametrize(
+    ("limit", "horizon", "verdict"),
+    [
+        (2, 1000, "met"),
+        (1, 1000, "violated"),
+        (1, 10, "violated"),  # as soon as there are more
+        (2, 10, "censored"),  # not over
+        (1, 8, "censored"),
+    ],
+)
+def test_a_level_on_preemptions(limit: int, horizon: int, verdict: str) -> None:
+    slo = Slo(limit, 1_000_000, frozenset({0}), metric=PREEMPTIONS)
+    out = twice_evicted(Windows(0, 5, horizon), (slo,))
+    assert out.slo == [{"met": 0, "violated": 0, "censored": 0} | {verdict: 1}]
+
+
+def test_who_is_turned_away_violates_a_level_on_preemptions() -> None:
+    slo = Slo(5, 0, frozenset({0}), metric=PREEMPTIONS)
+    out = simulate([Job(0, 1, 1, 9)], (JobClass(),), Policy(), 1, ALL_DAY, [slo], WITHIN)
+    assert out.slo == [{"met": 0, "violated": 1, "censored": 0}]
+
+
+def test_a_job_cancelled_by_its_eviction_has_waited_well_and_failed_otherwise() -> None:
+    metrics = (WAIT, TURNED_AWAY, SLOWDOWN, TURNAROUND, PREEMPTIONS)
+    slos = tuple(Slo(100_000, 0, frozenset({0}), metric=metric) for metric in metrics)
+    out = twice_evicted(slos=slos, low=replace(LOW_HIGH[0], requeue="cancel"))
+    assert (out.outcome[0], out.end[0], out.preemptions[0], out.lost[0]) == ("cancelled", 4, 1, 4)
+    assert [level["met"] for level in out.slo] == [1, 1, 0, 0, 0]
+    assert [level["violated"] for level in out.slo] == [0, 0, 1, 1, 1]
+    assert (out.counts[0]["started"], out.counts[0]["cancelled"], out.counts[0]["finished"]) == (1, 1, 0)
+    assert out.sums[0]["turnaround"] == 0
+
+
+def test_a_requeued_job_has_no_patience_left_to_lose_and_is_no_newcomer() -> None:
+    # V waits 3 and 5 ticks after its evictions, with a patience of 1 and room for nobody in the queue.
+    jobs = [Job(0, 10, 10, 1), Job(4, 3, 3, 1, 1), Job(9, 5, 5, 1, 1)]
+    classes = (JobClass(preemptible=True, patience=1), LOW_HIGH[1])
+    out = simulate(jobs, classes, Policy(max_waiting=0), 1, ALL_DAY, [], WITHIN)
+    assert out.end == [24, 7, 14]
+
+
+def test_a_requeued_job_counts_among_those_who_wait() -> None:
+    # V waits again from 4: N(5) finds the queue full.
+    jobs = [Job(0, 10, 10, 1), Job(4, 3, 3, 1, 1), Job(5, 1, 1, 1, 0)]
+    out = simulate(jobs, LOW_HIGH, Policy(max_waiting=1), 1, ALL_DAY, [], WITHIN)
+    assert out.outcome == ["finished", "finished", "rejected_full"]
+
+
+def test_an_urgent_job_needs_no_tenants() -> None:
+    classes = (JobClass(preemptible=True), JobClass(tier=1, urgent=True))
+    out = simulate([Job(0, 5, 5, 1), Job(2, 2, 2, 1, 1)], classes, Policy(), 1, ALL_DAY, [])
+    assert (out.starts, out.evictions) == ([(0, 0, 0), (2, 1, 0), (4, 0, 0)], [(2, 0)])
+    assert out.counts[0]["preemptions"] == 1
+
+
+def test_all_problems_are_listed_at_once() -> None:
+    sharing = Sharing(
+        (
+            Tenant(parent=0, nominal=(1,), within="all"),
+            Tenant(parent=3, reclaim="some", weight=0),
+            Tenant(nominal=(-1, 2), max_jobs=-1),
+        ),
+        (Cohort(4, nominal=(None,)), Cohort(3, borrow=(Share(-5),))),
+        borrowers="first",
+        unassigned=9,
+        calc_period=-1,
+        decay_q32=2**33,
+    )
+    classes = (
+        JobClass(tenant=5, exempt=-1, grace=-1, requeue="head", checkpoint=0, checkpoint_cost=-1, restart=-1),
+    )
+    slos = [Slo(1, 0, frozenset(), metric=7)]
+    with pytest.raises(ValueError) as error:
+        simulate([Job(0, 1, 1, 1)], classes, Policy(order=FAIRSHARE), 4, ALL_DAY, slos, sharing)
+    found = str(error.value).splitlines()
+    for part in (
+        *("exempt below 0", "grace below 0", "checkpoint_cost below 0", "restart below 0"),
+        *("checkpoint below 1", "unknown requeue (head, class 0)", "no such tenant (5, class 0)"),
+        *(
+            "parent is no cohort (0, node 0)",
+            "unknown within (all, tenant 0)",
+            "unknown reclaim (some, tenant 1)",
+        ),
+        *("weight below 1 (0, tenant 1)", "tenant of a cohort without a nominal (node 1)"),
+        *("nominal below 0 (-1, node 2)", "nominal for 2 pools (node 2)", "max_jobs below 0 (-1, tenant 2)"),
+        *(
+            "cohort without a nominal (node 3)",
+            "a cohort above itself (node 3)",
+            "a cohort above itself (node 4)",
+        ),
+        *(
+            "borrow below 0 (Share(ppm=-5), node 4)",
+            "unknown borrowers (first)",
+            "unassigned is no tenant (9)",
+        ),
+        *("calc_period below 0", "decay_q32 out of range", "order FAIRSHARE without fair keys"),
+        "unknown metric (7, level 0)",
+    ):
+        assert sum(part in line for line in found) == 1, part
+    assert len(found) == 25
