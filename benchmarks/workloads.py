@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 
-from gpusim.engine.spec import ClassTable, Policy, RunSpec, Windows
+from gpusim.engine.sharing import NO_THRESHOLD
+from gpusim.engine.spec import SKIP, ClassTable, Policy, RunSpec, Sharing, Windows
 from gpusim.workload.alias import compile_alias
 from gpusim.workload.distributions import Distribution, Exponential, LogNormal
 from gpusim.workload.jobs import Jobs
@@ -105,3 +107,65 @@ def standing_queue(waiting: int, jobs: int, *, backfill: int) -> RunSpec:
     submit[waiting:] = np.floor(gap * np.arange(jobs)).astype(np.int64)
     table = Jobs(id=np.arange(n), submit=submit, service=service, limit=service, gpus=size.astype(np.int32))
     return RunSpec(table, ClassTable.single(), Policy(backfill, kill_at_limit=False))
+
+
+def shared_mix(
+    jobs: int, *, tenants: int = 16, load: float = 0.85, backfill: int = SKIP, gpus: int = CENTER_GPUS
+) -> RunSpec:
+    """The center of `center_mix`, shared by tenants of equal quotas with three priorities each.
+
+    Jobs are spread evenly over tenants, and 2 : 3 : 5 over the priorities 2, 1, 0. Tenants borrow from each other without
+    a limit, reclaim what is theirs from anybody, and evict lower priorities of their own. Jobs of priorities 0 and 1 may
+    be evicted and save their work every 30 minutes.
+    """
+    sizes = 2 ** np.arange(11)
+    size_shares = 1.0 / np.sqrt(sizes)
+    size_shares /= size_shares.sum()
+    mean = 6.0 * HOUR
+    gap = float((size_shares * sizes).sum()) * mean / (load * gpus)  # between any two jobs [tick]
+    priorities = {2: 0.2, 1: 0.3, 0: 0.5}
+    counts = compile_alias(sizes.tolist(), size_shares.tolist())
+    sources, tiers, owners = [], [], []
+    for tenant in range(tenants):
+        for priority, share in priorities.items():
+            job_class = len(tiers)
+            source = poisson_source(
+                job_class,
+                gap * tenants / share,
+                LogNormal(mean / math.exp(SIGMA**2 / 2), SIGMA),
+                1,
+                choices=[HOUR * 2**k for k in range(8)],
+            )
+            sources.append(
+                replace(source, gpus=counts.gpus, threshold=counts.threshold, alias=counts.alias)
+            )
+            tiers.append(priority)
+            owners.append(tenant)
+    n = len(tiers)
+    classes = ClassTable(np.array(tiers), np.array(owners), np.full(n, -1, np.int64), tenants)
+    none = np.full((tenants + 1, 1), -1)
+    sharing = Sharing(
+        parent=np.array([tenants] * tenants + [-1]),
+        nominal=np.array([[1_000_000 // tenants]] * tenants + [[0]]),
+        borrow=none,
+        lend=none,
+        shares=np.array([[[True]] * (tenants + 1), *[[[False]] * (tenants + 1)] * 2]),
+        strict=np.zeros(tenants, np.bool_),
+        within=np.full(tenants, 1),
+        reclaim=np.full(tenants, 2),
+        borrow_preempts=np.full(tenants, NO_THRESHOLD),
+        max_gpus=np.full(tenants, -1),
+        max_jobs=np.full(tenants, -1),
+        preemptible=np.array(tiers) < 2,
+        urgent=np.zeros(n, np.bool_),
+        requeue=np.zeros(n, np.int64),
+        exempt=np.zeros(n, np.int64),
+        grace=np.zeros(n, np.int64),
+        checkpoint=np.full(n, HOUR // 2),
+        checkpoint_cost=np.zeros(n, np.int64),
+        restart=np.zeros(n, np.int64),
+    )
+    horizon = round(gap * jobs)
+    windows = Windows(horizon // 10, horizon, horizon)
+    generator = Generator(sources=tuple(sources), seed=1)
+    return RunSpec(generator, classes, Policy(backfill), windows, sharing=sharing)

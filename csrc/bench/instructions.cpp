@@ -6,6 +6,8 @@
 //   center_easy   10,000 GPUs, EASY, load .85: eleven classes of 1, 2, 4, .. 1024 GPUs, lognormal run
 //                 times (sigma 1.6) with means from 2 h to 10 h, arrivals in proportion to
 //                 1 / sqrt(GPUs), requests rounded up to 1, 2, 4, .. 128 h; a tick is a second
+//   center_shared 10,000 GPUs, load .85, 16 tenants of equal quotas and three priorities each, which borrow, reclaim
+//                 and evict; gangs in proportion to 1 / sqrt(GPUs), lognormal run times of 6 h
 //
 // The work of setting up is the same for any number of jobs, so it cancels in a difference of two.
 #include <cstdio>
@@ -13,6 +15,7 @@
 #include <cstring>
 
 #include "../tests/runs.h"
+#include "../tests/shared_world.h"
 #include "laws.h"
 
 namespace gpusim::bench {
@@ -77,26 +80,83 @@ Case center_easy() {
   return c;
 }
 
+struct SharedCase {
+  test::SharedWorld shared;
+  double gap, service;
+};
+
+SharedCase center_shared(i32 tenants) {
+  constexpr i32 priorities = 3;
+  constexpr double load = 0.85, sigma = 1.6, hour = 3600, gpus = 10000, shares[] = {0.2, 0.3, 0.5};
+  SharedCase c{test::SharedWorld(tenants, priorities), 0, 6 * hour};
+  test::Origin o;
+  o.gpus.clear();
+  double mean_gang = 0;
+  for (i32 k = 0; k < 11; ++k)
+    for (int n = 0; n < static_cast<int>(32 / std::sqrt(std::ldexp(1.0, k)) + 0.5); ++n) {
+      o.gpus.push_back(1 << k);
+      mean_gang += 1 << k;
+    }
+  mean_gang /= static_cast<double>(o.gpus.size());
+  c.gap = mean_gang * c.service / (load * gpus);
+  o.limit_mode = kFactor;
+  o.limit_a = o.limit_b = 65536;
+  o.choices.clear();
+  for (int h = 1; h <= 128; h *= 2) o.choices.push_back(3600 * h);
+  test::World& w = c.shared.world;
+  const u32 first = o.key;
+  for (i32 k = 0; k < tenants * priorities; ++k) {
+    o.key = first + static_cast<u32>(k);
+    o.job_class = k;
+    w.generate(o);
+    const size_t source = static_cast<size_t>(k);
+    set_exponential(&w.gap_nodes, source,
+                    std::ldexp(c.gap * tenants / shares[k % priorities], kGapShift));
+    set_lognormal(&w.service_nodes, source, std::ldexp(c.service, kServiceShift), sigma);
+  }
+  for (Tick& every : c.shared.checkpoint) every = 1800;
+  w.policy.backfill = kSkip;
+  return c;
+}
+
+int run(const Model& model, const i32* gpus, double service);
+
+int run_shared(i32 tenants, double jobs) {
+  SharedCase c = center_shared(tenants);
+  const Tick horizon = static_cast<Tick>(c.gap * jobs);
+  c.shared.world.windows = Windows{0, horizon, horizon, 86400, 0};
+  for (Tick& until : c.shared.world.until) until = horizon;
+  const i32 gpus = 10000;
+  return run(c.shared.model(), &gpus, c.service);
+}
+
 int run(Case c, double jobs) {
   const Tick horizon = static_cast<Tick>(c.gap * jobs);
   c.world.windows = Windows{0, horizon, horizon, 86400, 0};
   for (Tick& until : c.world.until) until = horizon;
-  const Model model = c.world.model();
+  return run(c.world.model(), &c.gpus, c.service);
+}
+
+int run(const Model& model, const i32* gpus, double service) {
+  const Tick horizon = model.windows.horizon;
   test::Memory<OneLane> memory(model, kRoom);
   test::Rows rows(model, 1);
   RunResult result = test::result_of(&rows, Records{});
   result.histogram = nullptr;
-  const Status status =
-      simulate<OneLane>(model, Cell{0, 0, 1000000, &c.gpus}, memory.scratch, result);
+  std::vector<i64> evictions(static_cast<size_t>(rows.classes * kEvictionSums) + 1);
+  if (model.sharing.on) {
+    result.evictions = evictions.data();
+    result.cascade = &evictions.back();
+  }
+  const Status status = simulate<OneLane>(model, Cell{0, 0, 1000000, gpus}, memory.scratch, result);
   double started = 0, wait = 0;
   for (i64 k = 0; k < rows.classes; ++k) {
     started += static_cast<double>(rows.counts[static_cast<size_t>(k * kCounts + kStartedCount)]);
     wait += static_cast<double>(rows.sums[static_cast<size_t>(k * kSums + kWaitSum)]);
   }
-  const double capacity = static_cast<double>(horizon) * c.gpus;
+  const double capacity = static_cast<double>(horizon) * *gpus;
   std::printf("%d %lld %.6f %.6f\n", static_cast<int>(status), static_cast<long long>(rows.jobs[0]),
-              static_cast<double>(rows.integrals[kAllocated]) / capacity,
-              wait / started / c.service);
+              static_cast<double>(rows.integrals[kAllocated]) / capacity, wait / started / service);
   return status == kOk ? 0 : 1;
 }
 
@@ -108,6 +168,13 @@ int main(int argc, char** argv) {
     return run(mm100_fifo(), std::atof(argv[2]));
   if (argc == 3 && std::strcmp(argv[1], "center_easy") == 0)
     return run(center_easy(), std::atof(argv[2]));
-  std::fprintf(stderr, "usage: gpusim_instructions mm100_fifo|center_easy JOBS\n");
+  if (argc == 3 && std::strcmp(argv[1], "center_shared") == 0)
+    return run_shared(16, std::atof(argv[2]));
+  if (argc == 3 && std::strcmp(argv[1], "center_shared_64") == 0)
+    return run_shared(64, std::atof(argv[2]));
+  if (argc == 3 && std::strcmp(argv[1], "center_shared_4") == 0)
+    return run_shared(4, std::atof(argv[2]));
+  std::fprintf(stderr,
+               "usage: gpusim_instructions mm100_fifo|center_easy|center_shared[_4|_64] JOBS\n");
   return 2;
 }

@@ -78,7 +78,7 @@ struct Center {
     capacity = cell.gpus;
     tally.out = result;
     queue.index.requests = &m.requests;
-    tenants.quota.model = &m;
+    tenants.model = tenants.quota.model = &m;
   }
 
   HD void clear() {
@@ -286,6 +286,7 @@ struct Center {
 
   HD_CALL void put_back(const Job& job, const Past& behind) {
     if (!queue.put_back(model->classes.line[job.job_class], job, behind)) return fail(kQueueFull);
+    note_size(job);
     count_tenant(job.job_class, 1);
   }
 
@@ -355,6 +356,11 @@ struct Center {
   }
 
  private:
+  HD void note_size(const Job& job) {
+    i32* smallest = tenants.smallest + model->classes.line[job.job_class];
+    S::once([&] { *smallest = least(*smallest, job.gpus); });
+  }
+
   HD_CALL void end_shared(i32 slot) {
     const Run& run = running.run[slot];
     const Tenure& past = tenants.tenure[slot];
@@ -429,6 +435,7 @@ struct Center {
       fail(kQueueFull);
       return false;
     }
+    if (shares()) note_size(job);
     next_expiry = least(next_expiry, leaves);
     timer = least(timer, leaves);
     count_tenant(job.job_class, 1);

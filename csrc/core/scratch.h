@@ -165,6 +165,12 @@ HD_BOTH void carve_tenants(Carver* carver, const Model& m, const Sizes& sizes, T
   t->newest = carver->take_near<i32>(pools * classes);
   t->cursor = carver->take_near<i32>(classes);
   t->stopped = carver->take_near<u8>(tenants * pools);
+  t->smallest = carver->take_near<i32>(lines);
+  t->lower = carver->take_near<i64>(pools * lines);
+  t->over = carver->take<i64>(nodes * pools);
+  t->evictable = carver->take<i64>(tenants * pools);
+  t->has_urgent = carver->take<u8>(lines);
+  t->lines = m.classes.lines;
   t->unripe = carver->take<i32>(pools * classes);
   t->held = carver->take<i64>(tenants * pools);
   t->class_waiting = carver->take<i64>(classes);

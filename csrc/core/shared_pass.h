@@ -6,6 +6,7 @@
 // where nobody owns anything, and must equal it.
 #pragma once
 #include "center.h"
+#include "might.h"
 #include "types.h"
 #include "victims.h"
 
@@ -33,7 +34,7 @@ struct Scan {
     i64* closed = c.spare;
     S::each(pools, [=](i32 p) { closed[p] = 0; });
     S::each(all, [&](i32 i) { t.stopped[i] = 0; });
-    t.quota.forget_reservations();
+    if (c.running.reserves) t.quota.forget_reservations();
     ROLLED
     for (i32 p = 0; c.running.reserves && p < pools; ++p) {
       c.profile[p].build(c.running.release[p], c.now, c.free[p]);
@@ -303,6 +304,7 @@ struct Scan {
 // A pass over all that waits; returns whether somebody was evicted, so that another one follows (R3).
 template <class S>
 HD_CALL bool pass_shared(Center<S>& center) {
+  if (!center.model->policy.always_profile && !anybody_might(center)) return false;
   const i32 before = center.tenants.evictions;
   Scan<S> scan{&center, 0, 0, 0};
   scan.run();

@@ -53,7 +53,9 @@ HD Tick saved_work(const Sharing& s, i32 c, Tick remaining, Tick used) {
 template <class S>
 struct Tenants {
   Quota<S> quota;
-  i32 classes;     // C
+  const Model* model;
+  i32 classes;  // C
+  i32 lines;
   u32 pass;        // number of the present pass
   i32 evicted;     // jobs evicted in this pass: they go back to the queue after it
   i32 evictions;   // in this tick
@@ -61,6 +63,11 @@ struct Tenants {
   Tenure* tenure;  // (slots of running jobs,)
   i32* newest;     // (P, C) last preemptible job that started, or -1
   i32* unripe;     // (P, C) of those that are not ripe the one that started first, or -1
+  i64* evictable;      // (T, P) GPUs of the tenant's preemptible running jobs
+  i64* lower;          // (P, lines) of these those that a job of the line may evict
+  i64* over;           // (N, P) by root: evictable GPUs of tenants over their nominal; see sum_over()
+  i32* smallest;       // (lines,) no waiting job of the line is smaller
+  u8* has_urgent;      // (lines,) 1: some class of the line is urgent
   i32* cursor;     // (C,) of a search for victims: the next candidate of a class, or -1
   i32* victim;     // (slots of running jobs,) found by a search, in the order of R25; -1: spared
   Job* back;       // (slots of running jobs,) the evicted
@@ -79,6 +86,7 @@ struct Tenants {
   Tick told;        // causes are those from this tick on
 
   HD i64 at(i32 p, i32 c) const { return static_cast<i64>(p) * classes + c; }
+  HD i64 of_line(i32 p, i32 line) const { return static_cast<i64>(p) * lines + line; }
 
   HD void clear(const Model& m, const i32* capacity) {
     const i32 pools = m.classes.pools, tenants = m.classes.tenants;
@@ -94,6 +102,16 @@ struct Tenants {
       held[i] = 0;
     });
     S::each(m.classes.lines, [&](i32 l) { head_index[l] = -1; });
+    S::each(tenants * pools, [&](i32 i) { evictable[i] = 0; });
+    S::each(lines * pools, [&](i32 i) { lower[i] = 0; });
+    S::each(lines, [&](i32 l) {
+      smallest[l] = kHole;
+      has_urgent[l] = 0;
+    });
+    S::once([&] {
+      for (i32 c = 0; c < classes; ++c)
+        if (m.sharing.urgent[c]) has_urgent[m.classes.line[c]] = 1;
+    });
     S::each(pools, [&](i32 p) {
       idle_cause[p] = kFreeIdle;
       idle_gpus[p] = capacity[p];
@@ -121,6 +139,7 @@ struct Tenants {
       if (exempt > 0 && (unripe[list] < 0 || unripe[list] == before)) unripe[list] = slot;
     });
     if (exempt > 0) next_ripe = least(next_ripe, run[slot].start + exempt);
+    count(run[slot], run[slot].gpus);
   }
   HD void unlink(const Run* run, i32 slot) {
     const i64 list = at(run[slot].pool, run[slot].job_class);
@@ -132,6 +151,31 @@ struct Tenants {
       else
         newest[list] = older;
       if (unripe[list] == slot) unripe[list] = newer;
+    });
+    count(run[slot], -run[slot].gpus);
+  }
+
+  // GPUs of preemptible jobs come or go, and with them what lines of their tenant may evict.
+  HD void count(const Run& run, i32 gpus) {
+    const i32 tenants = model->classes.tenants, t = model->classes.tenant[run.job_class];
+    const i32 own = model->classes.line[run.job_class];
+    const i32 last = model->sharing.within[t] == kWithinLowerOrNewer ? own : own - tenants;
+    S::once([&] {
+      evictable[quota.at(t, run.pool)] += gpus;
+      for (i32 l = t; l <= last; l += tenants) lower[of_line(run.pool, l)] += gpus;
+    });
+  }
+
+  // Evictable GPUs of tenants over their nominal, summed up by their roots.
+  HD void sum_over() {
+    const i32 tenants = model->classes.tenants, pools = quota.pools;
+    const i32* root = model->sharing.root;
+    S::once([&] {
+      for (i32 t = 0; t < tenants; ++t)
+        for (i32 p = 0; p < pools; ++p) over[quota.at(root[t], p)] = 0;
+      for (i32 t = 0; t < tenants; ++t)
+        for (i32 p = 0; p < pools; ++p)
+          if (quota.over_nominal(t, p)) over[quota.at(root[t], p)] += evictable[quota.at(t, p)];
     });
   }
 };
