@@ -23,21 +23,24 @@ HD i64 largest_that_might(const Center<S>& center, i32 line) {
   ROLLED
   for (i32 p = 0; p < center.pools; ++p) {
     const i64 free = center.free[p], k = t.quota.at(tenant, p);
-    const i64 own = s.preempts && s.within[tenant] != kWithinNever ? t.lower[t.of_line(p, line)] : 0;
+    const i64 own =
+        s.preempts && s.within[tenant] != kWithinNever ? t.lower[t.of_line(p, line)] : 0;
     most = greatest(most, least(free, t.quota.available(tenant, p)) + own);
-    if (!s.preempts || s.reclaim[tenant] == kReclaimNever) continue;
+    if (!t.reclaims || s.reclaim[tenant] == kReclaimNever) continue;
     const i64 gone = free + own + t.over[t.quota.at(s.root[tenant], p)];
-    most = greatest(most, s.borrows[tenant] ? gone : least(t.quota.nominal[k] - t.quota.used[k], gone));
+    most = greatest(most,
+                    s.borrows[tenant] ? gone : least(t.quota.nominal[k] - t.quota.used[k], gone));
   }
   return most;
 }
 
-// Whether any waiting job might start.
+// Finds the lines in which somebody might start: tenants.hot[0 .. hots), tier by tier.
 template <class S>
-HD bool anybody_might(Center<S>& center) {
+HD_CALL void find_hot_lines(Center<S>& center) {
   Tenants<S>& t = center.tenants;
   Queue<S>& q = center.queue;
-  if (center.model->sharing.preempts) t.sum_over();
+  i32 n = 0;
+  if (t.reclaims) t.sum_over();
   ROLLED
   for (i32 l = 0; l < q.tiers; ++l) {
     if (q.live[l] == 0) continue;
@@ -45,9 +48,25 @@ HD bool anybody_might(Center<S>& center) {
     if (t.smallest[l] > most) continue;
     const i32 exactly = q.index.smallest(l, q.tail[l]);  // what is noted may have left
     S::once([&] { t.smallest[l] = exactly; });
-    if (exactly <= most) return true;
+    if (exactly > most) continue;
+    S::once([&] { t.hot[n] = l; });
+    ++n;
   }
-  return false;
+  t.hots = n;
+}
+
+// All lines in which somebody waits.
+template <class S>
+HD void take_all_lines(Center<S>& center) {
+  Tenants<S>& t = center.tenants;
+  i32 n = 0;
+  ROLLED
+  for (i32 l = 0; l < center.queue.tiers; ++l) {
+    if (center.queue.live[l] == 0) continue;
+    S::once([&] { t.hot[n] = l; });
+    ++n;
+  }
+  t.hots = n;
 }
 
 }  // namespace gpusim

@@ -161,7 +161,10 @@ HD_BOTH void carve_tenants(Carver* carver, const Model& m, const Sizes& sizes, T
   q.tenant_jobs = carver->take_near<i64>(tenants);
   q.ceiling = carver->take<i64>(tenants * pools);
   q.remainder = carver->take<i64>(nodes);
-  t->front = carver->take_near<i32>(tenants);
+  t->hot = carver->take_near<i32>(lines);
+  t->front = carver->take_near<i32>(lines);
+  t->front_most = carver->take_near<i32>(lines);
+  t->change = carver->take<Change>(slots);
   t->newest = carver->take_near<i32>(pools * classes);
   t->cursor = carver->take_near<i32>(classes);
   t->stopped = carver->take_near<u8>(tenants * pools);

@@ -4,6 +4,8 @@
 // first of its pools where quota and placement pass; else it may evict others; else it is blocked, by quota or by
 // capacity, and what that means for those behind it is the policy's. This is the general rule: backfill.h does the same
 // where nobody owns anything, and must equal it.
+// Who cannot start, and means nothing to those behind, is passed over: see might.h. `always_profile` looks at everybody,
+// with the same result.
 #pragma once
 #include "center.h"
 #include "might.h"
@@ -16,9 +18,13 @@ namespace gpusim {
 template <class S>
 struct Scan {
   Center<S>* center;
-  i64 most;     // reservations of a pool
-  i32 sweep;    // 0, 1; or 2: all in one
-  i32 blocked;  // pools that are (R13)
+  i64 most;       // reservations of a pool
+  i32 sweep;      // 0, 1; or 2: all in one
+  i32 blocked;    // pools that are (R13)
+  i32 everybody;  // all jobs are looked at
+  i32 grown;      // somebody was evicted, or could be now
+  i32 tier;       // where the scan stands: its tier, and the place of its job
+  i32 here;
 
   HD Tenants<S>& tenants() const { return center->tenants; }
   HD const Sharing& sharing() const { return center->model->sharing; }
@@ -29,17 +35,20 @@ struct Scan {
     const i32 pools = c.pools, all = c.model->classes.tenants * pools;
     Tenants<S>& t = tenants();
     most = policy.backfill == kAll ? kNever : policy.backfill >= 1 ? policy.backfill : 0;
-    blocked = 0;
+    everybody = t.wide || policy.always_profile || policy.max_tests >= 0;
+    blocked = grown = 0;
     ++t.pass;
+    t.changes = 0;
     i64* closed = c.spare;
     S::each(pools, [=](i32 p) { closed[p] = 0; });
-    S::each(all, [&](i32 i) { t.stopped[i] = 0; });
+    if (t.wide) S::each(all, [&](i32 i) { t.stopped[i] = 0; });
     if (c.running.reserves) t.quota.forget_reservations();
     ROLLED
     for (i32 p = 0; c.running.reserves && p < pools; ++p) {
       c.profile[p].build(c.running.release[p], c.now, c.free[p]);
       if (c.profile[p].full) return c.fail(kProfileFull);
     }
+    if (everybody) take_all_lines(c);
     if (policy.max_tests >= 0) skip_all_but(policy.max_tests);
     if (sharing().borrowers_last) {
       sweep_once(0);
@@ -51,97 +60,128 @@ struct Scan {
   }
 
  private:
-  HD i32 line_of(i32 tier, i32 tenant) const {
-    return tier * center->model->classes.tenants + tenant;
+  HD i32 tier_of(i32 line) const { return line / center->model->classes.tenants; }
+  HD i32 place_of(i32 k) const {  // of the next job of a line
+    const Queue<S>& q = center->queue;
+    return q.place[q.at(tenants().hot[k], tenants().front[k])];
   }
 
-  // First job of a line from a position on that this pass has not looked at; -1: none.
-  HD i32 next_of(i32 line, i32 from) const {
-    const Queue<S>& q = center->queue;
-    const u32 now = tenants().pass;
+  // The lines of a tier are hot[from .. behind(from)).
+  HD i32 behind(i32 from) const {
+    const Tenants<S>& t = tenants();
+    i32 end = from;
+    ROLLED
+    while (end < t.hots && tier_of(t.hot[end]) == tier_of(t.hot[from])) ++end;
+    return end;
+  }
+
+  // Moves a line to its first job from a position on that this pass has not looked at, that comes after the job of place
+  // `cursor` (-1: any) and whose gang is not too large.
+  HD void move(i32 k, i32 from, i32 cursor) const {
+    Queue<S>& q = center->queue;
+    const i32 line = tenants().hot[k], end = q.tail[line];
+    const Room room = room_of(tenants().front_most[k]);
     i32 at = from;
     ROLLED
-    while (at < q.tail[line]) {
-      at = q.next_live(line, at);
-      if (at == q.tail[line]) break;
-      if (q.past_at(line, at).pass != now) return at;
+    while ((at = q.first_that(line, at, room)) < end) {
+      const i32 place = q.place[q.at(line, at)];
+      if (q.past[place].pass != tenants().pass && (cursor < 0 || q.after(place, cursor))) break;
       ++at;
     }
-    return -1;
+    S::once([&] { tenants().front[k] = at < end ? at : -1; });
   }
 
-  HD void open_tier(i32 tier) const {
-    const i32 n = center->model->classes.tenants;
+  // Lines hot[from .. end) from the job of a place on.
+  HD void open(i32 from, i32 end, i32 cursor) const {
     ROLLED
-    for (i32 u = 0; u < n; ++u) {
-      const i32 line = line_of(tier, u);
-      const i32 first = center->queue.live[line] ? next_of(line, center->queue.head[line]) : -1;
-      S::once([&] { tenants().front[u] = first; });
+    for (i32 k = from; k < end; ++k) {
+      const i32 line = tenants().hot[k];
+      const i64 gang = least(everybody ? kAnyGang : largest_that_might(*center, line),
+                             sweep == 0 ? largest_owned(line) : kAnyGang);
+      S::once([&] { tenants().front_most[k] = static_cast<i32>(least<i64>(gang, kAnyGang)); });
+      move(k, center->queue.head[line], cursor);
     }
   }
 
-  // The tenant whose job is next in a tier; -1: none is left.
-  HD i32 next_tenant(i32 tier) const {
-    const Queue<S>& q = center->queue;
-    const i32 n = center->model->classes.tenants;
+  // Largest gang that fits the nominal of a line's tenant in some pool.
+  HD i64 largest_owned(i32 line) const {
+    const Quota<S>& quota = tenants().quota;
+    const i32 tenant = line % center->model->classes.tenants;
+    if (tenants().has_urgent[line]) return kAnyGang;
+    i64 gang = 0;
+    ROLLED
+    for (i32 p = 0; p < center->pools; ++p)
+      gang = greatest(gang, quota.nominal[quota.at(tenant, p)] - quota.used[quota.at(tenant, p)]);
+    return gang;
+  }
+
+  // The line whose job is next; -1: none is left.
+  HD i32 next_line(i32 from, i32 end) const {
     i32 best = -1, place = 0;
     ROLLED
-    for (i32 u = 0; u < n; ++u) {
-      const i32 at = tenants().front[u];
-      if (at < 0) continue;
-      const i32 p = q.place[q.at(line_of(tier, u), at)];
-      if (best >= 0 && q.after(p, place)) continue;
-      best = u;
+    for (i32 k = from; k < end; ++k) {
+      if (tenants().front[k] < 0) continue;
+      const i32 p = place_of(k);
+      if (best >= 0 && center->queue.after(p, place)) continue;
+      best = k;
       place = p;
     }
     return best;
   }
-  HD void advance(i32 tier, i32 tenant) const {
-    const i32 line = line_of(tier, tenant);
-    const i32 next = next_of(line, tenants().front[tenant] + 1);
-    S::once([&] { tenants().front[tenant] = next; });
-  }
-  HD void mark(i32 line, i32 position) const {
-    S::once([&] { center->queue.past_at(line, position).pass = tenants().pass; });
+  HD void mark(i32 place) const {
+    S::once([&] { center->queue.past[place].pass = tenants().pass; });
   }
 
   // Marks all jobs as looked at but the first `n` in queue order (S7).
   HD_CALL void skip_all_but(i64 n) {
+    sweep = 2;
     ROLLED
-    for (i32 tier = 0; tier < center->model->classes.tiers; ++tier) {
-      open_tier(tier);
+    for (i32 from = 0, end; from < tenants().hots; from = end) {
+      end = behind(from);
+      open(from, end, -1);
       ROLLED
-      for (i32 u = next_tenant(tier); u >= 0; u = next_tenant(tier)) {
-        if (--n < 0) mark(line_of(tier, u), tenants().front[u]);
-        advance(tier, u);
+      for (i32 k = next_line(from, end); k >= 0; k = next_line(from, end)) {
+        if (--n < 0) mark(place_of(k));
+        move(k, tenants().front[k] + 1, -1);
       }
     }
   }
 
   HD_CALL void sweep_once(i32 which) {
     Center<S>& c = *center;
+    Tenants<S>& t = tenants();
     sweep = which;
     ROLLED
-    for (i32 tier = 0; tier < c.model->classes.tiers; ++tier) {
-      open_tier(tier);
+    for (i32 from = 0, end; from < t.hots; from = end) {
+      tier = tier_of(t.hot[from]);
+      end = behind(from);
+      open(from, end, -1);
       ROLLED
-      for (i32 u = next_tenant(tier); u >= 0; u = next_tenant(tier)) {
+      for (i32 k = next_line(from, end); k >= 0; k = next_line(from, end)) {
         if (blocked == c.pools || c.interrupted()) return;
-        const i32 line = line_of(tier, u), position = tenants().front[u];
-        const Asker job = asker(line, position, u);
-        if (sweep != 0 || is_first(job)) {
-          mark(line, position);
+        here = place_of(k);
+        const Asker job = asker(t.hot[k], t.front[k]);
+        if (sweep == 2 || (sweep == 0) == is_first(job)) {
+          mark(here);
           handle(job);
         }
-        advance(tier, u);
+        if (grown) {  // who could not start before may be able to now, behind this job
+          grown = 0;
+          if (!everybody) find_hot_lines(c);
+          for (from = 0; from < t.hots && tier_of(t.hot[from]) < tier;) ++from;
+          for (end = from; end < t.hots && tier_of(t.hot[end]) == tier;) ++end;
+          open(from, end, here);
+        } else {
+          move(k, t.front[k] + 1, -1);
+        }
       }
     }
   }
 
-  HD Asker asker(i32 line, i32 position, i32 tenant) const {
+  HD Asker asker(i32 line, i32 position) const {
     const Queue<S>& q = center->queue;
     const Job& job = q.job_at(line, position);
-    const i32 c = job.job_class;
+    const i32 c = job.job_class, tenant = center->model->classes.tenant[c];
     return Asker{line,
                  position,
                  c,
@@ -162,13 +202,35 @@ struct Scan {
   }
   HD i64 stop_of(i32 tenant, i32 p) const { return tenants().quota.at(tenant, p); }
 
-  // Whether the first of two sweeps takes the job (S17).
+  // Whether the first of two sweeps takes the job, or has taken it when it came to it (S17).
   HD bool is_first(const Asker& job) const {
     const Quota<S>& quota = tenants().quota;
     if (job.urgent) return true;
     return center->allowed_pool(job.job_class, [&](i32 p) {
-      return is_mine(job, p) && quota.fits_nominal(job.tenant, p, job.gpus);
+      return is_mine(job, p) &&
+             used_then(job.tenant, p) + job.gpus <= quota.nominal[quota.at(job.tenant, p)];
     }) >= 0;
+  }
+  // What a tenant used of a pool when the first sweep came to the present job.
+  HD i64 used_then(i32 tenant, i32 p) const {
+    const Tenants<S>& t = tenants();
+    ROLLED
+    for (i32 k = 0; sweep == 1 && k < t.changes; ++k) {
+      const Change& one = t.change[k];
+      if (one.tenant != tenant || one.pool != p) continue;
+      const bool later = one.sweep > 0 || tier < one.tier ||
+                         (tier == one.tier && !center->queue.after(here, one.place));
+      if (later) return one.used;
+    }
+    return t.quota.used[t.quota.at(tenant, p)];
+  }
+  HD void note_change(i32 tenant, i32 p, i64 used) const {
+    Tenants<S>& t = tenants();
+    if (sweep == 2) return;
+    const i32 k = t.changes;
+    if (k == center->running.slots) return center->fail(kRunningFull);
+    ++t.changes;
+    S::once([&] { t.change[k] = Change{tenant, p, sweep, tier, here, used}; });
   }
 
   HD bool admits(const Asker& job, i32 p) const {
@@ -201,7 +263,10 @@ struct Scan {
       c.profile[pool].carve(c.now, delay + job.limit, job.gpus);
       if (c.profile[pool].full) return c.fail(kProfileFull);
     }
+    const Quota<S>& quota = tenants().quota;
+    note_change(job.tenant, pool, quota.used[quota.at(job.tenant, pool)]);
     c.start_shared(job.line, job.position, pool, delay);
+    if (tenants().reclaims && quota.over_nominal(job.tenant, pool)) grown = 1;
   }
 
   // Tries preemption in the job's open pools, in order; true: the job has started.
@@ -216,10 +281,29 @@ struct Scan {
     if (pool < 0 || c.status != kOk) return false;
     const Tick delay = search.grace();
     ROLLED
-    for (i32 k = 0; k < search.victims; ++k)
-      if (tenants().victim[k] >= 0) c.evict(tenants().victim[k]);
+    for (i32 k = 0; k < search.victims; ++k) {
+      const i32 slot = tenants().victim[k];
+      if (slot < 0) continue;
+      const i32 tenant = c.model->classes.tenant[c.running.run[slot].job_class];
+      note_change(tenant, pool, used_with_victims(tenant, search, k));
+      c.evict(slot);
+    }
     start(job, pool, delay);
+    grown = 1;
     return true;
+  }
+  // What a tenant used before victims[k ..) were taken.
+  HD i64 used_with_victims(i32 tenant, const Search<S>& search, i32 k) const {
+    const Tenants<S>& t = tenants();
+    i64 used = t.quota.used[t.quota.at(tenant, search.pool)];
+    ROLLED
+    for (; k < search.victims; ++k) {
+      const i32 slot = t.victim[k];
+      if (slot < 0) continue;
+      const Run& run = center->running.run[slot];
+      if (center->model->classes.tenant[run.job_class] == tenant) used += run.gpus;
+    }
+    return used;
   }
 
   // Blocked by quota in all its open pools (S19).
@@ -240,6 +324,7 @@ struct Scan {
              quota.fits_nominal(job.tenant, p, job.gpus);
     });
     if (own < 0) return;
+    note_change(job.tenant, own, quota.used[quota.at(job.tenant, own)]);
     quota.hold(job.tenant, own, job.gpus);
     S::once([&] { tenants().held[quota.at(job.tenant, own)] += job.gpus; });
   }
@@ -304,9 +389,10 @@ struct Scan {
 // A pass over all that waits; returns whether somebody was evicted, so that another one follows (R3).
 template <class S>
 HD_CALL bool pass_shared(Center<S>& center) {
-  if (!center.model->policy.always_profile && !anybody_might(center)) return false;
+  find_hot_lines(center);
+  if (center.tenants.hots == 0 && !center.model->policy.always_profile) return false;
   const i32 before = center.tenants.evictions;
-  Scan<S> scan{&center, 0, 0, 0};
+  Scan<S> scan{&center, 0, 0, 0, 0, 0, 0, 0};
   scan.run();
   return center.tenants.evictions > before;
 }

@@ -50,24 +50,38 @@ HD Tick saved_work(const Sharing& s, i32 c, Tick remaining, Tick used) {
                                             : checkpoints(s, c, remaining, used) * s.checkpoint[c];
 }
 
+// A pass has changed what a tenant uses of a pool: what it used before, and which job the scan had reached.
+struct Change {
+  i32 tenant;
+  i32 pool;
+  i32 sweep;
+  i32 tier;
+  i32 place;
+  i64 used;
+};
+
 template <class S>
 struct Tenants {
   Quota<S> quota;
   const Model* model;
   i32 classes;  // C
   i32 lines;
-  u32 pass;        // number of the present pass
+  u32 pass;  // number of the present pass
+  i32 wide;  // passes look at all jobs once somebody might start: those who do not start matter, too
+  i32 reclaims;    // some tenant takes from others
+  i32 hots;        // lines in which somebody might start
+  i32 changes;     // of this pass
   i32 evicted;     // jobs evicted in this pass: they go back to the queue after it
   i32 evictions;   // in this tick
   Tick next_ripe;  // no job becomes ripe before
   Tenure* tenure;  // (slots of running jobs,)
   i32* newest;     // (P, C) last preemptible job that started, or -1
   i32* unripe;     // (P, C) of those that are not ripe the one that started first, or -1
-  i64* evictable;      // (T, P) GPUs of the tenant's preemptible running jobs
-  i64* lower;          // (P, lines) of these those that a job of the line may evict
-  i64* over;           // (N, P) by root: evictable GPUs of tenants over their nominal; see sum_over()
-  i32* smallest;       // (lines,) no waiting job of the line is smaller
-  u8* has_urgent;      // (lines,) 1: some class of the line is urgent
+  i64* evictable;  // (T, P) GPUs of the tenant's preemptible running jobs
+  i64* lower;      // (P, lines) of these those that a job of the line may evict
+  i64* over;       // (N, P) by root: evictable GPUs of tenants over their nominal; see sum_over()
+  i32* smallest;   // (lines,) no waiting job of the line is smaller
+  u8* has_urgent;  // (lines,) 1: some class of the line is urgent
   i32* cursor;     // (C,) of a search for victims: the next candidate of a class, or -1
   i32* victim;     // (slots of running jobs,) found by a search, in the order of R25; -1: spared
   Job* back;       // (slots of running jobs,) the evicted
@@ -75,15 +89,18 @@ struct Tenants {
   i64* class_waiting;  // (C,) waiting jobs
   u8* stopped;         // (T, P) strict tenants: nobody starts there any more in this pass (S19)
   i64* held;           // (T, P) GPUs that count as used in this pass (R20)
-  i32* front;  // (T,) position of the next job of each line of the tier that is scanned; -1 none
-  i64* head_index;  // (lines,) first waiting job of a line, or -1
+  i32* hot;            // (lines,) see might.h
+  i32* front;          // (lines,) of each of them: position of its next job; -1 none
+  i32* front_most;     // (lines,) and the largest gang that is looked at
+  Change* change;      // (slots of running jobs,)
+  i64* head_index;     // (lines,) first waiting job of a line, or -1
   i32* head_place;     // (lines,)
-  i32* head_cause;  // (lines,) and why it waits
-  i32* head_class;  // (lines,)
-  i64* head_gpus;   // (lines,)
-  i32* idle_cause;  // (P,) Idle
-  i32* idle_gpus;   // (P,)
-  Tick told;        // causes are those from this tick on
+  i32* head_cause;     // (lines,) and why it waits
+  i32* head_class;     // (lines,)
+  i64* head_gpus;      // (lines,)
+  i32* idle_cause;     // (P,) Idle
+  i32* idle_gpus;      // (P,)
+  Tick told;           // causes are those from this tick on
 
   HD i64 at(i32 p, i32 c) const { return static_cast<i64>(p) * classes + c; }
   HD i64 of_line(i32 p, i32 line) const { return static_cast<i64>(p) * lines + line; }
@@ -94,6 +111,14 @@ struct Tenants {
     evicted = evictions = 0;
     next_ripe = kNever;
     told = 0;
+    reclaims = 0;
+    wide = m.policy.backfill != kSkip;
+    ROLLED
+    for (i32 t = 0; t < tenants; ++t) {
+      const bool never = m.sharing.reclaim[t] == kReclaimNever;
+      reclaims |= m.sharing.preempts && !never ? 1 : 0;
+      wide |= m.sharing.strict[t] || (never && m.sharing.parent[t] >= 0) ? 1 : 0;
+    }
     quota.clear(capacity);
     S::each(pools * classes, [&](i32 i) { newest[i] = unripe[i] = -1; });
     S::each(classes, [&](i32 c) { class_waiting[c] = 0; });

@@ -101,7 +101,9 @@ HD_CALL void tell_why(Center<S>& center, bool passed) {
     if (!passed && waits_on(center, l)) {
       const i32 before = t.head_place[l];
       if (t.head_index[l] >= 0 && (!q.here[before] || q.job[before].index != t.head_index[l]))
-        S::once([&] { t.head_index[l] = -1; });  // gone: all others are behind their own until the next pass
+        S::once([&] {
+          t.head_index[l] = -1;
+        });  // gone: all others are behind their own until the next pass
       continue;
     }
     const Job& first = q.job[place];
