@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from gpusim.engine.reference import FAIRSHARE, NONE, JobClass, Policy, Sharing, Tenant, Windows
+from gpusim.engine.reference import FAIRSHARE, NONE, SKIP, JobClass, Policy, Sharing, Tenant, Windows
 from sharing_case import NO_CAUSE, NO_IDLE, SharingCase, flat, job
 
 A, B, C, D, E, F, G = range(7)
@@ -360,6 +360,10 @@ IN_TURN = replace(
         "idle": RESERVED.also["idle"],
     },
 )
+# skip, one test a pass: C is not looked at while B stands before it.
+NOT_TESTED = replace(
+    IN_TURN, name="a small job that the pass does not look at", policy=Policy(SKIP, max_tests=1)
+)
 # The same with passes at multiples of 4 only: A 0-10; B: none at 1: joins with cause capacity. C joins at 2: priority.
 # Pass at 4: the same. A ends at 10, B starts at 12: until then the causes of 4 stay: B capacity 1-12: 44, C priority
 # 2-12: 10; 12-20: capacity (B ends 17, C's next pass is 20): 8. C 20-40. Idle, labels as of the last pass:
@@ -471,6 +475,7 @@ TIME_CASES = (
     CAUSES,
     RESERVED,
     IN_TURN,
+    NOT_TESTED,
     IN_TURN_PERIOD,
     FAIR,
     FAIR_WEIGHT,

@@ -95,6 +95,11 @@ def test_amounts_in_gpus_stand_beside_shares_as_they_are() -> None:
     assert spread([4, Share(500_000), None, Share(500_000)], 5) == [4, 3, None, 2]
 
 
+def test_the_unassigned_tenant_has_nothing_where_the_others_have_more_than_there_is() -> None:
+    sharing = Sharing((Tenant(nominal=(6,)), Tenant()), unassigned=1)
+    assert [Quotas(sharing, (gpus,)).nominal[1][0] for gpus in (4, 6, 9)] == [0, 0, 3]
+
+
 def test_a_tenant_without_a_quota_in_one_pool_is_free_there_and_bound_in_the_other() -> None:
     quotas = Quotas(Sharing((Tenant(nominal=(None, 2)),)), (8, 8))
     assert quotas.admits(0, 0, 100, Use(), Use())

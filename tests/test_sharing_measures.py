@@ -68,6 +68,14 @@ def test_lost_time_is_booked_when_a_start_ends_and_only_inside_the_window() -> N
     assert twice_evicted(Windows(5, 10, 1000)).counts[0]["preemptions"] == 0  # V was submitted before
 
 
+def test_waits_before_the_first_start_are_no_requeued_waits() -> None:
+    # X(0,2,high) V(0,10,low) H(4,3,high): V waits 2, runs 2-4, waits 3, runs 7-17.
+    jobs = [Job(0, 2, 2, 1, 1), Job(0, 10, 10, 1), Job(4, 3, 3, 1, 1)]
+    out = simulate(jobs, LOW_HIGH, Policy(), 1, ALL_DAY, [], WITHIN)
+    assert out.end == [2, 17, 7]
+    assert (out.sums[0]["wait"], out.sums[0]["requeued_wait"]) == (2, 3)
+
+
 def test_a_requeued_wait_that_is_not_over_lasts_until_the_horizon() -> None:
     assert twice_evicted(Windows(0, 12, 12)).sums[0]["requeued_wait"] == 3 + 3
 
