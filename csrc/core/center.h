@@ -246,6 +246,7 @@ struct Center {
       tenants.link(running.run, slot, s.exempt[c]);
       timer = least(timer, tenants.next_ripe);
     }
+    tenants.recount(model->classes.tenant[c], pool);
     if (past.evictions == 0)
       tally.started(job, now, pool);
     else
@@ -268,6 +269,7 @@ struct Center {
     const i32 c = run.job_class, times = past.evictions + 1, k = tenants.evicted;
     const Tick saved = saved_work(s, c, past.remaining, own_time(run, past));
     tenants.unlink(running.run, slot);
+    tenants.recount(model->classes.tenant[c], run.pool);
     running.end_job(slot);
     tally.evicted(run, now, times, (now - run.start - saved) * run.gpus);
     ++tenants.evictions;
@@ -367,6 +369,7 @@ struct Center {
     const i32 c = run.job_class;
     tenants.quota.use(model->classes.tenant[c], run.pool, -run.gpus, -1);
     if (model->sharing.preemptible[c]) tenants.unlink(running.run, slot);
+    tenants.recount(model->classes.tenant[c], run.pool);
     tally.ended(run, now, past.evictions);
     const Tick done = work_done(model->sharing, c, past.remaining, own_time(run, past));
     tally.lose(c, now, (now - run.start - done) * run.gpus);

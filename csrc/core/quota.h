@@ -5,6 +5,8 @@
 // X = subtree - local - max(0, used - local) + borrow of each node but the root, the rule
 //   avail(node) = L + min(avail(parent), X),   avail(root) = subtree - used
 // is the least of the sums L_0 + .. + L_k + X_k and L_0 + .. + avail(root) on the way up, which needs no recursion.
+// Where all tenants have one cohort and it has none, or no cohort at all, the tree is *flat*, and what a tenant may take
+// is a formula without branches.
 // Amounts are those of the run's capacity. Cost: O(depth) a question, and a job's use at its start and its end.
 #pragma once
 #include "model.h"
@@ -18,11 +20,15 @@ constexpr i64 kUnbounded = 1LL << 60;  // GPUs; sums of a few stay below 2^63
 template <class S>
 struct Quota {
   const Model* model;
-  i32 pools;           // P
-  i64* nominal;        // (N, P) kUnbounded: no quota
-  i64* borrow;         // (N, P) kUnbounded: no limit
-  i64* subtree;        // (N, P) nominal of the node and what its children lend
-  i64* local;          // (N, P) of it what the node does not lend
+  i32 pools;     // P
+  i32 flat;      // no node stands above a tenant's cohort, and all have the same
+  i32 top;       // that cohort, or -1
+  i64* nominal;  // (N, P) kUnbounded: no quota
+  i64* borrow;   // (N, P) kUnbounded: no limit
+  i64* subtree;  // (N, P) nominal of the node and what its children lend
+  i64* local;    // (N, P) of it what the node does not lend
+  i64*
+      reach;  // (N, P) of what is lent to it, the most it may use: what it lends itself, and borrows
   i64* used;           // (N, P) of a cohort: what its children pass up
   i64* reserved;       // (T, P) by jobs of the tenant that hold a reservation in this pass (R21) ..
   i64* reserved_gpus;  // (T,) .. over all pools ..
@@ -46,6 +52,7 @@ struct Quota {
     S::each(all, [&](i32 i) { used[i] = 0; });
     S::each(tenants, [&](i32 t) { tenant_gpus[t] = tenant_jobs[t] = 0; });
     forget_reservations();
+    find_top();
     S::once([&] {
       for (i32 p = 0; p < pools; ++p) {
         round(kNominal, p, capacity[p], nominal);
@@ -89,10 +96,14 @@ struct Quota {
     for (; parent[node] >= 0; node = parent[node], k = at(node, p)) {
       const i64 spare = local[k] - used[k];
       kept += greatest<i64>(0, spare);
-      best = least(best, kept + subtree[k] - local[k] - greatest<i64>(0, -spare) + borrow[k]);
+      best = least(best, kept + reach[k] - greatest<i64>(0, -spare));
     }
     return least(best, kept + subtree[k] - used[k]);
   }
+
+  // What the top of a flat tree has left for its tenants. Then a tenant may take max(0, local - used) + min(that, reach -
+  // max(0, used - local)), or, without a cohort, if it is less than 0, nothing.
+  HD i64 flat_top(i32 p) const { return top < 0 ? 0 : subtree[at(top, p)] - used[at(top, p)]; }
 
   // Whether quotas and the tenant's limits let it take q more GPUs of a pool (S15).
   HD bool admits(i32 t, i32 p, i64 q) const {
@@ -120,6 +131,18 @@ struct Quota {
     const Sharing& s = model->sharing;
     return (s.most_gpus[t] == kNoAmount || tenant_gpus[t] + q <= s.most_gpus[t]) &&
            (s.most_jobs[t] == kNoAmount || tenant_jobs[t] + others < s.most_jobs[t]);
+  }
+
+  HD void find_top() {
+    const Sharing& s = model->sharing;
+    flat = 1;
+    top = -1;
+    for (i32 t = 0; t < model->classes.tenants; ++t) {
+      const i32 above = s.parent[t];
+      if (above < 0) continue;
+      if (top < 0) top = above;
+      if (above != top || s.parent[above] >= 0) flat = 0;
+    }
   }
 
   // What follows runs inside once().
@@ -178,6 +201,8 @@ struct Quota {
       const i32 n = s.bottom_up[i];
       const i64 k = at(n, p);
       local[k] = local[k] == kUnbounded ? 0 : greatest<i64>(0, subtree[k] - local[k]);
+      if (s.parent[n] < 0) local[k] = subtree[k];
+      reach[k] = s.parent[n] < 0 ? 0 : subtree[k] - local[k] + borrow[k];
       if (s.parent[n] >= 0) subtree[at(s.parent[n], p)] += subtree[k] - local[k];
     }
   }

@@ -152,6 +152,7 @@ HD_BOTH void carve_tenants(Carver* carver, const Model& m, const Sizes& sizes, T
   q.used = carver->take_near<i64>(nodes * pools);
   q.local = carver->take_near<i64>(nodes * pools);
   q.subtree = carver->take_near<i64>(nodes * pools);
+  q.reach = carver->take_near<i64>(nodes * pools);
   q.borrow = carver->take_near<i64>(nodes * pools);
   q.nominal = carver->take_near<i64>(nodes * pools);
   q.reserved = carver->take_near<i64>(tenants * pools);
@@ -168,8 +169,13 @@ HD_BOTH void carve_tenants(Carver* carver, const Model& m, const Sizes& sizes, T
   t->newest = carver->take_near<i32>(pools * classes);
   t->cursor = carver->take_near<i32>(classes);
   t->stopped = carver->take_near<u8>(tenants * pools);
-  t->smallest = carver->take_near<i32>(lines);
-  t->lower = carver->take_near<i64>(pools * lines);
+  t->smallest = carver->take_near<i32>(lines + kBlockOf);
+  t->lower = carver->take_near<i64>(pools * lines + kBlockOf);
+  t->in_over = carver->take<i64>(tenants * pools);
+  t->may_own = carver->take_near<i64>(tenants * pools);
+  t->within = carver->take_near<i64>(on ? tenants + kBlockOf : 0);
+  t->owned = carver->take_near<i64>(on ? tenants + kBlockOf : 0);
+  t->gone = carver->take_near<i64>(on ? tenants + kBlockOf : 0);
   t->over = carver->take<i64>(nodes * pools);
   t->evictable = carver->take<i64>(tenants * pools);
   t->has_urgent = carver->take<u8>(lines);

@@ -79,7 +79,14 @@ struct Tenants {
   i32* unripe;     // (P, C) of those that are not ripe the one that started first, or -1
   i64* evictable;  // (T, P) GPUs of the tenant's preemptible running jobs
   i64* lower;      // (P, lines) of these those that a job of the line may evict
-  i64* over;       // (N, P) by root: evictable GPUs of tenants over their nominal; see sum_over()
+  i64* over;       // (N, P) by root: evictable GPUs of tenants over their nominal
+  i64* in_over;    // (T, P) what of it is the tenant's
+  i64*
+      may_own;  // (T, P) nominal; kUnbounded where it may evict while it borrows, negative where it never does
+  i64*
+      within;  // (T,) of find_hot_lines(): largest gang that might start with victims of its own alone, these aside
+  i64* owned;  // (T,) largest gang that may have victims of others ..
+  i64* gone;   // (T,) .. and the GPUs that would be free then, the own ones aside
   i32* smallest;   // (lines,) no waiting job of the line is smaller
   u8* has_urgent;  // (lines,) 1: some class of the line is urgent
   i32* cursor;     // (C,) of a search for victims: the next candidate of a class, or -1
@@ -127,15 +134,27 @@ struct Tenants {
       held[i] = 0;
     });
     S::each(m.classes.lines, [&](i32 l) { head_index[l] = -1; });
-    S::each(tenants * pools, [&](i32 i) { evictable[i] = 0; });
+    S::each(tenants * pools, [&](i32 i) { evictable[i] = in_over[i] = 0; });
+    S::each(m.sharing.nodes * pools, [&](i32 i) { over[i] = 0; });
+    S::each(tenants, [&](i32 t) {
+      const bool takes = m.sharing.reclaim[t] != kReclaimNever && m.sharing.parent[t] >= 0;
+      for (i32 p = 0; p < pools; ++p)
+        may_own[quota.at(t, p)] = !takes                 ? -kUnbounded
+                                  : m.sharing.borrows[t] ? kUnbounded
+                                                         : quota.nominal[quota.at(t, p)];
+    });
     S::each(lines * pools, [&](i32 i) { lower[i] = 0; });
     S::each(lines, [&](i32 l) {
       smallest[l] = kHole;
       has_urgent[l] = 0;
     });
     S::once([&] {
-      for (i32 c = 0; c < classes; ++c)
-        if (m.sharing.urgent[c]) has_urgent[m.classes.line[c]] = 1;
+      for (i32 c = 0; c < classes; ++c) {
+        const i32 l = m.classes.line[c];
+        if (!m.sharing.urgent[c] || has_urgent[l]) continue;
+        has_urgent[l] = 1;
+        for (i32 p = 0; p < pools; ++p) lower[of_line(p, l)] = kUnbounded;  // any gang might start
+      }
     });
     S::each(pools, [&](i32 p) {
       idle_cause[p] = kFreeIdle;
@@ -184,23 +203,22 @@ struct Tenants {
   HD void count(const Run& run, i32 gpus) {
     const i32 tenants = model->classes.tenants, t = model->classes.tenant[run.job_class];
     const i32 own = model->classes.line[run.job_class];
-    const i32 last = model->sharing.within[t] == kWithinLowerOrNewer ? own : own - tenants;
+    const i32 rule = model->sharing.within[t];
+    const i32 last = rule == kWithinNever ? -1 : rule == kWithinLower ? own - tenants : own;
     S::once([&] {
       evictable[quota.at(t, run.pool)] += gpus;
       for (i32 l = t; l <= last; l += tenants) lower[of_line(run.pool, l)] += gpus;
     });
   }
 
-  // Evictable GPUs of tenants over their nominal, summed up by their roots.
-  HD void sum_over() {
-    const i32 tenants = model->classes.tenants, pools = quota.pools;
-    const i32* root = model->sharing.root;
+  // What a tenant uses of a pool has changed, or what of it may be evicted.
+  HD void recount(i32 t, i32 p) {
+    if (!reclaims) return;
+    const i64 k = quota.at(t, p), top = quota.at(model->sharing.root[t], p);
     S::once([&] {
-      for (i32 t = 0; t < tenants; ++t)
-        for (i32 p = 0; p < pools; ++p) over[quota.at(root[t], p)] = 0;
-      for (i32 t = 0; t < tenants; ++t)
-        for (i32 p = 0; p < pools; ++p)
-          if (quota.over_nominal(t, p)) over[quota.at(root[t], p)] += evictable[quota.at(t, p)];
+      const i64 now = quota.over_nominal(t, p) ? evictable[k] : 0;
+      over[top] += now - in_over[k];
+      in_over[k] = now;
     });
   }
 };
