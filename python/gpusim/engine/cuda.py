@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import importlib
 import os
+import threading
 from collections.abc import Mapping, Sequence
 from types import ModuleType
 from typing import Any
@@ -17,6 +18,7 @@ from typing import Any
 import numpy.typing as npt
 
 from gpusim import _native
+from gpusim.engine.device_arrays import DeviceArray
 from gpusim.errors import BackendUnavailable, DeviceMemoryError, Problem, RunError
 
 MODULE = "gpusim._cuda"
@@ -130,6 +132,7 @@ class CudaDevice:
 
     Attributes
     ----------
+    index : int
     name : str
         The product, such as "NVIDIA H100 80GB HBM3".
     processors : int
@@ -155,6 +158,8 @@ class CudaDevice:
             self._device = self._module.Device(index)
         except self._module.CudaError as error:
             raise BackendUnavailable(Problem(f"CUDA device {index}", str(error))) from error
+        self.index = index
+        self._allocating = threading.RLock()  # arrays may die, and release, in any thread
         self.name: str = self._device.name
         self.processors: int = self._device.processors
         self.capability: tuple[int, int] = self._device.capability
@@ -173,7 +178,8 @@ class CudaDevice:
     def allocate(self, n: int) -> int:
         """Address of `n` new bytes. Raises `DeviceMemoryError` where there is no room for them."""
         try:
-            return int(self._device.allocate(n))
+            with self._allocating:
+                return int(self._device.allocate(n))
         except self._module.CudaError as error:
             if error.name != "cudaErrorMemoryAllocation":
                 raise self._failed(error) from error
@@ -182,7 +188,8 @@ class CudaDevice:
 
     def release(self, address: int) -> None:
         """Give back what `allocate` gave."""
-        with contextlib.suppress(self._module.CudaError):  # after a fault there is nothing to give back
+        # after a fault there is nothing to give back
+        with self._allocating, contextlib.suppress(self._module.CudaError):
             self._device.release(address)
 
     def upload(self, address: int, array: npt.NDArray[Any]) -> None:
@@ -196,6 +203,10 @@ class CudaDevice:
     def zero(self, address: int, n: int) -> None:
         """Set `n` bytes from `address` to zero, after everything launched so far; does not wait."""
         self._call(self._device.zero, address, n)
+
+    def array(self, address: int, shape: tuple[int, ...], dtype: npt.DTypeLike, owner: object) -> DeviceArray:
+        """An array over memory of this GPU, which keeps `owner`."""
+        return DeviceArray(self, address, shape, dtype, owner)
 
     def workers_per_processor(self, family: str, shared_bytes: int = 0) -> int:
         """Warps that live on a multiprocessor at once, with `shared_bytes` of shared memory a block."""

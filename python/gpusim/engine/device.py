@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -20,6 +20,7 @@ import numpy.typing as npt
 from gpusim.engine import device_share
 from gpusim.engine.cpu import Progress
 from gpusim.engine.device_share import Batch, Share
+from gpusim.engine.resident import Resident
 from gpusim.engine.spec import RunSpec
 from gpusim.errors import DeviceMemoryError
 
@@ -53,6 +54,10 @@ class Device(Protocol):
         """For people: ``NVIDIA H100 80GB HBM3``."""
 
     @property
+    def index(self) -> int:
+        """As CUDA counts the visible devices."""
+
+    @property
     def processors(self) -> int:
         """Multiprocessors."""
 
@@ -80,6 +85,9 @@ class Device(Protocol):
 
     def zero(self, address: int, n: int) -> None:
         """Set n bytes to zero."""
+
+    def array(self, address: int, shape: tuple[int, ...], dtype: npt.DTypeLike, owner: object) -> Any:
+        """What lies at `address` as an array for people, which keeps `owner`; address 0 where it has no element."""
 
     def launch(self, family: str, blocks: int, shared_bytes: int, arguments: bytes) -> None:
         """Start a kernel with this shared memory a block [byte] and this one argument; does not wait."""
@@ -122,6 +130,7 @@ def run_on(
     room: dict[str, int],
     progress: Progress | None,
     slices: Slices | None = None,
+    in_place: Mapping[str, int] | None = None,
 ) -> dict[str, Any]:
     """Run cells on one or more devices of this host.
 
@@ -134,22 +143,27 @@ def run_on(
     room : dict
         Working memory to begin with, by `running_slots`, `queue_slots`, ...
     slices : Slices, optional
+    in_place : mapping of str to int, optional
+        If given, results stay on the device, of which there is one; these columns of the cells lie there already, at
+        these addresses. Default: results come to the host.
 
     Returns
     -------
     dict
         The arrays of `gpusim.engine.cpu.run`, `reruns` and `room`; equal to it for every integer but `reruns`.
-        Cells that `progress` has stopped have status 5.
+        Cells that `progress` has stopped have status 5. Results that stay are arrays of the device; `passed` is bool.
 
     Raises
     ------
     DeviceMemoryError
-        If not even one cell fits: before anything is allocated, unless a rerun needs the memory.
+        If not even one cell fits, or not all results that are to stay: before anything is allocated, unless a rerun
+        needs the memory.
     RunError
         If a launch failed.
     """
     with _ONE_AT_A_TIME:
-        return _run_on([*devices], Batch(spec, early, histogram, records), cells, room, progress, slices)
+        batch = Batch(spec, early, histogram, records)
+        return _run_on([*devices], batch, cells, room, progress, slices, in_place)
 
 
 _ONE_AT_A_TIME = threading.RLock()
@@ -163,16 +177,22 @@ def _run_on(
     room: dict[str, int],
     progress: Progress | None,
     slices: Slices | None,
+    in_place: Mapping[str, int] | None,
 ) -> dict[str, Any]:
     sizes = {name: room[name] for name in MOST_ROOM}
-    work = _Work([*devices], cells, sizes, progress, slices or Slices())
+    resident = None if in_place is None else Resident(devices[0], batch, cells, in_place, sizes)
+    work = _Work([*devices], cells, sizes, progress, slices or Slices(), resident)
     try:
         while not work.stopped and len(work.waiting):
             _round(batch, work)
     except BaseException:
+        if resident is not None:
+            resident.release()
         for device in devices:
             device_share.forget(batch.spec, device)
         raise
+    if resident is not None:
+        work.outputs = resident.hand_over()
     if not work.outputs:
         work.keep(device_share.empty_outputs(devices[0], batch, cells, work.room))
     return {**work.outputs, "reruns": work.reruns, "room": work.room}
@@ -187,6 +207,7 @@ class _Work:
     room: dict[str, int]
     progress: Progress | None
     slices: Slices
+    resident: Resident | None  # where results stay
     waiting: npt.NDArray[np.int64] = field(init=False)  # cells, longest expected first
     outputs: dict[str, Any] = field(default_factory=dict)
     complete: int = 0  # cells with status 0
@@ -231,6 +252,8 @@ class _Work:
                 self.room[name] *= 2
                 again |= met
         self.reruns += int(np.count_nonzero(again))
+        if self.resident is not None:
+            self.resident.repeat(rows[again])
         self.waiting = np.concatenate([rows[again], self.waiting])
 
 
@@ -250,7 +273,7 @@ def _round(batch: Batch, work: _Work) -> None:
     for k, device in enumerate(work.devices[:hands]):
         rows = work.waiting[k::hands]
         try:
-            shares.append(device_share.plan(device, batch, work.cells, rows, work.room))
+            shares.append(device_share.plan(device, batch, work.cells, rows, work.room, work.resident))
         except DeviceMemoryError:  # its cells stay in the line: another device may have room for them
             work.devices.remove(device)
             if not work.devices:

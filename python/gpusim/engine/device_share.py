@@ -22,6 +22,7 @@ from gpusim.engine.spec import RunSpec
 
 if TYPE_CHECKING:
     from gpusim.engine.device import Device
+    from gpusim.engine.resident import Resident
 
 WORKERS_PER_BLOCK = 4
 """`kBlockThreads` of `csrc/cuda/kernel.cuh` in warps."""
@@ -55,6 +56,8 @@ class Share:
         Its cells, longest expected first, by their row in the batch.
     done : int
         How many of them need no further launch.
+    resident : Resident or None
+        Where columns and outputs of the whole batch lie, if results stay on the device.
     """
 
     device: Device
@@ -65,6 +68,7 @@ class Share:
     workers: int
     near_bytes: int
     planned: dict[str, Any]
+    resident: Resident | None = None
     done: int = 0
     _base: int = 0
     _at: dict[str, int] = field(default_factory=dict)
@@ -80,6 +84,8 @@ class Share:
         n = len(self.rows)
         uploads = {**self.cells, "order": np.arange(n, dtype=np.int64)}
         outputs: list[Output] = self.planned["outputs"]
+        if self.resident is not None:
+            uploads, outputs = {"order": self.rows}, []
         sizes = {name: array.nbytes for name, array in uploads.items()}
         sizes |= {"next": 8, "done": 8, "slots": self.workers * self.planned["slot_bytes"]}
         sizes |= {f"output {name}": _nbytes(dtype, shape) for name, dtype, shape, _ in outputs}
@@ -106,6 +112,8 @@ class Share:
     def launch(self, budget: int) -> None:
         """Start a slice of so many events a worker."""
         addresses = {name.removeprefix("output "): address for name, address in self._at.items()}
+        if self.resident is not None:
+            addresses |= self.resident.at
         arguments = _call(
             _native.device_arguments,
             self.batch.spec,
@@ -131,7 +139,9 @@ class Share:
         self.done = int(done[0])
 
     def results(self) -> dict[str, Any]:
-        """Outputs of its cells, downloaded."""
+        """Outputs of its cells, downloaded; of results that stay on the device the status alone."""
+        if self.resident is not None:
+            return {"status": self.resident.status(self.rows)}
         arrays: dict[str, Any] = {}
         for name, dtype, shape, _ in self.planned["outputs"]:
             array = np.empty(shape, dtype)
@@ -169,6 +179,7 @@ def plan(
     cells: dict[str, npt.NDArray[Any]],
     rows: npt.NDArray[np.int64],
     room: dict[str, int],
+    resident: Resident | None = None,
 ) -> Share:
     """As many of the cells `rows` as the device has memory for, from the first; nothing is allocated.
 
@@ -186,11 +197,11 @@ def plan(
     # were, and to less where they are, so that what was moved has room in as many bytes as were saved.
     near = min(near, _aligned(far - planned["worker_bytes"], 64) + 64 if near else 0)
     planned = _planned(batch, cells, rows, room, near)
+    results = sum(_nbytes(dtype, shape) for _, dtype, shape, _ in planned["outputs"])
+    own = -(-results // len(rows)) + sum(_aligned(cells[name][:1].nbytes, 8) for name in _CELLS)
     need = Need(
         model=0 if has_image(batch.spec, device) else planned["image_bytes"],
-        cell=-(-sum(_nbytes(dtype, shape) for _, dtype, shape, _ in planned["outputs"]) // len(rows))
-        + 8
-        + sum(_aligned(cells[name][:1].nbytes, 8) for name in _CELLS),
+        cell=8 + (own if resident is None else 0),  # 8: its place in the order
         worker=planned["worker_bytes"] + planned["slot_bytes"] + near,
         pieces=_ALIGNED * (len(planned["outputs"]) + 10),
     )
@@ -203,7 +214,7 @@ def plan(
         rows = rows[:n]
         planned = _planned(batch, cells, rows, room, near)
     part = {name: np.ascontiguousarray(cells[name][rows]) for name in _CELLS}
-    return Share(device, batch, part, rows, dict(room), workers, near, planned)
+    return Share(device, batch, part, rows, dict(room), workers, near, planned, resident)
 
 
 def near_bytes(device: Device, workers: int) -> int:

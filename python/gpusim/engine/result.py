@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+
+from gpusim.engine.host_array import to_host
 
 COUNTS = (
     "submitted",
@@ -73,6 +75,10 @@ class Records:
 class BatchResult:
     """Results of n cells, row i for cell i, whatever the order in which they were computed.
 
+    The arrays are NumPy's. Where `on_device` is true they lie in the memory of one device instead, with the same names,
+    shapes and dtypes, those of `records` included: `cupy.ndarray` of backend "cupy", `DeviceArray` of "cuda". `head`
+    and `to_host` work on both. Each array keeps its own memory, and only that, until it and its views are gone.
+
     Attributes
     ----------
     status : (n,) int32
@@ -107,6 +113,8 @@ class BatchResult:
         The engine that ran them.
     passed_over : dict of str to str
         Engines that "auto" would have preferred, and why it did not take them.
+    on_device : bool
+        The arrays lie in a device's memory.
     """
 
     status: npt.NDArray[np.int32]
@@ -124,19 +132,25 @@ class BatchResult:
     reruns: int
     backend: str
     passed_over: Mapping[str, str] = field(default_factory=dict)
+    on_device: bool = False
 
     @classmethod
     def from_arrays(
-        cls, arrays: dict[str, Any], backend: str, passed_over: Mapping[str, str] | None = None
+        cls,
+        arrays: dict[str, Any],
+        backend: str,
+        passed_over: Mapping[str, str] | None = None,
+        *,
+        on_device: bool = False,
     ) -> BatchResult:
-        """Wrap what a backend's native call returned."""
+        """Wrap what a backend's native call, or with `on_device` the driver of devices, has returned."""
         records = arrays.get("records")
         return cls(
             status=arrays["status"],
             counts=arrays["counts"],
             sums=arrays["sums"],
             slo=arrays["slo"],
-            passed=arrays["passed"].astype(np.bool_),
+            passed=arrays["passed"] if on_device else arrays["passed"].astype(np.bool_),
             first_violated=arrays["first_violated"],
             pool_gpu_ticks=arrays["pool_gpu_ticks"],
             integrals=arrays["integrals"],
@@ -147,7 +161,15 @@ class BatchResult:
             reruns=int(arrays["reruns"]),
             backend=backend,
             passed_over=passed_over or {},
+            on_device=on_device,
         )
+
+    def to_host(self) -> BatchResult:
+        """The same with NumPy arrays, copied from the device; itself where they are NumPy's already."""
+        if not self.on_device:
+            return self
+        records = None if self.records is None else Records(**_on_host(self.records))
+        return replace(self, **{**_on_host(self), "records": records, "on_device": False})
 
     def head(self, n: int) -> BatchResult:
         """The first n cells."""
@@ -166,6 +188,11 @@ class BatchResult:
         kept = {name: getattr(self, name)[:n] for name in rows}
         histogram = None if self.histogram is None else self.histogram[:n]
         return replace(self, **kept, histogram=histogram, records=None)
+
+
+def _on_host(result: BatchResult | Records) -> dict[str, Any]:
+    """Fields by name, arrays of a device copied."""
+    return {each.name: to_host(getattr(result, each.name)) for each in fields(result)}
 
 
 def bin_edges(bins: int) -> Int64:
