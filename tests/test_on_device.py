@@ -162,6 +162,17 @@ def test_a_batch_that_is_stopped_says_which_cells_were_not_run() -> None:
         assert (result.to_host().status[::2] == 0).all()
 
 
+def test_cells_that_were_never_begun_are_rows_of_zeros() -> None:
+    spec = spec_of(300)
+    with emulated(), sliced(10):
+        result = stay(spec, np.zeros(40, int), 8, histogram=True, progress=lambda *_: False).to_host()
+    assert (result.status == 5).all()
+    begun = result.counts.any(axis=(1, 2))
+    assert 0 < begun.sum() < 40
+    for name in PER_CELL[1:]:
+        assert not getattr(result, name)[~begun].any()
+
+
 # ---- memory -----------------------------------------------------------------------------------------------------
 
 

@@ -187,7 +187,7 @@ def run_batch(
     if arrays is None:
         arrays = cpu.run(spec, cells, **options, threads=threads, room=room)
     spec.room.update(arrays.pop("room"))
-    result = BatchResult.from_arrays(arrays, choice.engine, choice.passed_over, on_device=on_device)
+    result = BatchResult.from_arrays(arrays, choice.engine, choice.passed_over)
     status = to_host(result.status)
     failed = np.flatnonzero(status != STATUS_OK)
     if len(failed) and not stopped:

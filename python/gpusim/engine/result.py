@@ -113,8 +113,6 @@ class BatchResult:
         The engine that ran them.
     passed_over : dict of str to str
         Engines that "auto" would have preferred, and why it did not take them.
-    on_device : bool
-        The arrays lie in a device's memory.
     """
 
     status: npt.NDArray[np.int32]
@@ -132,25 +130,19 @@ class BatchResult:
     reruns: int
     backend: str
     passed_over: Mapping[str, str] = field(default_factory=dict)
-    on_device: bool = False
 
     @classmethod
     def from_arrays(
-        cls,
-        arrays: dict[str, Any],
-        backend: str,
-        passed_over: Mapping[str, str] | None = None,
-        *,
-        on_device: bool = False,
+        cls, arrays: dict[str, Any], backend: str, passed_over: Mapping[str, str] | None = None
     ) -> BatchResult:
-        """Wrap what a backend's native call, or with `on_device` the driver of devices, has returned."""
-        records = arrays.get("records")
+        """Wrap what a backend's native call, or the driver of devices, has returned."""
+        records, passed = arrays.get("records"), arrays["passed"]
         return cls(
             status=arrays["status"],
             counts=arrays["counts"],
             sums=arrays["sums"],
             slo=arrays["slo"],
-            passed=arrays["passed"] if on_device else arrays["passed"].astype(np.bool_),
+            passed=passed.astype(np.bool_) if isinstance(passed, np.ndarray) else passed,
             first_violated=arrays["first_violated"],
             pool_gpu_ticks=arrays["pool_gpu_ticks"],
             integrals=arrays["integrals"],
@@ -161,15 +153,19 @@ class BatchResult:
             reruns=int(arrays["reruns"]),
             backend=backend,
             passed_over=passed_over or {},
-            on_device=on_device,
         )
+
+    @property
+    def on_device(self) -> bool:
+        """Whether the arrays lie in a device's memory."""
+        return not isinstance(self.status, np.ndarray)
 
     def to_host(self) -> BatchResult:
         """The same with NumPy arrays, copied from the device; itself where they are NumPy's already."""
         if not self.on_device:
             return self
         records = None if self.records is None else Records(**_on_host(self.records))
-        return replace(self, **{**_on_host(self), "records": records, "on_device": False})
+        return replace(self, **{**_on_host(self), "records": records})
 
     def head(self, n: int) -> BatchResult:
         """The first n cells."""
