@@ -11,7 +11,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 import numpy as np
@@ -181,7 +181,8 @@ def _run_on(
 ) -> dict[str, Any]:
     sizes = {name: room[name] for name in MOST_ROOM}
     resident = None if in_place is None else Resident(devices[0], batch, cells, in_place, sizes)
-    work = _Work([*devices], cells, sizes, progress, slices or Slices(), resident)
+    batch = replace(batch, resident=resident)
+    work = _Work([*devices], cells, sizes, progress, slices or Slices())
     try:
         while not work.stopped and len(work.waiting):
             _round(batch, work)
@@ -207,7 +208,6 @@ class _Work:
     room: dict[str, int]
     progress: Progress | None
     slices: Slices
-    resident: Resident | None  # where results stay
     waiting: npt.NDArray[np.int64] = field(init=False)  # cells, longest expected first
     outputs: dict[str, Any] = field(default_factory=dict)
     complete: int = 0  # cells with status 0
@@ -241,7 +241,7 @@ class _Work:
                 self.outputs[name] = np.full((n, *part.shape[1:]), fill, part.dtype)
             self.outputs[name][rows] = part
 
-    def settle(self, rows: npt.NDArray[np.int64]) -> None:
+    def settle(self, batch: Batch, rows: npt.NDArray[np.int64]) -> None:
         """Have those cells repeated that found their memory full, with twice as much of that."""
         status = self.outputs["status"][rows]
         self.complete += int(np.count_nonzero(status == 0))
@@ -252,8 +252,8 @@ class _Work:
                 self.room[name] *= 2
                 again |= met
         self.reruns += int(np.count_nonzero(again))
-        if self.resident is not None:
-            self.resident.repeat(rows[again])
+        if batch.resident is not None:
+            batch.resident.repeat(rows[again])
         self.waiting = np.concatenate([rows[again], self.waiting])
 
 
@@ -273,7 +273,7 @@ def _round(batch: Batch, work: _Work) -> None:
     for k, device in enumerate(work.devices[:hands]):
         rows = work.waiting[k::hands]
         try:
-            shares.append(device_share.plan(device, batch, work.cells, rows, work.room, work.resident))
+            shares.append(device_share.plan(device, batch, work.cells, rows, work.room))
         except DeviceMemoryError:  # its cells stay in the line: another device may have room for them
             work.devices.remove(device)
             if not work.devices:
@@ -289,7 +289,7 @@ def _round(batch: Batch, work: _Work) -> None:
         for share in shares:
             work.keep(share.results(), share.rows)
     if not work.stopped:
-        work.settle(taken)
+        work.settle(batch, taken)
 
 
 def _launches(

@@ -44,6 +44,7 @@ class Batch:
     early: bool
     histogram: bool
     records: int  # job records of the only cell, -1 none
+    resident: Resident | None = None  # where all columns and outputs lie, if results stay on the device
 
 
 @dataclass
@@ -56,8 +57,6 @@ class Share:
         Its cells, longest expected first, by their row in the batch.
     done : int
         How many of them need no further launch.
-    resident : Resident or None
-        Where columns and outputs of the whole batch lie, if results stay on the device.
     """
 
     device: Device
@@ -68,7 +67,6 @@ class Share:
     workers: int
     near_bytes: int
     planned: dict[str, Any]
-    resident: Resident | None = None
     done: int = 0
     _base: int = 0
     _at: dict[str, int] = field(default_factory=dict)
@@ -84,7 +82,7 @@ class Share:
         n = len(self.rows)
         uploads = {**self.cells, "order": np.arange(n, dtype=np.int64)}
         outputs: list[Output] = self.planned["outputs"]
-        if self.resident is not None:
+        if self.batch.resident is not None:
             uploads, outputs = {"order": self.rows}, []
         sizes = {name: array.nbytes for name, array in uploads.items()}
         sizes |= {"next": 8, "done": 8, "slots": self.workers * self.planned["slot_bytes"]}
@@ -112,8 +110,8 @@ class Share:
     def launch(self, budget: int) -> None:
         """Start a slice of so many events a worker."""
         addresses = {name.removeprefix("output "): address for name, address in self._at.items()}
-        if self.resident is not None:
-            addresses |= self.resident.at
+        if self.batch.resident is not None:
+            addresses |= self.batch.resident.at
         arguments = _call(
             _native.device_arguments,
             self.batch.spec,
@@ -140,8 +138,8 @@ class Share:
 
     def results(self) -> dict[str, Any]:
         """Outputs of its cells, downloaded; of results that stay on the device the status alone."""
-        if self.resident is not None:
-            return {"status": self.resident.status(self.rows)}
+        if self.batch.resident is not None:
+            return {"status": self.batch.resident.status(self.rows)}
         arrays: dict[str, Any] = {}
         for name, dtype, shape, _ in self.planned["outputs"]:
             array = np.empty(shape, dtype)
@@ -179,7 +177,6 @@ def plan(
     cells: dict[str, npt.NDArray[Any]],
     rows: npt.NDArray[np.int64],
     room: dict[str, int],
-    resident: Resident | None = None,
 ) -> Share:
     """As many of the cells `rows` as the device has memory for, from the first; nothing is allocated.
 
@@ -201,7 +198,7 @@ def plan(
     own = -(-results // len(rows)) + sum(_aligned(cells[name][:1].nbytes, 8) for name in _CELLS)
     need = Need(
         model=0 if has_image(batch.spec, device) else planned["image_bytes"],
-        cell=8 + (own if resident is None else 0),  # 8: its place in the order
+        cell=8 + (own if batch.resident is None else 0),  # 8: its place in the order
         worker=planned["worker_bytes"] + planned["slot_bytes"] + near,
         pieces=_ALIGNED * (len(planned["outputs"]) + 10),
     )
@@ -214,7 +211,7 @@ def plan(
         rows = rows[:n]
         planned = _planned(batch, cells, rows, room, near)
     part = {name: np.ascontiguousarray(cells[name][rows]) for name in _CELLS}
-    return Share(device, batch, part, rows, dict(room), workers, near, planned, resident)
+    return Share(device, batch, part, rows, dict(room), workers, near, planned)
 
 
 def near_bytes(device: Device, workers: int) -> int:
