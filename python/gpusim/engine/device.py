@@ -9,8 +9,8 @@ function of (model, cell) alone.
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 import numpy as np
@@ -21,6 +21,7 @@ from gpusim.engine.cpu import Progress
 from gpusim.engine.device_share import Batch
 from gpusim.engine.device_turns import take_turns
 from gpusim.engine.device_work import MOST_ROOM, Work
+from gpusim.engine.resident import Resident
 from gpusim.engine.spec import RunSpec
 
 
@@ -40,6 +41,10 @@ class Device(Protocol):
     @property
     def name(self) -> str:
         """For people: ``NVIDIA H100 80GB HBM3``."""
+
+    @property
+    def index(self) -> int:
+        """As CUDA counts the visible devices."""
 
     @property
     def processors(self) -> int:
@@ -69,6 +74,9 @@ class Device(Protocol):
 
     def zero(self, address: int, n: int) -> None:
         """Set n bytes to zero."""
+
+    def array(self, address: int, shape: tuple[int, ...], dtype: npt.DTypeLike, owner: object) -> Any:
+        """What lies at `address` as an array for people, which keeps `owner`; address 0 where it has no element."""
 
     def launch(self, family: str, blocks: int, shared_bytes: int, arguments: bytes) -> None:
         """Start a kernel with this shared memory a block [byte] and this one argument; does not wait."""
@@ -114,6 +122,7 @@ def run_on(
     room: dict[str, int],
     progress: Progress | None,
     slices: Slices | None = None,
+    in_place: Mapping[str, int] | None = None,
 ) -> dict[str, Any]:
     """Run cells on one or more devices of this host.
 
@@ -126,22 +135,27 @@ def run_on(
     room : dict
         Working memory to begin with, by `running_slots`, `queue_slots`, ...
     slices : Slices, optional
+    in_place : mapping of str to int, optional
+        If given, results stay on the device, of which there is one; these columns of the cells lie there already, at
+        these addresses. Default: results come to the host.
 
     Returns
     -------
     dict
         The arrays of `gpusim.engine.cpu.run`, `reruns` and `room`; equal to it for every integer but `reruns`.
-        Cells that `progress` has stopped have status 5.
+        Cells that `progress` has stopped have status 5. Results that stay are arrays of the device; `passed` is bool.
 
     Raises
     ------
     DeviceMemoryError
-        If not even one cell fits: before anything is allocated, unless a rerun needs the memory.
+        If not even one cell fits, or not all results that are to stay: before anything is allocated, unless a rerun
+        needs the memory.
     RunError
         If a launch failed.
     """
     with _ONE_AT_A_TIME:
-        return _run_on([*devices], Batch(spec, early, histogram, records), cells, room, progress, slices)
+        batch = Batch(spec, early, histogram, records)
+        return _run_on([*devices], batch, cells, room, progress, slices, in_place)
 
 
 _ONE_AT_A_TIME = threading.RLock()
@@ -155,14 +169,21 @@ def _run_on(
     room: dict[str, int],
     progress: Progress | None,
     slices: Slices | None,
+    in_place: Mapping[str, int] | None,
 ) -> dict[str, Any]:
-    work = Work(batch, cells, {name: room[name] for name in MOST_ROOM}, progress)
+    sizes = {name: room[name] for name in MOST_ROOM}
+    resident = None if in_place is None else Resident(devices[0], batch, cells, in_place, sizes)
+    work = Work(replace(batch, resident=resident), cells, sizes, progress)
     try:
         take_turns(devices, work, longest_first(cells), slices or Slices())
     except BaseException:
+        if resident is not None:
+            resident.release()
         for device in devices:
             device_share.forget(batch.spec, device)
         raise
+    if resident is not None:
+        work.outputs = resident.hand_over()
     outputs = work.outputs or device_share.empty_outputs(devices[0], batch, cells, work.room)
     return {**outputs, "reruns": work.reruns, "room": work.room}
 
