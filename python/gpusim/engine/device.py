@@ -28,7 +28,7 @@ from gpusim.engine.spec import RunSpec
 class Device(Protocol):
     """What the driver asks of a device. Addresses are numbers; sizes are bytes.
 
-    Calls come from one thread at a time, but for `release`, and for the copies of what `array` has made: those come from
+    Calls come from one thread at a time, but for `release` and for copies of what `array` has made, which may come from
     any thread at any time.
 
     Launches follow each other; `upload`, `zero` and `download` follow each other, too, and run beside a launch:

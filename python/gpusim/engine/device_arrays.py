@@ -107,7 +107,7 @@ class DeviceArray:
         return cupy.asarray(self).__dlpack__(**options)
 
     def get(self) -> npt.NDArray[Any]:
-        """A copy on the host. Whoever else writes to the array must have ended."""
+        """A copy on the host, for any thread. Whoever else writes to the array must have ended."""
         array = np.empty(self.shape, self.dtype)
         if array.nbytes:
             self._device.download(self._address, array)
