@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 
 from gpu_configurations import MANY, Configuration, configurations
-from gpu_engines import HOST, call, tiny_slices
+from gpu_engines import HOST, call, call_staying, tiny_slices
 from gpu_rows import Rows
+from gpusim.engine.backend import devices_of
 from gpusim.engine.result import BatchResult
 
 Run = Callable[[Mapping[str, Any], Any, Mapping[str, Any]], BatchResult]
@@ -29,6 +30,8 @@ SLICED = (
     "mix, FIFO",
 )
 """Run once more in tiny slices, one of each family and feature that a slice must keep."""
+STAYING = ("stored, tiny rooms, EASY",)
+"""Run once more with cells in the device's memory and results that stay there, repeated runs among them."""
 SHOWN = 3
 LEAST = 3.0
 """Time without which no further configuration is begun [s]."""
@@ -107,7 +110,7 @@ def check(
 
 
 def step(rows: Rows, engine: Mapping[str, Any], most: int | None = None) -> None:
-    """All configurations, then some of them in tiny slices."""
+    """All configurations, then some of them in tiny slices, and one with cells and results in the device's memory."""
     everything = configurations()
     for each in everything:
         if rows.has(each.name, LEAST):
@@ -120,12 +123,26 @@ def step(rows: Rows, engine: Mapping[str, Any], most: int | None = None) -> None
                     _tried(rows, name, each, engine, min(most or MANY, MANY))
                 else:
                     rows.add(name=name, skipped="this engine has no slices")
+    for each in everything:
+        name = f"results that stay: {each.name}"
+        if each.name in STAYING and rows.has(name, LEAST):
+            if devices_of(engine["backend"]):
+                _tried(rows, name, each, engine, most, call_staying)
+            else:
+                rows.add(name=name, skipped="this engine has no device")
 
 
-def _tried(rows: Rows, name: str, each: Configuration, engine: Mapping[str, Any], most: int | None) -> None:
+def _tried(
+    rows: Rows,
+    name: str,
+    each: Configuration,
+    engine: Mapping[str, Any],
+    most: int | None,
+    run: Run = call,
+) -> None:
     """Keep the row; a configuration that cannot be run is one that differs, and the others go on."""
     try:
-        row = check(each, engine, most)
+        row = check(each, engine, most, run)
     except Exception as error:
         row = {"equal": False, "same_again": False, "differences": [f"{type(error).__name__}: {error}"[:400]]}
     rows.add(**{**row, "name": name})

@@ -136,9 +136,7 @@ def shared_mix(
                 1,
                 choices=[HOUR * 2**k for k in range(8)],
             )
-            sources.append(
-                replace(source, gpus=counts.gpus, threshold=counts.threshold, alias=counts.alias)
-            )
+            sources.append(replace(source, gpus=counts.gpus, threshold=counts.threshold, alias=counts.alias))
             tiers.append(priority)
             owners.append(tenant)
     n = len(tiers)

@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from gpusim import _native
 from gpusim.engine import backend
+from gpusim.engine.device_arrays import DeviceArray
 from gpusim.errors import DeviceMemoryError, Problem
 
 ALIGNED = 256
@@ -40,13 +41,14 @@ class EmulatedDevice:
         self,
         name: str = "emulated",
         *,
+        index: int = 0,
         processors: int = 2,
         workers: int = 4,
         shared_bytes: int = 64 << 10,
         total_bytes: int = 1 << 30,
         polls: int = -1,
     ) -> None:
-        self.name, self.processors, self.shared_bytes = name, processors, shared_bytes
+        self.name, self.index, self.processors, self.shared_bytes = name, index, processors, shared_bytes
         self.workers, self.total_bytes = workers, total_bytes
         self.memory: dict[int, npt.NDArray[np.uint8]] = {}
         self.said: list[str] = []
@@ -98,6 +100,9 @@ class EmulatedDevice:
     def zero(self, address: int, n: int) -> None:
         self._beside("zero", address, n)
         ctypes.memset(self._inside(address, n), 0, n)
+
+    def array(self, address: int, shape: tuple[int, ...], dtype: Any, owner: object) -> DeviceArray:
+        return DeviceArray(self, address, shape, dtype, owner)
 
     def launch(self, family: str, blocks: int, shared_bytes: int, arguments: bytes) -> None:
         assert self._waiting is None, "two launches at once"

@@ -1,6 +1,7 @@
 // The CUDA runtime as csrc/cuda/device.cpp and staging.cpp use it, over memory of the host, and what they promise in
 // device.h. Whatever CUDA may do later is done as late as it may: when somebody waits for it. So a copy that is missing
-// an order works on wrong bytes, and a call that waits for what it must not is seen by what has been done.
+// an order works on wrong bytes, and a call that waits for what it must not is seen by what has been done. There are two
+// devices; whatever belongs to one is asked for while it is current.
 //
 // argv[1]: most bytes of pinned memory; argv[2]: how often two threads allocate and release.
 #include <cuda_runtime_api.h>
@@ -11,11 +12,13 @@
 #include <deque>
 #include <functional>
 #include <map>
+#include <memory>
 #include <mutex>
 #include <string>
 #include <thread>
 #include <vector>
 
+#include "cuda_error.h"
 #include "device.h"
 
 #define EXPECT(what)                                               \
@@ -48,8 +51,12 @@ struct CUevent_st {
 namespace {
 
 std::recursive_mutex whole;
+constexpr int kOurs = 1, kCallers = 0;
+thread_local int current = kCallers;
+#define ON_OURS EXPECT(current == kOurs)
 #define ALONE const std::lock_guard<std::recursive_mutex> alone(whole)
 
+constexpr std::size_t kMemory = 1 << 30;
 std::map<char*, std::size_t> memory, pinned;
 std::size_t most_pinned = 0;
 int streams = 0, events = 0, kernels_run = 0;
@@ -77,11 +84,12 @@ void run(const Sum& a) {
 
 cudaError_t cudaRuntimeGetVersion(int* version) { return *version = 13000, cudaSuccess; }
 cudaError_t cudaDriverGetVersion(int* version) { return *version = 13000, cudaSuccess; }
-cudaError_t cudaGetDeviceCount(int* count) { return *count = 1, cudaSuccess; }
+cudaError_t cudaGetDeviceCount(int* count) { return *count = 2, cudaSuccess; }
 cudaError_t cudaGetLastError() { return cudaSuccess; }
 const char* cudaGetErrorName(cudaError_t) { return "cudaErrorPretended"; }
 const char* cudaGetErrorString(cudaError_t) { return "pretended"; }
-cudaError_t cudaSetDevice(int) { return cudaSuccess; }
+cudaError_t cudaGetDevice(int* device) { return *device = current, cudaSuccess; }
+cudaError_t cudaSetDevice(int device) { return current = device, cudaSuccess; }
 
 cudaError_t cudaGetDeviceProperties(cudaDeviceProp* facts, int) {
   std::memset(facts, 0, sizeof *facts);
@@ -91,11 +99,14 @@ cudaError_t cudaGetDeviceProperties(cudaDeviceProp* facts, int) {
 }
 
 cudaError_t cudaMemGetInfo(std::size_t* free, std::size_t* total) {
-  return *free = *total = 1 << 30, cudaSuccess;
+  ON_OURS;
+  return *free = *total = kMemory, cudaSuccess;
 }
 
 cudaError_t cudaMalloc(void** found, std::size_t bytes) {
   ALONE;
+  ON_OURS;
+  if (bytes > kMemory) return cudaErrorMemoryAllocation;
   char* const block = static_cast<char*>(std::malloc(bytes));
   memory[block] = bytes;
   return *found = block, cudaSuccess;
@@ -103,6 +114,7 @@ cudaError_t cudaMalloc(void** found, std::size_t bytes) {
 
 cudaError_t cudaFree(void* address) {
   ALONE;
+  ON_OURS;
   EXPECT(memory.erase(static_cast<char*>(address)) == 1);
   std::free(address);
   return cudaSuccess;
@@ -110,6 +122,7 @@ cudaError_t cudaFree(void* address) {
 
 cudaError_t cudaHostAlloc(void** found, std::size_t bytes, unsigned) {
   ALONE;
+  ON_OURS;
   for (const auto& [begin, n] : pinned) bytes += n;
   if (bytes > most_pinned) return cudaErrorMemoryAllocation;
   char* const block = static_cast<char*>(std::malloc(gpusim::cuda::kHalfBytes));
@@ -127,12 +140,14 @@ cudaError_t cudaFreeHost(void* address) {
 cudaError_t cudaStreamCreateWithFlags(cudaStream_t* stream, unsigned flags) {
   EXPECT(flags == cudaStreamNonBlocking);
   ALONE;
+  ON_OURS;
   ++streams;
   return *stream = new CUstream_st, cudaSuccess;
 }
 
 cudaError_t cudaStreamDestroy(cudaStream_t stream) {
   ALONE;
+  ON_OURS;
   EXPECT(stream->work.empty());
   --streams;
   delete stream;
@@ -141,18 +156,21 @@ cudaError_t cudaStreamDestroy(cudaStream_t stream) {
 
 cudaError_t cudaStreamSynchronize(cudaStream_t stream) {
   ALONE;
+  ON_OURS;
   while (!stream->work.empty()) stream->do_next();
   return cudaSuccess;
 }
 
 cudaError_t cudaStreamQuery(cudaStream_t stream) {
   ALONE;
+  ON_OURS;
   return stream->work.empty() ? cudaSuccess : cudaErrorNotReady;
 }
 
 cudaError_t cudaEventCreateWithFlags(cudaEvent_t* event, unsigned flags) {
   EXPECT(flags == cudaEventDisableTiming);
   ALONE;
+  ON_OURS;
   ++events;
   return *event = new CUevent_st, cudaSuccess;
 }
@@ -167,6 +185,7 @@ cudaError_t cudaEventDestroy(cudaEvent_t event) {
 
 cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t stream) {
   ALONE;
+  ON_OURS;
   const long mark = ++event->recorded;
   event->stream = stream;
   stream->work.push_back([=] { event->reached = mark; });
@@ -181,6 +200,7 @@ cudaError_t cudaEventSynchronize(cudaEvent_t event) {
 
 cudaError_t cudaStreamWaitEvent(cudaStream_t stream, cudaEvent_t event, unsigned) {
   ALONE;
+  ON_OURS;
   const long mark = event->recorded;
   stream->work.push_back([=] { event->run_to(mark); });
   return cudaSuccess;
@@ -189,6 +209,7 @@ cudaError_t cudaStreamWaitEvent(cudaStream_t stream, cudaEvent_t event, unsigned
 cudaError_t cudaMemcpyAsync(void* to, const void* from, std::size_t bytes, cudaMemcpyKind kind,
                             cudaStream_t stream) {
   ALONE;
+  ON_OURS;
   const bool waits = !is_pinned(kind == cudaMemcpyHostToDevice ? from : to);
   stream->work.push_back([=] { std::memcpy(to, from, bytes); });
   return waits ? cudaStreamSynchronize(stream) : cudaSuccess;
@@ -196,23 +217,30 @@ cudaError_t cudaMemcpyAsync(void* to, const void* from, std::size_t bytes, cudaM
 
 cudaError_t cudaMemsetAsync(void* to, int value, std::size_t bytes, cudaStream_t stream) {
   ALONE;
+  ON_OURS;
   stream->work.push_back([=] { std::memset(to, value, bytes); });
   return cudaSuccess;
 }
 
 cudaError_t cudaFuncGetAttributes(cudaFuncAttributes* facts, const void*) {
+  ON_OURS;
   std::memset(facts, 0, sizeof *facts);
   return cudaSuccess;
 }
-cudaError_t cudaFuncSetAttribute(const void*, cudaFuncAttribute, int) { return cudaSuccess; }
+cudaError_t cudaFuncSetAttribute(const void*, cudaFuncAttribute, int) {
+  ON_OURS;
+  return cudaSuccess;
+}
 cudaError_t cudaOccupancyMaxActiveBlocksPerMultiprocessor(int* blocks, const void*, int,
                                                           std::size_t) {
+  ON_OURS;
   return *blocks = 4, cudaSuccess;
 }
 
 cudaError_t cudaLaunchKernel(const void*, dim3, dim3, void** arguments, std::size_t,
                              cudaStream_t stream) {
   ALONE;
+  ON_OURS;
   const Sum a = *static_cast<Sum*>(arguments[0]);
   stream->work.push_back([=] { run(a); });
   return cudaSuccess;
@@ -246,7 +274,7 @@ static Bytes downloaded(Device& device, Address from, std::size_t n) {
 }
 
 static void bytes_come_back_as_they_went() {
-  Device device(0);
+  Device device(kOurs);
   const std::size_t h = kHalfBytes;
   for (const std::size_t n : {std::size_t{1}, h - 1, h, h + 1, 2 * h, 2 * h + 1, 3 * h + 5}) {
     const Bytes sent = some_bytes(n);
@@ -265,7 +293,7 @@ static void bytes_come_back_as_they_went() {
 }
 
 static void copies_do_not_wait_for_a_launch_and_a_launch_waits_for_copies() {
-  Device device(0);
+  Device device(kOurs);
   const std::size_t n = 2 * kHalfBytes + 9;
   const Bytes ones(n, 1), sent = some_bytes(n);
   const Address data = device.allocate(n), other = device.allocate(n), sum = device.allocate(8);
@@ -293,8 +321,42 @@ static void copies_do_not_wait_for_a_launch_and_a_launch_waits_for_copies() {
   EXPECT(device.workers_per_processor(gpusim::cuda::kKernels[0], 0) == 16);
 }  // what was not released is, by the device
 
-static void any_thread_may_release(int times) {
-  Device device(0);
+static void the_current_device_stays_the_callers() {
+  const auto unchanged = [](const std::function<void()>& call) {
+    for (const int callers : {kCallers, kOurs}) {
+      current = callers;
+      call();
+      EXPECT(current == callers);
+    }
+    current = kCallers;
+  };
+  std::unique_ptr<Device> device;
+  const gpusim::cuda::Kernel& kernel = gpusim::cuda::kKernels[0];
+  const Sum nothing{};
+  Bytes bytes(9);
+  Address at = 0;
+  unchanged([&] { device = std::make_unique<Device>(kOurs); });
+  unchanged([&] { EXPECT(device->free_bytes() == kMemory); });
+  unchanged([&] {
+    try {
+      device->allocate(kMemory + 1);
+      EXPECT(false);
+    } catch (const gpusim::cuda::CudaError&) {}
+  });
+  unchanged([&] { at = device->allocate(9); });
+  unchanged([&] { device->upload(at, bytes.data(), 9); });
+  unchanged([&] { device->download(at, bytes.data(), 9); });
+  unchanged([&] { device->zero(at, 9); });
+  unchanged([&] { device->workers_per_processor(kernel, 0); });
+  unchanged([&] { device->launch(kernel, 1, 0, &nothing); });
+  unchanged([&] { device->ready(); });
+  unchanged([&] { device->wait(); });
+  unchanged([&] { device->release(device->allocate(9)); });
+  unchanged([&] { device.reset(); });
+}
+
+static void any_thread_may_release_and_download(int times) {
+  Device device(kOurs);
   const Bytes sent = some_bytes(100);
   std::mutex mutex;
   std::vector<Address> free;
@@ -307,7 +369,10 @@ static void any_thread_may_release(int times) {
         mine.swap(free);
         done = last;
       }
-      for (const Address one : mine) device.release(one);
+      for (const Address one : mine) {
+        EXPECT(downloaded(device, one, 100) == sent);
+        device.release(one);
+      }
     }
   });
   for (int i = 0; i < times; ++i) {
@@ -325,7 +390,8 @@ int main(int, char** argv) {
   most_pinned = static_cast<std::size_t>(std::atol(argv[1]));
   bytes_come_back_as_they_went();
   copies_do_not_wait_for_a_launch_and_a_launch_waits_for_copies();
-  any_thread_may_release(std::atoi(argv[2]));
+  the_current_device_stays_the_callers();
+  any_thread_may_release_and_download(std::atoi(argv[2]));
   EXPECT(memory.empty() && pinned.empty() && streams == 0 && events == 0);
   std::puts("all hold");
   return 0;

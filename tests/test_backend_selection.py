@@ -253,7 +253,7 @@ def test_cells_of_a_device_without_cupy_are_refused_with_a_remedy(monkeypatch: p
     monkeypatch.setitem(sys.modules, "cupy", None)
     foreign = type("Tensor", (OnDevice,), {"__module__": "torch", "get": None})([3])
     with pytest.raises(RunError, match=r"CuPy is not installed \(Tensor\); copy them to the host"):
-        host_array.to_host(foreign)
+        host_array.as_given(foreign)
 
 
 def test_devices_are_the_same_objects_in_every_batch(engines: Callable[..., None]) -> None:

@@ -126,7 +126,9 @@ class Pretence:
 
     def module(self) -> Any:
         def get(name: str) -> Any:
-            return SimpleNamespace(ptr=1 + ["gpusim_in_order", "gpusim_easy", "gpusim_any", "gpusim_shared"].index(name))
+            return SimpleNamespace(
+                ptr=1 + ["gpusim_in_order", "gpusim_easy", "gpusim_any", "gpusim_shared"].index(name)
+            )
 
         return SimpleNamespace(load=self.loaded.append, get_function=get)
 

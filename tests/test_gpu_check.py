@@ -6,6 +6,7 @@ Measurements are invented here, or made on emulated lanes; none is a figure of a
 from __future__ import annotations
 
 import dataclasses
+import gc
 import json
 import sys
 import types
@@ -19,6 +20,7 @@ import pytest
 import gpusim
 import gpusim.engine
 from gpusim.engine.batch import run_batch
+from gpusim.engine.device_arrays import DeviceArray
 from gpusim.engine.result import BatchResult
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -34,6 +36,7 @@ import gpu_parity  # noqa: E402
 import gpu_rows  # noqa: E402
 import gpu_sanitizer  # noqa: E402
 import gpu_throughput  # noqa: E402
+from emulated_device import EmulatedDevice, emulated  # noqa: E402
 from gpu_invented import invented_result  # noqa: E402
 
 EVERY = {each.name: each for each in gpu_configurations.configurations()}
@@ -66,7 +69,7 @@ def test_without_a_device_it_repeats_what_the_engines_say(monkeypatch: pytest.Mo
 
 def test_there_are_more_than_fifty_configurations_and_no_two_share_a_name() -> None:
     assert len(EVERY) == len(gpu_configurations.configurations()) >= 100
-    assert set(gpu_parity.SLICED) | set(gpu_sanitizer.SMALL) <= set(EVERY)
+    assert {*gpu_parity.SLICED, *gpu_parity.STAYING, *gpu_sanitizer.SMALL} <= set(EVERY)
 
 
 @pytest.mark.parametrize("name", EVERY)
@@ -175,8 +178,61 @@ def test_a_configuration_that_raises_differs_and_the_others_go_on(
 def test_configurations_without_time_are_said_not_to_have_run(tmp_path: Path) -> None:
     gpu_parity.step(gpu_rows.Rows(tmp_path / "rows", 0.0), EMULATED)
     rows = [json.loads(line) for line in (tmp_path / "rows").read_text().splitlines()]
-    assert len(rows) == len(EVERY) + len(gpu_parity.SLICED)
+    assert len(rows) == len(EVERY) + len(gpu_parity.SLICED) + len(gpu_parity.STAYING)
     assert all("not_run" in row for row in rows)
+
+
+def staying_row(folder: Path, monkeypatch: pytest.MonkeyPatch, engine: Mapping[str, Any]) -> dict[str, Any]:
+    """The last row of parity, with no other configuration than the one it is about."""
+    (name,) = gpu_parity.STAYING
+    monkeypatch.setattr(gpu_parity, "configurations", lambda: [EVERY[name]])
+    gpu_parity.step(gpu_rows.Rows(folder / "rows", 60.0), engine, 8)
+    row: dict[str, Any] = json.loads((folder / "rows").read_text().splitlines()[-1])
+    assert row["name"] == f"results that stay: {name}"
+    return row
+
+
+def test_one_row_has_its_cells_on_the_device_and_leaves_its_results_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[Any] = []
+
+    def seen_run(spec: Any, **options: Any) -> BatchResult:
+        result = run_batch(spec, **options)
+        seen.append((*(type(options[name]) for name in ("replication", "gpus")), result.on_device))
+        return result
+
+    monkeypatch.setattr(gpu_engines, "run_batch", seen_run)
+    with emulated() as (device,):
+        row = staying_row(tmp_path, monkeypatch, {"backend": "emulated"})
+        assert (row["equal"], row["same_again"], row["cells"]) == (True, True, 8)
+        assert row["reruns"] > 0
+        there, here = (DeviceArray, DeviceArray, True), (np.ndarray, np.ndarray, False)
+        assert seen[-3:] == [here, there, there]
+        del seen[:]
+        gc.collect()
+        assert device.memory == {}  # models went with their specs, arrays with the results
+
+
+def test_a_wrong_byte_among_results_that_stay_is_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Faulty(EmulatedDevice):
+        def download(self, address: int, array: Any) -> None:
+            super().download(address, array)
+            if array.ndim == 3:  # counts, sums and levels, which are copied whole
+                array.flat[-1] += 1
+
+    with emulated(Faulty()):
+        row = staying_row(tmp_path, monkeypatch, {"backend": "emulated"})
+    assert (row["equal"], row["same_again"]) == (False, True)
+    assert row["differences"][0].startswith("counts[")
+
+
+def test_an_engine_without_a_device_says_that_nothing_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert staying_row(tmp_path, monkeypatch, EMULATED)["skipped"] == "this engine has no device"
 
 
 # ---- the driver, watched ---------------------------------------------------------------------------------------------

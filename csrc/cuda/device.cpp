@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "cuda_error.h"
+#include "current_device.h"
 
 namespace gpusim::cuda {
 
@@ -48,39 +49,37 @@ Device::Device(int chosen) : index(chosen) {
 Device::~Device() {
   // Errors are of no use here: at the end of the process the driver may be gone already.
   if (!stream_ && !copies_ && allocated_.empty()) return;
-  (void)cudaSetDevice(index);
-  for (const cudaStream_t one : {stream_, copies_})
-    if (one) (void)cudaStreamSynchronize(one);
-  for (const Address address : allocated_) (void)cudaFree(pointer(address));
-  for (const cudaStream_t one : {stream_, copies_})
-    if (one) (void)cudaStreamDestroy(one);
-  if (copied_) (void)cudaEventDestroy(copied_);
+  try {
+    const CurrentDevice here(index);
+    for (const cudaStream_t one : {stream_, copies_})
+      if (one) (void)cudaStreamSynchronize(one);
+    for (const Address address : allocated_) (void)cudaFree(pointer(address));
+    for (const cudaStream_t one : {stream_, copies_})
+      if (one) (void)cudaStreamDestroy(one);
+    if (copied_) (void)cudaEventDestroy(copied_);
+  } catch (const CudaError&) {}
 }
 
-void Device::use() { check(cudaSetDevice(index), "cudaSetDevice"); }
-
 cudaStream_t Device::stream() {
-  use();
   make(&stream_);
   return stream_;
 }
 
 cudaStream_t Device::copies() {
-  use();
   const std::lock_guard<std::mutex> lock(memory_);
   make(&copies_);
   return copies_;
 }
 
 std::size_t Device::free_bytes() {
-  use();
+  const CurrentDevice here(index);
   std::size_t free = 0, total = 0;
   check(cudaMemGetInfo(&free, &total), "cudaMemGetInfo");
   return free;
 }
 
 Address Device::allocate(std::size_t bytes) {
-  use();
+  const CurrentDevice here(index);
   void* found = nullptr;
   check(cudaMalloc(&found, bytes), "cudaMalloc");
   const Address address = reinterpret_cast<Address>(found);
@@ -90,6 +89,7 @@ Address Device::allocate(std::size_t bytes) {
 }
 
 void Device::release(Address address) {
+  const CurrentDevice here(index);
   check(cudaStreamSynchronize(copies()), "cudaStreamSynchronize, copies");
   {
     const std::lock_guard<std::mutex> lock(memory_);
@@ -99,21 +99,25 @@ void Device::release(Address address) {
 }
 
 void Device::upload(Address to, const void* from, std::size_t bytes) {
+  const CurrentDevice here(index);
+  const std::lock_guard<std::mutex> lock(staged_);
   staging_.upload(copies(), pointer(to), from, bytes);
 }
 
 void Device::download(Address from, void* to, std::size_t bytes) {
+  const CurrentDevice here(index);
+  const std::lock_guard<std::mutex> lock(staged_);
   staging_.download(copies(), pointer(from), to, bytes);
 }
 
 void Device::zero(Address address, std::size_t bytes) {
+  const CurrentDevice here(index);
   check(cudaMemsetAsync(pointer(address), 0, bytes, copies()), "cudaMemsetAsync");
 }
 
 // The split of a multiprocessor's memory between cache and shared memory is the driver's guess unless it is told. Asked
 // for exactly what the blocks need, all of them are resident at once and the rest stays cache.
 const Device::Prepared& Device::prepare(const Kernel& kernel, std::size_t shared) {
-  use();
   Prepared& told = prepared_[kernel.entry];
   if (told.shared == shared) return told;
   told.shared = ~std::size_t{0};  // until all of it has been accepted
@@ -139,6 +143,7 @@ const Device::Prepared& Device::prepare(const Kernel& kernel, std::size_t shared
 }
 
 int Device::workers_per_processor(const Kernel& kernel, std::size_t shared_bytes_per_block) {
+  const CurrentDevice here(index);
   const int blocks = prepare(kernel, shared_bytes_per_block).blocks;
   if (warmed_.insert(kernel.entry).second) {
     // The first launch reserves local memory for all resident threads, half a gigabyte on a large device: now, before
@@ -152,6 +157,7 @@ int Device::workers_per_processor(const Kernel& kernel, std::size_t shared_bytes
 
 void Device::launch(const Kernel& kernel, unsigned blocks, std::size_t shared_bytes_per_block,
                     const void* arguments) {
+  const CurrentDevice here(index);
   prepare(kernel, shared_bytes_per_block);
   if (!copied_)
     check(cudaEventCreateWithFlags(&copied_, cudaEventDisableTiming), "cudaEventCreateWithFlags");
@@ -164,6 +170,7 @@ void Device::launch(const Kernel& kernel, unsigned blocks, std::size_t shared_by
 }
 
 bool Device::ready() {
+  const CurrentDevice here(index);
   const cudaError_t code = cudaStreamQuery(stream());
   if (code == cudaErrorNotReady) {
     (void)cudaGetLastError();
@@ -173,6 +180,9 @@ bool Device::ready() {
   return true;
 }
 
-void Device::wait() { check(cudaStreamSynchronize(stream()), "cudaStreamSynchronize"); }
+void Device::wait() {
+  const CurrentDevice here(index);
+  check(cudaStreamSynchronize(stream()), "cudaStreamSynchronize");
+}
 
 }  // namespace gpusim::cuda

@@ -4,7 +4,7 @@
 // on machines without a driver. Making a Device reads its facts and makes no context; the first call
 // that needs one (memory, a launch) makes it, which takes some tenths of a second.
 //
-// Every call sets its device first, because the current device belongs to the thread, not to us.
+// Every call sets its device and gives the thread back the one that it had (`current_device.h`).
 //
 // Order. Launches come one after the other; `upload`, `zero` and `download` come one after the other.
 // A launch comes after all uploads and zeroes asked for before it. Nothing else is ordered: a copy
@@ -12,8 +12,9 @@
 // `launch`, `zero` and `upload` return at once (an upload when its source may be changed), `download`
 // when the bytes are there. `release` waits for copies, and CUDA may have it wait for a launch.
 //
-// Threads. One at a time uses a Device, but for `release`, which any thread may call at any time: a
-// finalizer does. So what `release` uses, `copies_` and `allocated_`, is guarded by `memory_`.
+// Threads. One at a time uses a Device, but for `release` and `download`, which any thread may call
+// at any time: a finalizer does, and whoever looks at results that have stayed. So what both use,
+// `copies_` and `allocated_`, is guarded by `memory_`, and the staging area by `staged_`.
 //
 // Misuse that CUDA sees (a foreign address, too much shared memory) ends in CudaError. A kernel that
 // has read or written outside its memory leaves the process without a usable context: from then on
@@ -82,7 +83,7 @@ class Device {
     int blocks = 0;                        // of a multiprocessor
   };
 
-  void use();  // makes this device current
+  // These and `prepare` want the device to be current.
   cudaStream_t stream();
   cudaStream_t copies();
   const Prepared& prepare(const Kernel& kernel, std::size_t shared);
@@ -90,6 +91,7 @@ class Device {
   std::size_t reserved_per_block_ = 0;  // shared memory that CUDA keeps of each block [bytes]
   cudaStream_t stream_ = nullptr;       // of launches
   cudaEvent_t copied_ = nullptr;        // what was in `copies_` at the last launch
+  std::mutex staged_;
   Staging staging_;
   std::mutex memory_;
   cudaStream_t copies_ = nullptr;

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from gpusim.engine import cpu, memory
 from gpusim.engine.checked import column, integer, refuse, table
 from gpusim.engine.cpu import MAX_THREADS, Progress
 from gpusim.engine.device import run_on
-from gpusim.engine.host_array import to_host
+from gpusim.engine.host_array import address_in_place, as_given, device_index, to_host
 from gpusim.engine.limits import MILLION
 from gpusim.engine.result import (
     CAUSES,
@@ -60,6 +61,7 @@ def run_batch(
     histogram: bool = False,
     causes: bool = False,
     records: bool = False,
+    on_device: bool = False,
     backend: str = "auto",
     threads: int | None = None,
     progress: Progress | None = None,
@@ -79,7 +81,10 @@ def run_batch(
     replication, gpus : array of int, shape (n,), or int
         Each cell's replication (random streams, or which stored workload) and capacity [GPU], 0 or more; with P
         pools `gpus` has shape (n, P) or (P,). These and the next two may lie in a device's memory (CuPy arrays, or
-        anything with ``__cuda_array_interface__`` or DLPack); they are copied to the host and checked there.
+        anything with ``__cuda_array_interface__`` or DLPack); they are copied to the host, and checked there. With
+        `on_device` the runs themselves read those arrays that are on the device chosen, C-contiguous, with a row for
+        each cell, and int64 (`replication`, `demand_ppm`) or int32 (`gpus`, `draw`); others are copied to it.
+        Nobody may write to them before the call returns.
     demand_ppm : array of int, shape (n,), or int
         Demand in millionths of the nominal one; generated jobs only, else 1,000,000.
     draw : array of int, shape (n,), or int
@@ -91,6 +96,11 @@ def run_batch(
     histogram, causes, records : bool, default False
         Keep wait histograms; tell why jobs wait and GPUs are idle (needs `RunSpec.sharing`); keep job records (one cell
         only).
+    on_device : bool, default False
+        Leave the results in the memory of one device: of that on which the first of the cells' arrays that lies on a
+        device lies; else, of "cupy", of CuPy's current one; else of the first. All other devices stay idle. See
+        `BatchResult` for what its arrays then are; nothing waits any more when the call returns. "auto" then takes a
+        device for small batches, too, and is an error where there is none: it never returns NumPy arrays instead.
     backend : {"auto", "cuda", "cupy", "cpu"}
         "auto" repeats one cell of a spec's first batch on the cpu and takes the cpu if the integers differ.
         "auto" takes the first that can run here, and the cpu for small batches (`gpusim.engine.backend`); the
@@ -111,19 +121,22 @@ def run_batch(
     Raises
     ------
     RunError
-        If a cell or an option is out of range, more memory or job records are needed than there may be (both
-        before anything is allocated), or a run could not be completed (with its cell and status), unless
-        `progress` stopped it.
+        If a cell or an option is out of range, `on_device` is asked of the cpu, more memory or job records are needed
+        than there may be (both before anything is allocated), or a run could not be completed (with its cell and
+        status), unless `progress` stopped it.
     BackendUnavailable
-        If the named backend cannot run here.
+        If the named backend cannot run here; with `on_device` also if "auto" finds no device, or one whose integers
+        differ from the cpu's.
     DeviceMemoryError
-        If the named backend's device has no memory for even one of the cells.
+        If the named backend's device has no memory for even one of the cells; with `on_device`, for all results.
     """
-    cells = _cells(spec, replication, gpus, demand_ppm, draw)
+    given = {"replication": replication, "draw": draw, "demand_ppm": demand_ppm, "gpus": gpus}
+    given = {name: as_given(values) for name, values in given.items()}
+    cells = _cells(spec, **{name: to_host(values) for name, values in given.items()})
     replications, capacities = cells["replication"], cells["gpus"]
     if lanes != 1 and backend == "auto":
         backend = "cpu"
-    choice = _backend.select(backend, spec, cells)
+    choice = _select(backend, spec, cells, given, on_device)
     threads = cpu.usable_cores() if threads is None else integer("threads", threads, 1, MAX_THREADS)
     if integer("lanes", lanes, 1, 32) not in (1, 32):
         raise refuse("lanes", "are of no engine", "use 1, or 32 for the device's strips", str(lanes))
@@ -148,7 +161,11 @@ def run_batch(
         "chain_slots": integer("chain_slots", chain_slots, 1, 1 << 27),
     }
     kept = _records_of(spec, cells) if records else -1
-    _check_memory(spec, len(replications), histogram, causes, kept)
+    if causes and spec.sharing is None:
+        remedy = "give the spec a sharing; Sharing.nobody(...) changes nothing else"
+        raise refuse("causes", "are told where tenants share the center", remedy)
+    if not on_device:  # else the device is asked for room
+        _check_memory(spec, len(replications), histogram, causes, kept)
     stopped = False
 
     def report(done: int, total: int) -> bool:
@@ -167,25 +184,31 @@ def run_batch(
     arrays = None
     if choice.devices:
         sizes = {name: room[name] for name in _ROOM}
+        in_place = _in_place(given, cells, choice.devices[0].index) if on_device else None
         try:
-            arrays = run_on(choice.devices, spec, cells, **options, room=sizes)
+            arrays = run_on(choice.devices, spec, cells, **options, room=sizes, in_place=in_place)
         except (BackendUnavailable, DeviceMemoryError) as error:
-            if backend != "auto":
+            if backend != "auto" or on_device:
                 raise
             choice = _backend.Choice("cpu", (), {**choice.passed_over, choice.engine: str(error)})
     if arrays is not None and backend == "auto":
         why = disbelieve(choice.engine, spec, cells, arrays, early=early, room=room)
+        if why is not None and on_device:
+            del arrays  # what lies on the device goes now, not with the traceback
+            raise _refused(choice.engine, why)
         if why is not None:
             arrays, choice = None, _backend.Choice("cpu", (), {**choice.passed_over, choice.engine: why})
     if arrays is None:
         arrays = cpu.run(spec, cells, **options, threads=threads, room=room)
     spec.room.update(arrays.pop("room"))
     result = BatchResult.from_arrays(arrays, choice.engine, choice.passed_over)
-    failed = np.flatnonzero(result.status != STATUS_OK)
+    status = to_host(result.status)
+    failed = np.flatnonzero(status != STATUS_OK)
     if len(failed) and not stopped:
+        del arrays, result  # what lies on a device goes now, not with the traceback
         i = int(failed[0])
         where = f"replication {replications[i]}, {' + '.join(map(str, capacities[i].tolist()))} GPUs"
-        what = f"the run could not be completed: {STATUS_TEXT.get(int(result.status[i]), 'unknown status')}"
+        what = f"the run could not be completed: {STATUS_TEXT.get(int(status[i]), 'unknown status')}"
         raise RunError(
             [Problem(where, what, "shorten the horizon or bound the queue (max_waiting)", "engine/run")]
         )
@@ -197,12 +220,45 @@ def generate_jobs(spec: RunSpec, replication: int, *, demand_ppm: int = MILLION,
 
     Running the table gives the same integers as running the generator.
     """
-    cells = _cells(spec, replication, np.zeros((1, spec.classes.n_pools), np.int32), demand_ppm, draw)
+    none = np.zeros((1, spec.classes.n_pools), np.int32)
+    given = [to_host(as_given(values)) for values in (replication, demand_ppm, draw)]
+    cells = _cells(spec, given[0], none, *given[1:])
     if len(cells["replication"]) != 1:
         raise refuse("replication", "is not one number", "generate one replication at a time")
     memory.require(_records_of(spec, cells) * GENERATED_BYTES, "shorten the horizon")
     columns = cpu.generate(spec, *_only(cells))
     return Jobs(id=np.arange(len(columns["submit"])), **columns)
+
+
+def _select(
+    backend: str, spec: RunSpec, cells: dict[str, npt.NDArray[Any]], given: dict[str, Any], on_device: bool
+) -> _backend.Choice:
+    """Engine and devices: one device, with `on_device`."""
+    if not on_device:
+        return _backend.select(backend, spec, cells)
+    if backend == "cpu":
+        remedy = "name a backend with a device (cuda, cupy), or leave on_device out"
+        raise refuse("on_device", "keeps results on a device, and this batch is one for the cpu", remedy)
+    choice = _backend.select(backend)
+    if not choice.devices:
+        why = ", ".join(f"{name}: {reason.partition('; ')[0]}" for name, reason in choice.passed_over.items())
+        raise _refused(backend, f"finds no device for on_device ({why})")
+    where = [index for values in given.values() if (index := device_index(values)) is not None]
+    chosen = [device for device in choice.devices if device.index in where[:1]]
+    current = [device for device in choice.devices if getattr(device, "is_current", False)]
+    return replace(choice, devices=[*chosen, *current, *choice.devices][:1])
+
+
+def _refused(backend: str, what: str) -> BackendUnavailable:
+    return BackendUnavailable(
+        [Problem(f"backend '{backend}'", what, "leave on_device out", "backend/unavailable")]
+    )
+
+
+def _in_place(given: dict[str, Any], cells: dict[str, npt.NDArray[Any]], index: int) -> dict[str, int]:
+    """Columns of the cells that a launch can read where they lie, by their addresses."""
+    found = {name: address_in_place(values, cells[name], index) for name, values in given.items()}
+    return {name: address for name, address in found.items() if address is not None}
 
 
 def _cells(
@@ -218,11 +274,11 @@ def _cells(
     draws = len(spec.jobs.rows) if isinstance(spec.jobs, Generator) and spec.jobs.rows is not None else 1
     demand = (1, MAX_DEMAND) if generated else (MILLION, MILLION)
     columns = {
-        "replication": column("replication", to_host(replication), np.int64, 0, last),
-        "draw": column("draw", to_host(draw), np.int32, 0, draws - 1),
-        "demand_ppm": column("demand_ppm", to_host(demand_ppm), np.int64, *demand),
+        "replication": column("replication", replication, np.int64, 0, last),
+        "draw": column("draw", draw, np.int32, 0, draws - 1),
+        "demand_ppm": column("demand_ppm", demand_ppm, np.int64, *demand),
     }
-    capacities = _capacities(to_host(gpus), spec.classes.n_pools)
+    capacities = _capacities(gpus, spec.classes.n_pools)
     if isinstance(spec.jobs, Generator) and columns["demand_ppm"].size:
         spec.jobs.check_demand(int(columns["demand_ppm"].min()), int(columns["demand_ppm"].max()))
     cells = {**columns, "gpus": capacities}

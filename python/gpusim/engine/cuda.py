@@ -17,6 +17,7 @@ from typing import Any
 import numpy.typing as npt
 
 from gpusim import _native
+from gpusim.engine.device_arrays import DeviceArray
 from gpusim.errors import BackendUnavailable, DeviceMemoryError, Problem, RunError
 
 MODULE = "gpusim._cuda"
@@ -130,6 +131,7 @@ class CudaDevice:
 
     Attributes
     ----------
+    index : int
     name : str
         The product, such as "NVIDIA H100 80GB HBM3".
     processors : int
@@ -155,6 +157,7 @@ class CudaDevice:
             self._device = self._module.Device(index)
         except self._module.CudaError as error:
             raise BackendUnavailable(Problem(f"CUDA device {index}", str(error))) from error
+        self.index = index
         self.name: str = self._device.name
         self.processors: int = self._device.processors
         self.capability: tuple[int, int] = self._device.capability
@@ -196,6 +199,10 @@ class CudaDevice:
     def zero(self, address: int, n: int) -> None:
         """Set `n` bytes from `address` to zero, before anything launched later starts; does not wait."""
         self._call(self._device.zero, address, n)
+
+    def array(self, address: int, shape: tuple[int, ...], dtype: npt.DTypeLike, owner: object) -> DeviceArray:
+        """An array over memory of this GPU, which keeps `owner`."""
+        return DeviceArray(self, address, shape, dtype, owner)
 
     def workers_per_processor(self, family: str, shared_bytes: int = 0) -> int:
         """Warps that live on a multiprocessor at once, with `shared_bytes` of shared memory a block."""

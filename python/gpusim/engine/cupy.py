@@ -139,6 +139,7 @@ class CupyDevice:
     def __init__(self, index: int) -> None:
         import cupy
 
+        self.index = index
         self._runtime, self._driver, self._cuda = cupy.cuda.runtime, cupy.cuda.driver, cupy.cuda
         self._device = cupy.cuda.Device(index)
         properties = self._runtime.getDeviceProperties(index)
@@ -150,6 +151,11 @@ class CupyDevice:
         with self._device:
             self._stream = cupy.cuda.Stream(non_blocking=True)
             self._staging = Staging(cupy.cuda)
+
+    @property
+    def is_current(self) -> bool:
+        """Whether CuPy puts new arrays of this thread here."""
+        return int(self._runtime.getDevice()) == self.index
 
     def workers_per_processor(self, family: str) -> int:
         """Warps of this family's kernel that fit a multiprocessor at once, shared memory aside."""
@@ -195,6 +201,14 @@ class CupyDevice:
         """Set n bytes to zero."""
         with self._device, self._told("clearing memory"):
             self._runtime.memsetAsync(address, 0, n, self._staging.stream.ptr)
+
+    def array(self, address: int, shape: tuple[int, ...], dtype: npt.DTypeLike, owner: object) -> Any:
+        """A `cupy.ndarray` over memory of this device, which keeps `owner`."""
+        import cupy
+
+        n = int(np.dtype(dtype).itemsize * np.prod(shape, dtype=np.int64))
+        memory = cupy.cuda.UnownedMemory(address, n, owner, self.index)
+        return cupy.ndarray(shape, dtype, cupy.cuda.MemoryPointer(memory, 0))
 
     def launch(self, family: str, blocks: int, shared_bytes: int, arguments: bytes) -> None:
         """Start a kernel; does not wait."""

@@ -9,8 +9,8 @@ function of (model, cell) alone.
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 import numpy as np
@@ -21,13 +21,15 @@ from gpusim.engine.cpu import Progress
 from gpusim.engine.device_share import Batch
 from gpusim.engine.device_turns import take_turns
 from gpusim.engine.device_work import MOST_ROOM, Work
+from gpusim.engine.resident import Resident
 from gpusim.engine.spec import RunSpec
 
 
 class Device(Protocol):
     """What the driver asks of a device. Addresses are numbers; sizes are bytes.
 
-    Calls come from one thread at a time, but for `release`, which may come from any thread at any time.
+    Calls come from one thread at a time, but for `release` and for copies of what `array` has made, which may come from
+    any thread at any time.
 
     Launches follow each other; `upload`, `zero` and `download` follow each other, too, and run beside a launch:
 
@@ -40,6 +42,10 @@ class Device(Protocol):
     @property
     def name(self) -> str:
         """For people: ``NVIDIA H100 80GB HBM3``."""
+
+    @property
+    def index(self) -> int:
+        """As CUDA counts the visible devices."""
 
     @property
     def processors(self) -> int:
@@ -69,6 +75,9 @@ class Device(Protocol):
 
     def zero(self, address: int, n: int) -> None:
         """Set n bytes to zero."""
+
+    def array(self, address: int, shape: tuple[int, ...], dtype: npt.DTypeLike, owner: object) -> Any:
+        """What lies at `address` as an array for people, which keeps `owner`; address 0 where it has no element."""
 
     def launch(self, family: str, blocks: int, shared_bytes: int, arguments: bytes) -> None:
         """Start a kernel with this shared memory a block [byte] and this one argument; does not wait."""
@@ -110,10 +119,12 @@ def run_on(
     *,
     early: bool,
     histogram: bool,
+    causes: bool = False,
     records: int,
     room: dict[str, int],
     progress: Progress | None,
     slices: Slices | None = None,
+    in_place: Mapping[str, int] | None = None,
 ) -> dict[str, Any]:
     """Run cells on one or more devices of this host.
 
@@ -121,27 +132,32 @@ def run_on(
     ----------
     devices : sequence of Device
         At least one; cells are dealt out among them.
-    spec, cells, early, histogram, records, progress
+    spec, cells, early, histogram, causes, records, progress
         As in `gpusim.engine.cpu.run`, already checked.
     room : dict
         Working memory to begin with, by `running_slots`, `queue_slots`, ...
     slices : Slices, optional
+    in_place : mapping of str to int, optional
+        If given, results stay on the device, of which there is one; these columns of the cells lie there already, at
+        these addresses. Default: results come to the host.
 
     Returns
     -------
     dict
         The arrays of `gpusim.engine.cpu.run`, `reruns` and `room`; equal to it for every integer but `reruns`.
-        Cells that `progress` has stopped have status 5.
+        Cells that `progress` has stopped have status 5. Results that stay are arrays of the device; `passed` is bool.
 
     Raises
     ------
     DeviceMemoryError
-        If not even one cell fits: before anything is allocated, unless a rerun needs the memory.
+        If not even one cell fits, or not all results that are to stay: before anything is allocated, unless a rerun
+        needs the memory.
     RunError
         If a launch failed.
     """
     with _ONE_AT_A_TIME:
-        return _run_on([*devices], Batch(spec, early, histogram, records), cells, room, progress, slices)
+        batch = Batch(spec, early, histogram, causes, records)
+        return _run_on([*devices], batch, cells, room, progress, slices, in_place)
 
 
 _ONE_AT_A_TIME = threading.RLock()
@@ -155,14 +171,21 @@ def _run_on(
     room: dict[str, int],
     progress: Progress | None,
     slices: Slices | None,
+    in_place: Mapping[str, int] | None,
 ) -> dict[str, Any]:
-    work = Work(batch, cells, {name: room[name] for name in MOST_ROOM}, progress)
+    sizes = {name: room[name] for name in MOST_ROOM}
+    resident = None if in_place is None else Resident(devices[0], batch, cells, in_place, sizes)
+    work = Work(replace(batch, resident=resident), cells, sizes, progress)
     try:
         take_turns(devices, work, longest_first(cells), slices or Slices())
     except BaseException:
+        if resident is not None:
+            resident.release()
         for device in devices:
             device_share.forget(batch.spec, device)
         raise
+    if resident is not None:
+        work.outputs = resident.hand_over()
     outputs = work.outputs or device_share.empty_outputs(devices[0], batch, cells, work.room)
     return {**outputs, "reruns": work.reruns, "room": work.room}
 

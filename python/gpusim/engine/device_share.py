@@ -23,6 +23,7 @@ from gpusim.engine.spec import RunSpec
 
 if TYPE_CHECKING:
     from gpusim.engine.device import Device
+    from gpusim.engine.resident import Resident
 
 WORKERS_PER_BLOCK = 4
 """`kBlockThreads` of `csrc/cuda/kernel.cuh` in warps."""
@@ -45,7 +46,9 @@ class Batch:
     spec: RunSpec
     early: bool
     histogram: bool
+    causes: bool
     records: int  # job records of the only cell, -1 none
+    resident: Resident | None = None  # where all columns and outputs lie, if results stay on the device
 
 
 @dataclass
@@ -87,6 +90,8 @@ class Share:
         n = len(self.rows)
         uploads = {**self.cells, "order": np.arange(n, dtype=np.int64)}
         outputs: list[Output] = self.planned["outputs"]
+        if self.batch.resident is not None:
+            uploads, outputs = {"order": self.rows}, []
         sizes = {name: array.nbytes for name, array in uploads.items()}
         sizes |= {"next": 8, "done": 8, "slots": self.workers * self.planned["slot_bytes"]}
         sizes |= {f"output {name}": _nbytes(dtype, shape) for name, dtype, shape, _ in outputs}
@@ -117,6 +122,8 @@ class Share:
     def _built(self) -> bytearray:
         """The kernels' argument, but for the budget: it costs a look at all stored jobs, so it is built once."""
         addresses = {name.removeprefix("output "): address for name, address in self._at.items()}
+        if self.batch.resident is not None:
+            addresses |= self.batch.resident.at
         return bytearray(
             _call(
                 _native.device_arguments,
@@ -148,7 +155,9 @@ class Share:
         self.done = int(done[0])
 
     def results(self) -> Generator[None, None, dict[str, Any]]:
-        """Outputs of its cells, downloaded; pauses after every piece."""
+        """Outputs of its cells, downloaded; of results that stay the status alone. Pauses after every piece."""
+        if self.batch.resident is not None:
+            return {"status": self.batch.resident.status(self.rows)}
         arrays: dict[str, Any] = {}
         for name, dtype, shape, _ in self.planned["outputs"]:
             array = np.empty(shape, dtype)
@@ -187,7 +196,8 @@ def plan(
     """As many of the cells `rows` as the device has memory for, from the first; nothing is allocated.
 
     Where that is not all of them, another share is to fit beside it, and this one takes half of the memory, if the
-    device then still has as many workers as it can use.
+    device then still has as many workers as it can use. Where results stay, one share is open at a time: all write into
+    the same statuses.
 
     Raises
     ------
@@ -201,7 +211,8 @@ def plan(
         free = device.free_bytes()
         n, workers = fitting(draft.need, len(rows), draft.workers, free)
     require(draft.need, n, len(rows), device)
-    less = half(draft.need, len(rows), draft.workers, free) if n < len(rows) else None
+    alone = n == len(rows) or batch.resident is not None
+    less = None if alone else half(draft.need, len(rows), draft.workers, free)
     return draft.share(n, workers, False) if less is None else draft.share(*less, True)
 
 
@@ -258,11 +269,11 @@ def _draft(
     # were, and to less where they are, so that what was moved has room in as many bytes as were saved.
     near = min(near, _aligned(far - planned["worker_bytes"], 64) + 64 if near else 0)
     planned = _planned(batch, cells, rows, room, near)
+    results = sum(_nbytes(dtype, shape) for _, dtype, shape, _ in planned["outputs"])
+    own = -(-results // len(rows)) + sum(_aligned(cells[name][:1].nbytes, 8) for name in _CELLS)
     need = Need(
         model=0 if has_image(batch.spec, device) else planned["image_bytes"],
-        cell=-(-sum(_nbytes(dtype, shape) for _, dtype, shape, _ in planned["outputs"]) // len(rows))
-        + 8
-        + sum(_aligned(cells[name][:1].nbytes, 8) for name in _CELLS),
+        cell=8 + (own if batch.resident is None else 0),  # 8: its place in the order
         worker=planned["worker_bytes"] + planned["slot_bytes"] + near,
         pieces=_ALIGNED * (len(planned["outputs"]) + 10),
     )
@@ -344,7 +355,10 @@ def _drop_images(device: Device, but: RunSpec) -> bool:
 # ---- shapes -----------------------------------------------------------------------------------------------------
 
 _RECORDS = {
-    **{name: name for name in ("submit", "eligible", "start", "end", "job_class", "pool", "outcome")},
+    **{
+        name: name
+        for name in ("submit", "eligible", "start", "end", "job_class", "pool", "outcome", "preemptions")
+    },
     "record_gpus": "gpus",
 }
 """Outputs that are job records; `gpus` is a column of cells, too."""
@@ -364,6 +378,7 @@ def _planned(
         part,
         early=batch.early,
         histogram=batch.histogram,
+        causes=batch.causes,
         records=batch.records,
         **room,
         near_bytes=near,

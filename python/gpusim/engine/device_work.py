@@ -99,4 +99,6 @@ class Work:
                 self.room[name] = max(self.room[name], twice)
                 again |= met
         self.reruns += int(np.count_nonzero(again))
+        if self.batch.resident is not None:
+            self.batch.resident.repeat(share.rows[again])
         return share.rows[again]

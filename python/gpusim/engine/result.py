@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+
+from gpusim.engine.host_array import to_host
 
 COUNTS = (
     "submitted",
@@ -86,6 +88,10 @@ class Records:
 class BatchResult:
     """Results of n cells, row i for cell i, whatever the order in which they were computed.
 
+    The arrays are NumPy's. Where `on_device` is true they lie in the memory of one device instead, with the same names,
+    shapes and dtypes, those of `records` included: `cupy.ndarray` of backend "cupy", `DeviceArray` of "cuda". `head`
+    and `to_host` work on both. Each array keeps its own memory, and only that, until it and its views are gone.
+
     Attributes
     ----------
     status : (n,) int32
@@ -155,14 +161,14 @@ class BatchResult:
     def from_arrays(
         cls, arrays: dict[str, Any], backend: str, passed_over: Mapping[str, str] | None = None
     ) -> BatchResult:
-        """Wrap what a backend's native call returned."""
-        records = arrays.get("records")
+        """Wrap what a backend's native call, or the driver of devices, has returned."""
+        records, passed = arrays.get("records"), arrays["passed"]
         return cls(
             status=arrays["status"],
             counts=arrays["counts"],
             sums=arrays["sums"],
             slo=arrays["slo"],
-            passed=arrays["passed"].astype(np.bool_),
+            passed=passed.astype(np.bool_) if isinstance(passed, np.ndarray) else passed,
             first_violated=arrays["first_violated"],
             pool_gpu_ticks=arrays["pool_gpu_ticks"],
             integrals=arrays["integrals"],
@@ -178,6 +184,18 @@ class BatchResult:
             backend=backend,
             passed_over=passed_over or {},
         )
+
+    @property
+    def on_device(self) -> bool:
+        """Whether the arrays lie in a device's memory."""
+        return not isinstance(self.status, np.ndarray)
+
+    def to_host(self) -> BatchResult:
+        """The same with NumPy arrays, copied from the device; itself where they are NumPy's already."""
+        if not self.on_device:
+            return self
+        records = None if self.records is None else Records(**_on_host(self.records))
+        return replace(self, **{**_on_host(self), "records": records})
 
     def head(self, n: int) -> BatchResult:
         """The first n cells."""
@@ -198,6 +216,11 @@ class BatchResult:
             column = getattr(self, name)
             kept[name] = None if column is None else column[:n]
         return replace(self, **kept, records=None)
+
+
+def _on_host(result: BatchResult | Records) -> dict[str, Any]:
+    """Fields by name, arrays of a device copied."""
+    return {each.name: to_host(getattr(result, each.name)) for each in fields(result)}
 
 
 def bin_edges(bins: int) -> Int64:

@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from gpusim.engine import cpu
+from gpusim.engine.host_array import to_host
 from gpusim.engine.result import STATUS_OK
 from gpusim.engine.spec import RunSpec
 
@@ -51,20 +52,21 @@ def disbelieve(
     spec, cells, early
         The batch, as in `gpusim.engine.cpu.run`.
     arrays : dict
-        What the device returned. Its complete cell of the most GPUs, which is seldom a long run, is run again.
+        What the device returned, on the host or there. Its complete cell of the most GPUs, which is seldom a long
+        run, is run again.
     room : dict
         Working memory of the run on the cpu.
     """
     if engine in _believed.get(spec, ()):
         return None
-    complete = np.flatnonzero(arrays["status"] == STATUS_OK)
+    complete = np.flatnonzero(to_host(arrays["status"]) == STATUS_OK)
     if not len(complete):
         return None  # stopped before any cell was complete: there is nothing to believe
-    chosen = complete[int(cells["gpus"][complete].sum(axis=1, dtype=np.int64).argmax())]
+    chosen = int(complete[int(cells["gpus"][complete].sum(axis=1, dtype=np.int64).argmax())])
     one = {name: np.ascontiguousarray(column[chosen : chosen + 1]) for name, column in cells.items()}
     again = cpu.run(spec, one, early=early, histogram=False, records=-1, threads=1, progress=None, room=room)
     for name in _VERDICT if early else _WHOLE:
-        if not np.array_equal(again[name][0], arrays[name][chosen]):
+        if not np.array_equal(again[name][0], to_host(arrays[name][chosen])):
             return (
                 f"gave other integers than the cpu ({name} of replication {one['replication'][0]}); please report "
                 "this, with `gpusim info`"

@@ -1,0 +1,192 @@
+"""The engine equals the oracle where tenants share a center, in every field and on every path through the core.
+
+Host strips and emulated lanes, passes that look at everybody and those that pass over who cannot start, and a first
+attempt in far too little room.
+"""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from dataclasses import replace
+from typing import Any
+
+import hypothesis.strategies as st
+import numpy as np
+import pytest
+from hypothesis import given, settings
+
+from cases import Case, differences, random_case
+from gpusim.engine import reference as oracle
+from gpusim.engine.batch import run_batch
+from gpusim.engine.reference_terms import FAIRSHARE, Sharing, Tenant
+from gpusim.errors import RunError
+from shared_case import SharedCase, shared_differences
+from shared_cases import random_shared_case
+from sharing_case import SharingCase
+from sharing_cases import SHARING_CASES
+from sharing_random import random_shared_center
+
+TINY = {"running_slots": 32, "queue_slots": 4, "profile_slots": 4, "held_slots": 32, "chain_slots": 1}
+PATHS: dict[str, dict[str, int]] = {"host": {}, "lanes": {"lanes": 32}, "overflow": TINY}
+IN_ENGINE = [case for case in SHARING_CASES if case.policy.order != FAIRSHARE]
+"""The fair order is the oracle's alone so far."""
+
+
+def compare(case: SharedCase) -> oracle.Outcome:
+    """The oracle's outcome, which the engine has on every path."""
+    expected = case.answer()
+    for always_profile in (False, True):
+        spec = case.spec(always_profile=always_profile)
+        for name, path in PATHS.items():
+            result = run_batch(spec, 0, case.cell, records=True, causes=True, threads=1, **path)
+            assert not shared_differences(result, expected), (name, always_profile)
+    return expected
+
+
+def shared(case: Case, sharing: Sharing | None = None) -> SharedCase:
+    """A case whose tenants own nothing, unless told what they do."""
+    tenants = 1 + max(row.tenant for row in case.classes)
+    return SharedCase(
+        case.jobs,
+        case.classes,
+        case.policy,
+        case.gpus,
+        case.windows,
+        case.slos,
+        sharing or Sharing((Tenant(),) * tenants),
+    )
+
+
+@settings(max_examples=120)
+@given(seed=st.integers(0, 2**63))
+def test_engine_equals_oracle_job_by_job(seed: int) -> None:
+    compare(random_shared_case(seed))
+
+
+@pytest.mark.slow
+def test_engine_equals_oracle_on_thousands_of_shared_centers_with_hundreds_of_each_fate() -> None:
+    seen: Counter[str] = Counter()
+
+    @settings(max_examples=5000)
+    @given(seed=st.integers(0, 2**63))
+    def check(seed: int) -> None:
+        case = random_shared_case(seed)
+        seen.update(fates(case, compare(case)))
+
+    check()
+    assert min(seen[name] for name in FATES) >= 100, seen.most_common()[::-1][:5]
+
+
+def fates(case: SharedCase, out: oracle.Outcome) -> set[str]:
+    """What happened in a run."""
+    had = {name for row in out.causes for name, ticks in row.items() if ticks}
+    had |= {f"idle {name}" for row in out.idle for name, ticks in row.items() if ticks}
+    if out.evictions:
+        had.add("evicted")
+        rows = [case.classes[case.jobs[job].job_class] for _, job in out.evictions]
+        had |= {f"requeue {row.requeue}" for row in rows}
+        had |= {"checkpoints"} if any(row.checkpoint for row in rows) else set()
+    if out.longest_cascade > 1:
+        had.add("cascade")
+    if any(n > 1 for n in out.preemptions):
+        had.add("evicted again")
+    return had
+
+
+FATES = {
+    *("held", "behind_own", "quota", "reservation", "priority", "capacity"),
+    *("idle reserved", "idle quota_idle", "idle free", "evicted", "cascade", "evicted again", "checkpoints"),
+    *("requeue place", "requeue tail", "requeue cancel"),
+}
+
+
+@settings(max_examples=60)
+@given(seed=st.integers(0, 2**63))
+def test_engine_equals_oracle_on_another_kind_of_shared_centers(seed: int) -> None:
+    center = random_shared_center(seed)
+    if center.policy.order != FAIRSHARE:
+        compare(of_center(center))
+
+
+@pytest.mark.slow
+@settings(max_examples=2000)
+@given(seed=st.integers(0, 2**63))
+def test_engine_equals_oracle_on_thousands_of_the_other_kind(seed: int) -> None:
+    center = random_shared_center(seed)
+    if center.policy.order != FAIRSHARE:
+        compare(of_center(center))
+
+
+def of_center(center: Any) -> SharedCase:
+    slos = tuple(getattr(center, "slos", ()))
+    return SharedCase(
+        tuple(center.jobs),
+        tuple(center.classes),
+        center.policy,
+        tuple(center.gpus),
+        center.windows,
+        slos,
+        center.sharing,
+    )
+
+
+@settings(max_examples=60)
+@given(seed=st.integers(0, 2**63))
+def test_where_nobody_owns_anything_sharing_changes_no_integer(seed: int) -> None:
+    case = random_case(seed)
+    result = run_batch(shared(case).spec(), 0, case.cell, records=True, causes=True, threads=1)
+    assert not differences(result, case.answer())
+    assert result.causes is not None
+    assert result.causes[0, :, 1:].sum() == result.integrals[0, 2]  # every waiting GPU-tick has one cause
+
+
+@pytest.mark.parametrize("case", IN_ENGINE, ids=lambda case: case.name)
+def test_the_engine_does_what_was_worked_out_by_hand(case: SharingCase) -> None:
+    sharing = case.sharing or Sharing((Tenant(),) * (1 + max(row.tenant for row in case.classes)))
+    mine = SharedCase(case.jobs, case.classes, case.policy, case.gpus, case.windows, (), sharing)
+    expected = case.expected()
+    for lanes in (1, 32):
+        result = run_batch(mine.spec(), 0, mine.cell, records=True, causes=True, threads=1, lanes=lanes)
+        assert not shared_differences(result, mine.answer())
+        assert result.records is not None
+        if case.ends:
+            assert result.records.end.tolist() == expected["end"]
+        firsts: dict[int, int] = {}
+        for tick, job, _ in sorted(expected["starts"], key=lambda start: start[0]):  # type: ignore[call-overload]
+            firsts.setdefault(job, tick)
+        starts = [firsts.get(i, -1) for i in range(len(case.jobs))]
+        assert result.records.start.tolist() == starts
+        times = Counter(job for _, job in case.evictions)
+        assert result.records.preemptions.tolist() == [times[i] for i in range(len(case.jobs))]
+
+
+@settings(max_examples=60)
+@given(seed=st.integers(0, 2**63))
+def test_early_run_gives_the_verdict_of_the_whole_run(seed: int) -> None:
+    check_early(random_shared_case(seed))
+
+
+@pytest.mark.slow
+@settings(max_examples=1500)
+@given(seed=st.integers(0, 2**63))
+def test_early_runs_of_many_shared_centers_give_the_verdict_of_the_whole_run(seed: int) -> None:
+    check_early(random_shared_case(seed))
+
+
+def check_early(case: SharedCase) -> None:
+    rng = random.Random(repr(case.jobs))
+    gpus = np.array(
+        [case.gpus, *([rng.choice([0, 1, 2, 5, 8, 24]) for _ in case.gpus] for _ in range(8))], np.int32
+    )
+    spec = case.spec()
+    whole = run_batch(spec, 0, gpus)
+    for lanes in (1, 32):
+        early = run_batch(spec, 0, gpus, early=True, lanes=lanes)
+        assert np.array_equal(whole.passed, early.passed)
+
+
+def test_causes_are_told_where_tenants_share_the_center() -> None:
+    case = replace(random_case(1))
+    with pytest.raises(RunError, match="causes"):
+        run_batch(case.spec(), 0, case.cell, causes=True)
