@@ -172,8 +172,8 @@ def unlimited(spec: RunSpec, scenario: Scenario) -> RunSpec:
         classes = replace(classes, killed_ok=np.ones(len(classes), dtype=np.bool_))
     if spec.sharing is None:
         return replace(spec, policy=policy, classes=classes)
-    killed_ok = np.logical_or(classes.killed_ok, spec.sharing.preemptible)
-    classes = replace(classes, killed_ok=killed_ok)
+    assert classes.killed_ok is not None
+    classes = replace(classes, killed_ok=classes.killed_ok | spec.sharing.preemptible)
     return replace(spec, policy=policy, classes=classes, sharing=without_contention(spec.sharing))
 
 

@@ -13,7 +13,16 @@ from pydantic import BeforeValidator, Field, GetJsonSchemaHandler, PlainSerializ
 from pydantic_core import CoreSchema
 
 from gpusim.scenario.amounts import AmountsField, QuotaField
-from gpusim.scenario.fields import Duration, Name, OptionalGpus, OptionalRunning, OptionalWaiting, choice
+from gpusim.scenario.fields import (
+    Duration,
+    Name,
+    OptionalGpus,
+    OptionalRunning,
+    OptionalWaiting,
+    choice,
+    read_name,
+    read_optional,
+)
 from gpusim.scenario.frozen import Frozen
 from gpusim.scenario.mistakes import Mistake
 from gpusim.units import UnitError, parse_count, show
@@ -44,6 +53,20 @@ Threshold = Annotated[
     int | Literal["never", "lower"],
     BeforeValidator(_read_threshold),
     WithJsonSchema({"anyOf": [{"type": "integer"}, {"enum": ["never", "lower"]}]}),
+]
+
+
+def _read_cohort(value: object) -> str:
+    """Read the name of a cohort; levels have no cohorts, so that `all` is as good a name as any."""
+    return "all" if value == "all" else read_name(value)
+
+
+_NAME: dict[str, Any] = {"type": "string", "pattern": r"^[\w-]+$"}
+CohortName = Annotated[str, BeforeValidator(_read_cohort), WithJsonSchema(_NAME)]
+OptionalCohortName = Annotated[
+    str | None,
+    BeforeValidator(read_optional(_read_cohort)),
+    WithJsonSchema({"anyOf": [_NAME, {"type": "null"}]}),
 ]
 
 
@@ -129,8 +152,8 @@ _UNIT: dict[str, Any] = {"unit": "GPUs or share"}
 class Cohort(Frozen):
     """Tenants, and other cohorts, that lend each other what they do not use."""
 
-    name: Name = Field(description="name of the cohort, unique in the file", examples=["research"])
-    cohort: Name | None = Field(
+    name: CohortName = Field(description="name of the cohort, unique in the file", examples=["research"])
+    cohort: OptionalCohortName = Field(
         None, description="the cohort it belongs to, where it borrows and lends in turn", examples=["all"]
     )
     quota: AmountsField = Field(
@@ -176,7 +199,7 @@ class TenantTerms(Frozen):
         json_schema_extra={"unit": "GPUs"},
         examples=[500],
     )
-    cohort: Name | None = Field(
+    cohort: OptionalCohortName = Field(
         None,
         description="the cohort the tenant borrows from and lends to (default: none, it uses its quota only)",
         examples=["all"],
