@@ -1,0 +1,270 @@
+"""What a scenario may say about sharing, but probably does not mean: settings that never act, jobs never admitted."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from gpusim.scenario.arrivals import Stream
+from gpusim.scenario.checks_quotas import most_usable
+from gpusim.scenario.mistakes import Mistake, Path
+from gpusim.scenario.model import JobClass, Tenant
+from gpusim.units import format_duration, format_share
+
+if TYPE_CHECKING:
+    from gpusim.scenario.scenario import Scenario
+
+_KILLED = 0.05
+"""Share of a stream's jobs that overheads may kill without a word."""
+
+
+def sharing_notices(scenario: Scenario) -> Iterator[Mistake]:
+    """Yield the notices on quotas, preemption and checkpoints."""
+    yield from _too_large(scenario)
+    yield from _tenant_overload(scenario)
+    yield from _idle_preemption(scenario)
+    yield from _never_evicted(scenario)
+    yield from _checkpoints(scenario)
+    yield from _without_quotas(scenario)
+
+
+def _notice(code: str, path: Path, what: str, found: str, remedy: str) -> Mistake:
+    return Mistake(what, remedy, found, path, code, at_key=True)
+
+
+def _classes(scenario: Scenario) -> Iterator[tuple[int, Path, Tenant, JobClass]]:
+    for index, tenant in enumerate(scenario.tenants):
+        for position, job_class in enumerate(tenant.classes):
+            yield index, ("tenants", index, "classes", position), tenant, job_class
+
+
+def _sizes(scenario: Scenario) -> dict[str, int] | None:
+    """GPUs there are of each pool; None if one is not known."""
+    pools = scenario.center.pools
+    have = [scenario.center.have] if pools is None else [pool.have for pool in pools]
+    known = [gpus for gpus in have if gpus is not None]
+    return dict(zip(scenario.pool_names, known, strict=True)) if len(known) == len(have) else None
+
+
+def _too_large(scenario: Scenario) -> Iterator[Mistake]:
+    """Jobs larger than what their tenant may use at most in the center as it is."""
+    sizes = _sizes(scenario)
+    if sizes is None:
+        return
+    for index, path, tenant, job_class in _classes(scenario):
+        most = None if job_class.urgent else most_usable(scenario.quotas, index, tenant, job_class, sizes)
+        if most is None or job_class.largest_gang <= most[0]:
+            continue
+        share = _share_above(job_class, most[0])
+        within = "max_gpus of the tenant" if most[1] == "max_gpus" else "what the tenant owns and may borrow"
+        yield _notice(
+            "gang-over-quota",
+            (*path, "gpus"),
+            f"jobs larger than {within} are rejected",
+            f"{format_share(share, digits=2)} of the jobs, up to {job_class.largest_gang:,} GPUs > {most[0]:,}",
+            f"raise {most[1]}, make the gangs smaller, or write urgent: true",
+        )
+
+
+def _share_above(job_class: JobClass, gpus: int) -> float:
+    """Share of a class's jobs that ask for more than so many GPUs."""
+    rates = [stream.long_run_rate for stream in job_class.streams]
+    weights = rates if math.fsum(rates) > 0 else [1.0] * len(rates)
+    above = [
+        math.fsum(share for size, share in stream.gpus.items() if size > gpus) for stream in job_class.streams
+    ]
+    pairs = zip(weights, above, strict=True)
+    return math.fsum(weight * share for weight, share in pairs) / math.fsum(weights)
+
+
+def _tenant_overload(scenario: Scenario) -> Iterator[Mistake]:
+    """Tenants whose demand is above all that they may use at once."""
+    sizes = _sizes(scenario)
+    if sizes is None:
+        return
+    loads = scenario.class_loads
+    tree, first = scenario.quotas, 0
+    for index, tenant in enumerate(scenario.tenants):
+        mine = range(first, first + len(tenant.classes))
+        first += len(tenant.classes)
+        load = math.fsum(loads[k] for k in mine if not tenant.classes[k - mine.start].urgent)
+        ceilings = [tree.ceiling(index, pool, gpus) for pool, gpus in sizes.items()]
+        most = math.inf if None in ceilings else sum(ceiling or 0 for ceiling in ceilings)
+        key = "quota" if tenant.quota is not None else "cohort"
+        if tenant.max_gpus is not None and tenant.max_gpus < most:
+            most, key = tenant.max_gpus, "max_gpus"
+        if load > most:
+            yield _notice(
+                "tenant-overload",
+                ("tenants", index, key),
+                "the demand of this tenant is larger than all it may use: its queue grows without end",
+                f"offered load {load:.1f} GPUs > {most:,}",
+                f"raise {'max_gpus' if key == 'max_gpus' else 'quota or borrow'}, or expect its levels to fail",
+            )
+
+
+def _priority(scenario: Scenario, job_class: JobClass) -> int:
+    return job_class.priority if scenario.policy.tiers else 0
+
+
+def _idle_preemption(scenario: Scenario) -> Iterator[Mistake]:
+    """Preemption that finds no victims: nobody is preemptible, or of no lower priority, or in no cohort."""
+    every = list(_classes(scenario))
+    tree = scenario.quotas
+
+    def victims(tenants: set[int]) -> list[int]:
+        return [_priority(scenario, c) for i, _, _, c in every if i in tenants and c.preemptible is not None]
+
+    def idle(path: Path, what: str, found: str, remedy: str) -> Mistake:
+        return _notice("idle-preemption", path, what, found, remedy)
+
+    remedy = "write preemptible: true in the classes that may be evicted, or remove it"
+    for index, tenant in enumerate(scenario.tenants):
+        asked, here = tenant.preempts, ("tenants", index, "preempts")
+        highest = max(_priority(scenario, c) for c in tenant.classes)
+        own, others = victims({index}), victims(set(tree.neighbours(index)))
+        if asked.within != "never" and not _any_below(own, highest, asked.within == "lower_or_newer"):
+            what = "no class of this tenant may be evicted by another of it"
+            yield idle((*here, "within"), what, f"within {asked.within}", remedy)
+        if asked.reclaim != "never":
+            found = f"reclaim {asked.reclaim}"
+            if tenant.cohort is None:
+                what = "a tenant in no cohort lends nothing that it could reclaim"
+                yield idle((*here, "reclaim"), what, found, "add the cohort, or remove reclaim")
+            elif tenant.quota is None or tenant.quota.is_zero:
+                what = "a tenant without a quota owns nothing that it could reclaim"
+                yield idle((*here, "reclaim"), what, found, "give it a quota, or remove reclaim")
+            elif not (others if asked.reclaim == "any" else _any_below(others, highest)):
+                what = "no class of the other tenants of the cohort may be evicted by this one's"
+                yield idle((*here, "reclaim"), what, found, remedy)
+        if asked.while_borrowing != "never" and asked.reclaim != "never":
+            found = f"while_borrowing {asked.while_borrowing}"
+            most = highest if isinstance(asked.while_borrowing, str) else asked.while_borrowing + 1
+            if tenant.borrow is not None and tenant.borrow.is_zero:
+                what = "this tenant never borrows"
+                yield idle((*here, "while_borrowing"), what, found, "raise borrow, or remove while_borrowing")
+            elif not _any_below(others, min(highest, most)):
+                what = "no class of the other tenants of the cohort is of a priority that low and preemptible"
+                yield idle((*here, "while_borrowing"), what, found, remedy)
+    for _, path, _, job_class in every:
+        if job_class.urgent and not _any_below(
+            victims(set(range(len(scenario.tenants)))), _priority(scenario, job_class)
+        ):
+            yield idle(
+                (*path, "urgent"),
+                "no preemptible class has a lower priority than these urgent jobs",
+                f"priority {_priority(scenario, job_class)}",
+                "raise its priority, or write preemptible: true in classes of lower priority",
+            )
+
+
+def _any_below(priorities: list[int], highest: int, or_equal: bool = False) -> bool:
+    return any(each < highest or (or_equal and each == highest) for each in priorities)
+
+
+def _never_evicted(scenario: Scenario) -> Iterator[Mistake]:
+    """Preemptible classes whose jobs nobody may evict."""
+    every = list(_classes(scenario))
+    tree = scenario.quotas
+    for index, path, _, job_class in every:
+        if job_class.preemptible is None:
+            continue
+        mine = _priority(scenario, job_class)
+        near = set(tree.neighbours(index)) if index < tree.tenants else set()
+        taken = any(
+            (other.urgent and _priority(scenario, other) > mine)
+            or (i == index and _takes_own(tenant, _priority(scenario, other), mine))
+            or (i in near and _takes_others(tenant, _priority(scenario, other), mine))
+            for i, _, tenant, other in every
+        )
+        if not taken:
+            yield _notice(
+                "never-evicted",
+                (*path, "preemptible"),
+                "nobody may evict these jobs",
+                f"priority {mine}",
+                "write preempts: {within: lower} or {reclaim: any} in a tenant, or urgent: true in a class",
+            )
+
+
+def _takes_own(tenant: Tenant, priority: int, victim: int) -> bool:
+    within = tenant.preempts.within
+    return within != "never" and (victim < priority or (within == "lower_or_newer" and victim == priority))
+
+
+def _takes_others(tenant: Tenant, priority: int, victim: int) -> bool:
+    reclaim = tenant.preempts.reclaim
+    return reclaim == "any" or (reclaim == "lower" and victim < priority)
+
+
+def _checkpoints(scenario: Scenario) -> Iterator[Mistake]:
+    """Checkpoints and restarts without effect, that cost nothing, or that push jobs over their limit."""
+    for _, path, _, job_class in _classes(scenario):
+        terms, every = job_class.preemptible, job_class.checkpoint
+        if terms is None:
+            for key, value in (("checkpoint", every), ("restart_cost", job_class.restart_cost or None)):
+                if value is not None and (key != "checkpoint" or job_class.checkpoint_cost == 0):
+                    what = f"'{key}' has no effect on a class that is not preemptible"
+                    found = format_duration(value)
+                    yield _notice("unused", (*path, key), what, found, "remove it, or add preemptible: true")
+        elif every is not None and terms.grace >= job_class.checkpoint_cost:
+            yield _notice(
+                "nothing-lost",
+                (*path, "checkpoint"),
+                "an evicted job loses no work: within its grace it saves all",
+                f"grace {format_duration(terms.grace)}, checkpoint_cost {format_duration(job_class.checkpoint_cost)}",
+                "nothing to do if this is meant; else write a checkpoint_cost above the grace",
+            )
+        if terms is not None and job_class.restart_cost and any(map(_exact, job_class.streams)):
+            yield _notice(
+                "limit-kills",
+                (*path, "restart_cost"),
+                "evicted jobs are killed: they ask for exactly their run time, and their restart takes longer",
+                f"restart_cost {format_duration(job_class.restart_cost)}, limit exact",
+                "write a longer limit, such as {factor: [1.5, 4]}",
+            )
+        killed = max((_killed_by_cost(job_class, stream) for stream in job_class.streams), default=0.0)
+        if killed > _KILLED:
+            yield _notice(
+                "limit-kills",
+                (*path, "checkpoint_cost"),
+                "the limit leaves no time for checkpoints and kills jobs of this class",
+                f"{format_share(killed, digits=2)} of the jobs make at least one",
+                "write a longer limit, such as {factor: [1.1, 4]}",
+            )
+
+
+def _killed_by_cost(job_class: JobClass, stream: Stream) -> float:
+    """Share of a stream's jobs that ask for exactly their run time and make a checkpoint."""
+    if job_class.checkpoint is None or not job_class.checkpoint_cost or not _exact(stream):
+        return 0.0
+    if stream.segment is not None and stream.segment <= job_class.checkpoint:
+        return 0.0
+    return stream.run_time.share_above(job_class.checkpoint)
+
+
+def _exact(stream: Stream) -> bool:
+    limit = stream.limit
+    return limit.fixed is None and limit.pick is None and limit.factor is None
+
+
+def _without_quotas(scenario: Scenario) -> Iterator[Mistake]:
+    """What is about quotas where there are none."""
+    owned = any(tenant.quota is not None or tenant.cohort is not None for tenant in scenario.tenants)
+    if (
+        not owned
+        and "borrowers" in scenario.policy.model_fields_set
+        and scenario.policy.borrowers == "in_order"
+    ):
+        what = "'borrowers' has no effect: no tenant has a quota"
+        yield _notice(
+            "unused", ("policy", "borrowers"), what, "borrowers in_order", "remove it, or add quotas"
+        )
+    for index, tenant in enumerate(scenario.tenants):
+        bound = tenant.quota is not None or tenant.cohort is not None
+        bound = bound or tenant.max_gpus is not None or tenant.max_running is not None
+        if tenant.queueing == "strict" and not bound:
+            what = "'queueing' has no effect: no quota or limit blocks jobs of this tenant"
+            path = ("tenants", index, "queueing")
+            yield _notice("unused", path, what, "queueing strict", "remove it, or add a quota")
