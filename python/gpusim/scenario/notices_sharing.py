@@ -224,6 +224,16 @@ def _checkpoints(scenario: Scenario) -> Iterator[Mistake]:
                 f"restart_cost {format_duration(job_class.restart_cost)}, limit exact",
                 "write a longer limit, such as {factor: [1.5, 4]}",
             )
+        for stream in job_class.streams:
+            if (longest := _last_request_too_short(job_class, stream)) is not None:
+                yield _notice(
+                    "short-round-up",
+                    (*path, "checkpoint_cost"),
+                    "with its checkpoints the longest run is longer than the last limit, and killed",
+                    f"{format_duration(longest, digits=4)}, last {format_duration(stream.limit.round_up[-1])}",
+                    f"add {format_duration(longest, digits=4)} to round_up, or a shorter max to the run time",
+                )
+                break
         killed = max((_killed_by_cost(job_class, stream) for stream in job_class.streams), default=0.0)
         if killed > _KILLED:
             yield _notice(
@@ -242,6 +252,16 @@ def _killed_by_cost(job_class: JobClass, stream: Stream) -> float:
     if stream.segment is not None and stream.segment <= job_class.checkpoint:
         return 0.0
     return stream.run_time.share_above(job_class.checkpoint)
+
+
+def _last_request_too_short(job_class: JobClass, stream: Stream) -> float | None:
+    """How long the longest run takes with its checkpoints, where only they make it too long for `round_up` [s]."""
+    last, longest = stream.limit.round_up[-1:], stream.run_time.max
+    if not last or longest is None or not job_class.checkpoint or stream.segment is not None:
+        return None
+    made = math.ceil(longest / job_class.checkpoint) - 1
+    whole = longest + made * job_class.checkpoint_cost
+    return whole if longest <= last[0] < whole else None
 
 
 def _exact(stream: Stream) -> bool:
