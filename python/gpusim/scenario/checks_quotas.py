@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from gpusim.scenario.amounts import MILLION, Amounts
 from gpusim.scenario.checks_pools import gang_path
-from gpusim.scenario.checks_sharing import tree_of
+from gpusim.scenario.checks_sharing import has_ceilings, tree_of
 from gpusim.scenario.fields import LARGEST_GPUS
 from gpusim.scenario.mistakes import Mistake, Path
 from gpusim.scenario.model import JobClass
@@ -28,9 +28,9 @@ def quota_mistakes(parts: Parts) -> Iterator[Mistake]:
     tree = tree_of(parts)
     if tree is None or wrong:
         return
-    yield from _sums(parts, tree, pools)
+    yield from _sums(parts, pools)
     yield from _fixed(parts, tree)
-    if not tree.circles and parts.study is not None:
+    if has_ceilings(parts, tree) and parts.study is not None:
         yield from _impossible(parts, tree, pools)
 
 
@@ -81,7 +81,7 @@ def _two_rests(parts: Parts) -> Iterator[Mistake]:
         yield Mistake("two tenants own the rest", "give one of them a share", "rest", path, "quota")
 
 
-def _sums(parts: Parts, tree: QuotaTree, pools: dict[str, int | None]) -> Iterator[Mistake]:
+def _sums(parts: Parts, pools: dict[str, int | None]) -> Iterator[Mistake]:
     """Quotas that add up to more than the pool, told at the first that does not fit any more."""
     varied = varied_pool(parts)
     for pool, have in pools.items():

@@ -37,11 +37,11 @@ def sharing_mistakes(parts: Parts) -> Iterator[Mistake]:
                 "window",
             )
     tree = tree_of(parts)
-    if tree is not None:
+    if tree is not None and tree.circles:
         yield from _circles(parts, tree)
-        if not tree.circles:
-            yield from _empty(parts, tree)
-            yield from _nobody_lends(parts, tree)
+    elif tree is not None and not list(_unknown(parts)):
+        yield from _empty(parts, tree)
+        yield from _nobody_lends(parts, tree)
 
 
 def tree_of(parts: Parts) -> QuotaTree | None:
@@ -53,11 +53,15 @@ def tree_of(parts: Parts) -> QuotaTree | None:
     return QuotaTree.of(tenants, [model for model in models if isinstance(model, Cohort)])
 
 
+def has_ceilings(parts: Parts, tree: QuotaTree) -> bool:
+    """Whether it is known what tenants may use: who belongs to whom is neither a circle nor unknown."""
+    return not tree.circles and not list(_unknown(parts))
+
+
 def _cohort_names(parts: Parts) -> Iterator[Mistake]:
-    """Two cohorts of one name, and, where cohorts are listed, names that the list does not have."""
+    """Two cohorts of one name, and names that the list of cohorts does not have."""
     first: dict[str, Path] = {}
-    listed = [(part.path, part.model) for part in parts.members if part.path[0] == "cohorts"]
-    for path, model in listed:
+    for path, model in _listed(parts):
         if model is None:
             continue
         if model.name in first:
@@ -65,26 +69,34 @@ def _cohort_names(parts: Parts) -> Iterator[Mistake]:
             what = "another cohort has this name"
             yield Mistake(what, remedy, f"'{model.name}'", (*path, "name"), "duplicate-name")
         first.setdefault(model.name, path)
-    if not listed or any(model is None for _, model in listed):
-        return
-    for part in parts.members:
-        name = None if part.model is None else part.model.cohort
-        if name is not None and name not in first:
-            near = did_you_mean(name, first)
-            remedy = f"did you mean '{near}'? " if near else ""
-            yield Mistake(
-                f"no cohort is named '{name}'",
-                f"{remedy}known: {', '.join(first)}; or add it to cohorts:",
-                f"'{name}'",
-                (*part.path, "cohort"),
-                "cohort",
-            )
+    for path, name in _unknown(parts):
+        near = did_you_mean(name, first)
+        remedy = f"did you mean '{near}'? " if near else ""
+        yield Mistake(
+            f"no cohort is named '{name}'",
+            f"{remedy}known: {', '.join(first)}; or add it to cohorts:",
+            f"'{name}'",
+            (*path, "cohort"),
+            "cohort",
+        )
+
+
+def _listed(parts: Parts) -> list[tuple[Path, TenantTerms | Cohort | None]]:
+    return [(part.path, part.model) for part in parts.members if part.path[0] == "cohorts"]
+
+
+def _unknown(parts: Parts) -> Iterator[tuple[Path, str]]:
+    """Names of cohorts that are not listed, where cohorts are."""
+    names = [None if model is None else model.name for _, model in _listed(parts)]
+    for part in parts.members if names and None not in names else ():
+        if part.model is not None and part.model.cohort is not None and part.model.cohort not in names:
+            yield part.path, part.model.cohort
 
 
 def _circles(parts: Parts, tree: QuotaTree) -> Iterator[Mistake]:
     told: set[int] = set()
     for node in tree.circles:
-        if node in told or node not in tree.path(tree.nodes[node].parent):
+        if node in told:
             continue
         circle = tree.path(node)
         told |= set(circle)

@@ -73,7 +73,7 @@ class QuotaTree:
     @property
     def circles(self) -> list[int]:
         """Nodes that belong to themselves in the end."""
-        return [k for k, node in enumerate(self.nodes) if node.parent in self.path(k)]
+        return [k for k, node in enumerate(self.nodes) if k in self.path(node.parent)]
 
     @property
     def unassigned(self) -> int:
