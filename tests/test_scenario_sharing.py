@@ -132,7 +132,7 @@ def test_plain_data_makes_an_equal_scenario(base: Scenario) -> None:
 def test_every_key_has_a_description_and_numbers_a_unit() -> None:
     rows = {row.path: row for row in scenario_fields()}
     for path in ("tenants[].quota", "cohorts[].borrow", "tenants[].lend"):
-        assert rows[path].unit == "GPUs or share"
+        assert rows[path].unit == "GPUs or share of the pool"
     for key in ("preemptible.exempt", "preemptible.grace", "checkpoint", "checkpoint_cost", "restart_cost"):
         assert rows[f"tenants[].classes[].{key}"].unit == "s"
     for path in ("cohorts[].cohort", "tenants[].preempts.reclaim", "policy.borrowers"):
@@ -323,6 +323,7 @@ def test_the_base_has_nothing_to_notice_about_sharing(base: Scenario) -> None:
         ({"tenants.firm.classes.sweep.limit": "exact", "tenants.firm.classes.sweep.restart_cost": "1min"}, "limit-kills", "restart takes longer"),
         ({"tenants.lab.classes.train.limit": {"factor": [1, 4], "round_up": ["24h"]}}, "short-round-up", "last 1d"),
         ({"tenants.firm.classes.sweep.preemptible": None, "tenants.firm.classes.sweep.checkpoint": "5min"}, "unused", "not preemptible"),
+        ({"tenants.lab.lend": "60%"}, "unused", "(lend 60%, quota 50%)"),
         ({"tenants.ministry.cohort": None, "tenants.ministry.queueing": "strict", "cohorts": []}, "unused", "no quota or limit"),
     ],
 )  # fmt: skip

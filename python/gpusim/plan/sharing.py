@@ -54,8 +54,8 @@ def sharing(scenario: Scenario) -> Sharing | None:
     )
 
 
-def without_contention(found: Sharing) -> Sharing:
-    """The same where nobody is bound or evicted; runs are as long as they can be without eviction, and no longer.
+def without_contention(found: Sharing) -> Sharing | None:
+    """The same where nobody is bound or evicted: what is left are the checkpoints, if they cost anything.
 
     An evicted job that saves all its work within its grace may make fewer checkpoints than one that runs through:
     where that can be, checkpoints are free.
@@ -63,6 +63,9 @@ def without_contention(found: Sharing) -> Sharing:
     tenants, pools, classes = found.tenants, found.nominal.shape[1], len(found.preemptible)
     nothing = np.full((tenants, pools), NO_AMOUNT, dtype=np.int64)
     saves = found.preemptible & (found.grace >= found.checkpoint_cost)
+    cost = np.where(saves, 0, found.checkpoint_cost)
+    if not cost.any():
+        return None
     return replace(
         found,
         parent=np.full(tenants, NOBODY, dtype=np.int32),
@@ -74,7 +77,7 @@ def without_contention(found: Sharing) -> Sharing:
         max_gpus=_or_none([None] * tenants),
         max_jobs=_or_none([None] * tenants),
         preemptible=np.zeros(classes, dtype=np.bool_),
-        checkpoint_cost=np.where(saves, 0, found.checkpoint_cost),
+        checkpoint_cost=cost,
     )
 
 

@@ -269,6 +269,18 @@ def _exact(stream: Stream) -> bool:
     return limit.fixed is None and limit.pick is None and limit.factor is None
 
 
+def _lends_too_much(path: Path, tenant: Tenant) -> Iterator[Mistake]:
+    """A bound on lending above all there is to lend; of shares, or of GPUs, told apart from each other."""
+    quota = None if tenant.quota is None else tenant.quota.everywhere
+    lend = None if tenant.lend is None else tenant.lend.everywhere
+    if quota is None or lend is None or quota.rest or (quota.ppm is None) != (lend.ppm is None):
+        return
+    if (lend.ppm or lend.gpus) > (quota.ppm or quota.gpus):
+        what = "'lend' has no effect: it is more than the tenant owns (both are parts of the pool)"
+        found = f"lend {lend}, quota {quota}"
+        yield _notice("unused", (*path, "lend"), what, found, "remove it, or write less than the quota")
+
+
 def _without_quotas(scenario: Scenario) -> Iterator[Mistake]:
     """What is about quotas where there are none."""
     owned = any(tenant.quota is not None or tenant.cohort is not None for tenant in scenario.tenants)
@@ -282,6 +294,7 @@ def _without_quotas(scenario: Scenario) -> Iterator[Mistake]:
             "unused", ("policy", "borrowers"), what, "borrowers in_order", "remove it, or add quotas"
         )
     for index, tenant in enumerate(scenario.tenants):
+        yield from _lends_too_much(("tenants", index), tenant)
         bound = tenant.quota is not None or tenant.cohort is not None
         bound = bound or tenant.max_gpus is not None or tenant.max_running is not None
         if tenant.queueing == "strict" and not bound:

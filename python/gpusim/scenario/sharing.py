@@ -146,7 +146,7 @@ def _nothing_is_empty(value: object) -> object:
 
 PreemptsField = Annotated[Preempts, BeforeValidator(_nothing_is_empty)]
 
-_UNIT: dict[str, Any] = {"unit": "GPUs or share"}
+_UNIT: dict[str, Any] = {"unit": "GPUs or share of the pool"}
 
 
 class Cohort(Frozen):
