@@ -7,9 +7,11 @@ size at which each tenant may use what it needs.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 
 from gpusim.scenario import Scenario
 from gpusim.scenario.arrivals import Stream
+from gpusim.scenario.model import JobClass
 from gpusim.scenario.quotas import QuotaTree
 from gpusim.workload.ticks import MAX_GPUS
 
@@ -27,24 +29,23 @@ def load_variance(scenario: Scenario) -> float:
     return math.fsum(gpus * load for gpus, load in random_loads(scenario))
 
 
-def random_loads(scenario: Scenario) -> list[tuple[int, float]]:
-    """(gang size, mean GPUs in use) of all jobs that arrive at random, at the rate they have while they do."""
+def random_loads(scenario: Scenario, classes: Iterable[JobClass] | None = None) -> list[tuple[int, float]]:
+    """(gang size, mean GPUs in use) of jobs that arrive at random, at the rate they have while they do.
+
+    Of all classes, or of these.
+    """
     demand = scenario.study.demand
     return [
         (gpus, demand * stream.job_rate * share * gpus * stream.mean_held)
-        for stream in random_streams(scenario)
+        for stream in random_streams(scenario, classes)
         for gpus, share in stream.gpus.items()
     ]
 
 
-def random_streams(scenario: Scenario) -> list[Stream]:
-    """All streams of arrivals but the scheduled ones."""
-    return [
-        stream
-        for _, _, job_class in scenario.classes()
-        for stream in job_class.streams
-        if not stream.schedule
-    ]
+def random_streams(scenario: Scenario, classes: Iterable[JobClass] | None = None) -> list[Stream]:
+    """All streams of arrivals but the scheduled ones, of all classes or of these."""
+    chosen = [c for _, _, c in scenario.classes()] if classes is None else classes
+    return [stream for job_class in chosen for stream in job_class.streams if not stream.schedule]
 
 
 def staffing_guess(scenario: Scenario) -> int:
@@ -58,29 +59,15 @@ def quota_guesses(scenario: Scenario) -> list[int]:
     if len(scenario.pool_names) > 1:
         return []
     (pool,), tree = scenario.pool_names, scenario.quotas
-    entries = list(zip(scenario.classes(), scenario.class_loads, _class_variances(scenario), strict=True))
+    entries = list(zip(scenario.classes(), scenario.class_loads, strict=True))
     found = []
     for index in filter(tree.limited, range(tree.tenants)):
-        mine = [
-            (e.job_class, a, v) for e, a, v in entries if e.tenant_index == index and not e.job_class.urgent
-        ]
-        load, variance = math.fsum(load for _, load, _ in mine), math.fsum(v for *_, v in mine)
-        gang = max((job_class.largest_gang for job_class, *_ in mine), default=0)
+        mine = [(e.job_class, a) for e, a in entries if e.tenant_index == index and not e.job_class.urgent]
+        classes, load = [c for c, _ in mine], math.fsum(load for _, load in mine)
+        variance = math.fsum(gpus * part for gpus, part in random_loads(scenario, classes))
+        gang = max((job_class.largest_gang for job_class in classes), default=0)
         found.append(_size_for(tree, index, pool, max(gang, math.ceil(load + Z * math.sqrt(variance)))))
     return [size for size in found if size is not None]
-
-
-def _class_variances(scenario: Scenario) -> list[float]:
-    demand = scenario.study.demand
-    return [
-        math.fsum(
-            demand * stream.job_rate * share * gpus * gpus * stream.mean_held
-            for stream in job_class.streams
-            if not stream.schedule
-            for gpus, share in stream.gpus.items()
-        )
-        for _, _, job_class in scenario.classes()
-    ]
 
 
 def _size_for(tree: QuotaTree, tenant: int, pool: str, needed: int) -> int | None:

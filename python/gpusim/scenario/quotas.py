@@ -58,10 +58,6 @@ class QuotaTree:
         nodes += [Node(name, NOBODY, None, None, None) for name in named]
         return cls(tuple(nodes), len(tenants))
 
-    def children(self, node: int) -> list[int]:
-        """The members of a cohort; nobody for a tenant."""
-        return [k for k, each in enumerate(self.nodes) if each.parent == node]
-
     def path(self, node: int) -> list[int]:
         """The node, its cohort, and so on; ends before what was there already."""
         path: list[int] = []
