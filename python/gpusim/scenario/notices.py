@@ -33,7 +33,8 @@ from gpusim.scenario.checks_demand import jobs_of
 from gpusim.scenario.limits import JobLimit
 from gpusim.scenario.mistakes import Mistake, Path
 from gpusim.scenario.model import JobClass
-from gpusim.scenario.notices_sharing import sharing_notices
+from gpusim.scenario.notices_preemption import preemption_notices
+from gpusim.scenario.notices_quotas import quota_notices
 from gpusim.scenario.reader import Places
 from gpusim.scenario.run_time import RunTime
 from gpusim.units import format_duration, format_share
@@ -49,7 +50,7 @@ KILLED_SHARE = 0.05  # of the jobs of a stream
 
 def notices(scenario: Scenario, places: Places) -> tuple[Problem, ...]:
     """Return the notices of a valid scenario, in the order of the table above."""
-    parts = (_study, _levels, _center, _classes, sharing_notices, _unused)
+    parts = (_study, _levels, _center, _classes, quota_notices, preemption_notices, _unused)
     return tuple(places.problem(notice) for part in parts for notice in part(scenario))
 
 
