@@ -121,6 +121,10 @@ class PretendCenter:
             jobs=np.full(n, classes * JOBS, dtype=np.int64),
             histogram=None,
             records=None,
+            evictions=None,
+            longest_cascade=None,
+            causes=None,
+            idle=None,
             reruns=0,
             backend="cpu",
         )

@@ -178,13 +178,16 @@ def test_the_reader_is_told_that_the_answer_is_built_in_and_that_urgent_does_not
 
 
 def test_every_variant_says_what_it_is_about(korea: Scenario) -> None:
-    assert len(korea.variants) == 14
+    assert len(korea.variants) == 17
     assert all(variant.about for variant in korea.variants.values())
 
 
 @pytest.mark.parametrize(
     ("variant", "classes"),
     [
+        ("quotas", set()),
+        ("reclaim", {*BATCH, "sweep"}),
+        ("preemption", {*BATCH, "sweep", "urgent"}),
         ("fifo", set()),
         ("skip", set()),
         ("period-60s", set()),

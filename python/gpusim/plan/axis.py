@@ -98,7 +98,8 @@ def axis_of(scenario: Scenario, vary: str | None = None) -> Axis:
     Raises
     ------
     UsageError
-        If there is no such pool, or the GPUs that do not vary are not given.
+        If there is no such pool, the GPUs that do not vary are not given, or quotas are in GPUs of the pool that
+        varies and no tenant owns the rest.
     """
     wanted = scenario.study.vary if vary is None else vary
     names = scenario.pool_names
@@ -112,6 +113,13 @@ def axis_of(scenario: Scenario, vary: str | None = None) -> Axis:
         raise UsageError(Problem("study.vary", what, remedy, "plan/vary", wanted))
     axis = Axis(GPUS if len(names) == 1 and wanted != DEMAND else wanted, names, have, demand_of(scenario))
     missing = [name for k, name in enumerate(names) if k != axis.pool and have[k] is None]
+    fixed = [] if axis.pool is None else fixed_quotas(scenario, names[axis.pool])
+    if fixed and scenario.quotas.unassigned < 0:
+        what = "is in GPUs, but their number varies: nobody would own the others"
+        remedy = "write a share, such as 25%, or quota: rest for one tenant"
+        raise UsageError(
+            [Problem(f"{name}.quota", what, remedy, "plan/quota", f"{gpus:,}") for name, gpus in fixed]
+        )
     if missing:
         where = "center.have" if len(names) == 1 else "center.pools"
         what, remedy = (
@@ -120,6 +128,14 @@ def axis_of(scenario: Scenario, vary: str | None = None) -> Axis:
         )
         raise UsageError([Problem(where, what, f"{remedy} (have)", "plan/have", name) for name in missing])
     return axis
+
+
+def fixed_quotas(scenario: Scenario, pool: str) -> list[tuple[str, int]]:
+    """(tenant or cohort, GPUs) of each quota that does not grow with a pool."""
+    amounts = [
+        (node.name, None if node.quota is None else node.quota.of(pool)) for node in scenario.quotas.nodes
+    ]
+    return [(name, amount.gpus) for name, amount in amounts if amount is not None and amount.gpus]
 
 
 def pool_sizes(scenario: Scenario) -> tuple[int | None, ...]:

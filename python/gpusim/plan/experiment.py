@@ -25,6 +25,7 @@ from gpusim.engine.spec import (
     SloTable,
     Windows,
 )
+from gpusim.plan.sharing import is_shared, sharing
 from gpusim.scenario import ResolvedSlo, Scenario
 from gpusim.units import format_duration
 from gpusim.workload.compile import compile_sources
@@ -105,6 +106,7 @@ def run_spec(scenario: Scenario, seed: int, sources: Generator | None = None) ->
         policy=policy(scenario),
         windows=windows(scenario),
         slos=slo_table(scenario, scenario.resolved_slos()),
+        sharing=sharing(scenario),
     )
 
 
@@ -199,9 +201,9 @@ def _limits(scenario: Scenario, level: ResolvedSlo, stretch: float | None) -> li
 def is_pathwise_monotone(scenario: Scenario) -> bool:
     """Whether a replication that passes at a size provably passes at every larger one (R40).
 
-    Proven for strict order by eligible time (``none``, ``fifo``), one tier, one flat pool, nobody who leaves or
-    is refused, no chains, and levels on wait or on jobs turned away: by induction over the queue each job
-    starts no later with one GPU more, since the earlier jobs that hold GPUs at any moment are then a subset. A
+    Proven for strict order by eligible time (``none``, ``fifo``), one tier, one flat pool without quotas, nobody who
+    leaves, is refused or evicted, no chains, and levels on wait or on jobs turned away: by induction over the queue
+    each job starts no later with one GPU more, since the earlier jobs that hold GPUs at any moment are then a subset. A
     scheduler period changes nothing in it: a job starts at the first multiple of the period at which it is
     eligible, its predecessor in the queue has started and its gang fits, and each of these comes no later.
     Windows and the number of tests are about backfill.
@@ -217,7 +219,7 @@ def is_pathwise_monotone(scenario: Scenario) -> bool:
     unbounded = asked.max_waiting is None and all(t.max_waiting is None for t in scenario.tenants)
     plain = len(scenario.pool_names) == 1 and all(c.segment is None for c in classes)
     by_start = all(s.metric in ("wait", "turned_away") for s in scenario.resolved_slos())
-    return strict and one_tier and patient and unbounded and plain and by_start
+    return strict and one_tier and patient and unbounded and plain and by_start and not is_shared(scenario)
 
 
 def horizon_in_words(scenario: Scenario) -> str:

@@ -17,8 +17,14 @@ by the horizon, where it is unknown. Unless every such level is decided by the h
 cool-down), killed jobs count as done in the ceiling. Hence P(all levels met) of the ceiling is at least that of
 every center, and if it is below what is asked, no number of GPUs is enough.
 
-The proof uses that run times are not changed by the center: it holds without preemption, failures and speeds per pool,
-which the engine does not have.
+**Where tenants share it.** The ceiling has no quotas and evicts nobody, whatever the tenants agreed. A job bound by a
+quota starts no earlier than one that is not. An evicted job ends no earlier than it would have: it holds GPUs for all
+its work at least once, and for its checkpoints, unless it saves within its grace and so may make fewer of them; there
+they cost nothing in the ceiling. Each of its starts has the whole limit, so that it may finish where a run without
+eviction is killed; the kill comes no later than that end, and counts as done in the ceiling for preemptible classes.
+
+The proof uses that run times are not changed by the center: it holds without failures and speeds per pool, which the
+engine does not have.
 """
 
 from __future__ import annotations
@@ -36,6 +42,7 @@ from gpusim.plan.axis import Axis
 from gpusim.plan.experiment import Experiment, slo_table
 from gpusim.plan.measure import Attainment, Estimate, SloOutcome, slo_outcomes
 from gpusim.plan.rows import joined
+from gpusim.plan.sharing import without_contention
 from gpusim.scenario import ResolvedSlo, Scenario
 from gpusim.stats.binomial import clopper_pearson
 from gpusim.units import format_duration, format_share
@@ -163,7 +170,11 @@ def unlimited(spec: RunSpec, scenario: Scenario) -> RunSpec:
     classes = spec.classes
     if not all(_decided_by_the_horizon(scenario, level) for level in scenario.resolved_slos()):
         classes = replace(classes, killed_ok=np.ones(len(classes), dtype=np.bool_))
-    return replace(spec, policy=policy, classes=classes)
+    if spec.sharing is None:
+        return replace(spec, policy=policy, classes=classes)
+    assert classes.killed_ok is not None
+    classes = replace(classes, killed_ok=classes.killed_ok | spec.sharing.preemptible)
+    return replace(spec, policy=policy, classes=classes, sharing=without_contention(spec.sharing))
 
 
 @dataclass

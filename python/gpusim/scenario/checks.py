@@ -2,7 +2,7 @@
 
 Each check is one function that takes `Parts` (what could be read) and yields mistakes with paths from the
 root. Windows are in windows.py, sizes and pools in checks_pools.py, demand in checks_demand.py, the clock in
-checks_clock.py.
+checks_clock.py, cohorts and preemption in checks_sharing.py, quotas in checks_quotas.py.
 """
 
 from __future__ import annotations
@@ -13,6 +13,8 @@ from typing import Any
 from gpusim.scenario.checks_clock import clock_mistakes
 from gpusim.scenario.checks_demand import demand_mistakes, schedule_mistakes
 from gpusim.scenario.checks_pools import pool_mistakes, size_mistakes, vary_mistakes
+from gpusim.scenario.checks_quotas import quota_mistakes
+from gpusim.scenario.checks_sharing import sharing_mistakes
 from gpusim.scenario.mistakes import Mistake, Path, dotted
 from gpusim.scenario.parts import ClassPart, Parts, salvage
 from gpusim.scenario.slo import resolve_scope
@@ -31,6 +33,8 @@ def check(parts: Parts) -> list[Mistake]:
         demand_mistakes,
         schedule_mistakes,
         clock_mistakes,
+        sharing_mistakes,
+        quota_mistakes,
     )
     return [mistake for each in checks for mistake in each(parts)]
 

@@ -93,7 +93,13 @@ def _times(part: ClassPart, model: JobClass, tick: float) -> Iterator[Mistake]:
         (("patience",), model.patience),
         (("segment",), model.segment),
         (("deadline",), model.deadline),
+        (("checkpoint",), model.checkpoint),
+        (("checkpoint_cost",), model.checkpoint_cost),
+        (("restart_cost",), model.restart_cost),
     ]
+    if model.preemptible is not None:
+        times.append((("preemptible", "exempt"), model.preemptible.exempt))
+        times.append((("preemptible", "grace"), model.preemptible.grace))
     for index, entry in enumerate(model.entries):
         if entry.limit is not None:
             least = entry.limit.fixed or min([*entry.limit.round_up, *(entry.limit.pick or ())], default=None)

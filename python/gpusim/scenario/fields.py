@@ -211,6 +211,7 @@ def _auto_or_duration(value: float | str) -> str:
 
 _gpus = _whole(1, LARGEST_GPUS, "a number of GPUs", "write for example 8")
 _tests = _whole(1, 2**31 - 1, "max_tests", "write for example 500, or null for all")
+_running = _whole(1, 2**30, "the number of running jobs", "write 1 or more, or null for no limit")
 _waiting = _whole(0, 2**62, "the number of waiting jobs", "write 0 or more, or null for no limit")
 
 Duration = Annotated[float, BeforeValidator(_read_duration), _AS_DURATION, _DURATION_SCHEMA]
@@ -232,6 +233,9 @@ Gpus = Annotated[int, BeforeValidator(_gpus), _whole_schema(1)]
 OptionalGpus = Annotated[int | None, BeforeValidator(read_optional(_gpus)), _whole_schema(1, nullable=True)]
 OptionalWaiting = Annotated[
     int | None, BeforeValidator(read_optional(_waiting)), _whole_schema(0, nullable=True)
+]
+OptionalRunning = Annotated[
+    int | None, BeforeValidator(read_optional(_running)), _whole_schema(1, nullable=True)
 ]
 OptionalTests = Annotated[int | None, BeforeValidator(read_optional(_tests)), _whole_schema(1, nullable=True)]
 Priority = Annotated[

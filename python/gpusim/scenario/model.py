@@ -44,6 +44,7 @@ from gpusim.scenario.limits import JobLimit, LimitField, read_limit
 from gpusim.scenario.mistakes import Mistake, raise_all
 from gpusim.scenario.pools import Pool
 from gpusim.scenario.run_time import RunTime
+from gpusim.scenario.sharing import Borrowers, PreemptibleField, TenantTerms
 from gpusim.scenario.week import Start, TimeZone
 from gpusim.units import format_duration
 
@@ -100,6 +101,34 @@ class JobClass(Frozen):
         examples=["21.63d"],
     )
     killed_ok: Switch = Field(False, description="true: a job killed at its limit counts as done")
+    urgent: Switch = Field(
+        False,
+        description="true: evicts preemptible jobs of lower priority, whoever owns them, and is not bound by quotas",
+    )
+    preemptible: PreemptibleField = Field(
+        None,
+        description="true, or how its running jobs are evicted (default: they are not)",
+        examples=["{exempt: 2h, grace: 60s}"],
+    )
+    checkpoint: OptionalPositiveDuration = Field(
+        None,
+        description="an evicted job keeps its work up to the last multiple of this since its last start (default: it "
+        "begins anew)",
+        json_schema_extra={"unit": "s"},
+        examples=["30min"],
+    )
+    checkpoint_cost: Duration = Field(
+        0.0,
+        description="each checkpoint makes the run so much longer; not part of its load",
+        json_schema_extra={"unit": "s"},
+        examples=["10s"],
+    )
+    restart_cost: Duration = Field(
+        0.0,
+        description="each start of an evicted job takes so much longer",
+        json_schema_extra={"unit": "s"},
+        examples=["5min"],
+    )
     pools: Annotated[tuple[Name, ...], Field(min_length=1)] | None = Field(
         None,
         description="pools the jobs may run in, in order of preference (default: all, in the order of the center)",
@@ -107,13 +136,17 @@ class JobClass(Frozen):
     )
 
     @model_validator(mode="after")
-    def _segments_fit(self) -> JobClass:
+    def _keys_fit(self) -> JobClass:
         mistakes: list[Mistake] = []
         if self.segment is None and self.segment_delay > 0:
             what = "'segment_delay' without 'segment'"
             mistakes.append(
                 Mistake(what, "add for example segment: 24h", path=("segment_delay",), at_key=True)
             )
+        if self.checkpoint is None and self.checkpoint_cost > 0:
+            what = "'checkpoint_cost' without 'checkpoint'"
+            path = ("checkpoint_cost",)
+            mistakes.append(Mistake(what, "add for example checkpoint: 30min", path=path, at_key=True))
         if self.segment is not None:
             mistakes += _segment_mistakes(self, self.segment)
         raise_all(mistakes)
@@ -201,16 +234,9 @@ def _short_requests(limit: JobLimit, segment: float, path: tuple[str | int, ...]
         )
 
 
-class Tenant(Frozen):
+class Tenant(TenantTerms):
     """Somebody who submits jobs: a university, a company, a ministry."""
 
-    name: Name = Field(description="name of the tenant, unique in the file", examples=["university"])
-    max_waiting: OptionalWaiting = Field(
-        None,
-        description="most jobs of this tenant that may wait; further ones are refused (default: no limit)",
-        json_schema_extra={"unit": "jobs"},
-        examples=[1000],
-    )
     classes: tuple[JobClass, ...] = Field(description="the kinds of jobs this tenant submits", min_length=1)
 
 
@@ -280,6 +306,11 @@ class Policy(Frozen):
         description="the scheduler starts jobs only at multiples of this time (default: at every change)",
         json_schema_extra={"unit": "s"},
         examples=["60s"],
+    )
+    borrowers: Borrowers = Field(
+        "last",
+        description="with quotas: last = a pass takes the jobs within their tenants' quotas first, then those that "
+        "borrow; in_order = all in the order of the queue",
     )
     max_waiting: OptionalWaiting = Field(
         None,

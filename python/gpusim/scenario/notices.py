@@ -12,6 +12,11 @@ scenario/overload               the demand is larger than the center
 scenario/patience-below-limit   jobs leave before the level's limit, and leaving violates it
 scenario/limit-kills            the limit kills more than one job in twenty
 scenario/short-round-up         runs may be longer than the last limit that requests are rounded up to
+scenario/gang-over-quota        jobs larger than their tenant may use at most: they are rejected
+scenario/tenant-overload        a tenant's demand is larger than all it may use
+scenario/idle-preemption        jobs may evict others, but no class is there to be evicted
+scenario/never-evicted          a preemptible class that nobody may evict
+scenario/nothing-lost           an evicted job saves all its work within its grace
 scenario/unused                 a value without effect: a range, window or deadline that nothing asks for
 ==============================  ============================================================================
 """
@@ -28,6 +33,8 @@ from gpusim.scenario.checks_demand import jobs_of
 from gpusim.scenario.limits import JobLimit
 from gpusim.scenario.mistakes import Mistake, Path
 from gpusim.scenario.model import JobClass
+from gpusim.scenario.notices_preemption import preemption_notices
+from gpusim.scenario.notices_quotas import quota_notices
 from gpusim.scenario.reader import Places
 from gpusim.scenario.run_time import RunTime
 from gpusim.units import format_duration, format_share
@@ -43,7 +50,7 @@ KILLED_SHARE = 0.05  # of the jobs of a stream
 
 def notices(scenario: Scenario, places: Places) -> tuple[Problem, ...]:
     """Return the notices of a valid scenario, in the order of the table above."""
-    parts = (_study, _levels, _center, _classes, _unused)
+    parts = (_study, _levels, _center, _classes, quota_notices, preemption_notices, _unused)
     return tuple(places.problem(notice) for part in parts for notice in part(scenario))
 
 

@@ -33,7 +33,18 @@ _ONE_OF = (
     frozenset({*_LAWS, "triangular", "normal"}),  # laws of run times, and of uncertain numbers
     frozenset({"have", "pools"}),
 )
-_FREE_KEYS = ("gpus", "limit", "phases", "quantiles", "sizes", "pick", "set")  # any key may stand under these
+_FREE_KEYS = (
+    "gpus",
+    "limit",
+    "phases",
+    "quantiles",
+    "sizes",
+    "pick",
+    "set",
+    "quota",
+    "borrow",
+    "lend",
+)  # any key may stand under these
 _TEXTS = ("name", "description", "about")  # x2 is a text here
 _STEP = re.compile(r"\.?([^.\[\]=]+)|\[(\d+)\]")
 

@@ -7,7 +7,7 @@ what could not be read is None.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
@@ -15,6 +15,7 @@ from pydantic import BaseModel, ValidationError
 from gpusim.scenario.fields import read_name
 from gpusim.scenario.mistakes import Path
 from gpusim.scenario.model import Center, JobClass, Policy, Study
+from gpusim.scenario.sharing import Cohort, TenantTerms
 from gpusim.scenario.slo import Slo, parse_slo
 from gpusim.scenario.week import phase_of, zone_named
 from gpusim.units import UnitError, parse_duration
@@ -38,6 +39,15 @@ class ClassPart:
 
 
 @dataclass
+class MemberPart:
+    """What is agreed with a tenant, or about a cohort, as far as it could be read."""
+
+    path: Path
+    model: TenantTerms | Cohort | None
+    whole: bool  # every key could be read: a missing one is meant to be missing
+
+
+@dataclass
 class Parts:
     """A scenario as far as it could be read."""
 
@@ -49,6 +59,7 @@ class Parts:
     center: Center | None
     written: set[Path]  # keys of study, center and policy that stand in the file, as ('study', key)
     policy: Policy | None = None
+    members: list[MemberPart] = field(default_factory=list)  # tenants, then cohorts
 
     @property
     def week_phase(self) -> float:
@@ -71,13 +82,17 @@ def salvage(data: Mapping[str, Any]) -> Parts:
     """Return the parts of raw `data` that can be read; what cannot is None."""
     tenants: list[tuple[Path, str | None]] = []
     classes: list[ClassPart] = []
+    members: list[MemberPart] = []
     for index, tenant in enumerate(_items(data.get("tenants"))):
         path: Path = ("tenants", index)
         tenant_name = _name(_get(tenant, "name"))
         tenants.append((path, tenant_name))
+        members.append(_member(TenantTerms, tenant, path))
         for position, job_class in enumerate(_items(_get(tenant, "classes"))):
             name, model = _name(_get(job_class, "name")), _read(JobClass, job_class)
             classes.append(ClassPart((*path, "classes", position), tenant_name, name, model))
+    for index, cohort in enumerate(_items(data.get("cohorts"))):
+        members.append(_member(Cohort, cohort, ("cohorts", index)))
     slos: list[tuple[Path, Slo | None]] = []
     for index, sentence in enumerate(_items(data.get("slos"))):
         try:
@@ -97,7 +112,14 @@ def salvage(data: Mapping[str, Any]) -> Parts:
             for key in _keys(data.get(section))
         },
         policy=_read(Policy, data.get("policy") or {}),
+        members=members,
     )
+
+
+def _member(model: type[TenantTerms | Cohort], raw: Any, path: Path) -> MemberPart:
+    own = {key: raw[key] for key in _keys(raw) if key != "classes"}
+    read = _read(model, own)
+    return MemberPart(path, read, read is not None and set(own) <= read.model_fields_set)
 
 
 def _read(model: type[Model], raw: Any) -> Model | None:

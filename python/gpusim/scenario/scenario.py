@@ -28,8 +28,10 @@ from gpusim.scenario.findings import findings
 from gpusim.scenario.frozen import Frozen
 from gpusim.scenario.mistakes import Mistake, Path, raise_all
 from gpusim.scenario.model import Center, JobClass, Policy, Study, Tenant
-from gpusim.scenario.parts import ClassPart, Parts, salvage
+from gpusim.scenario.parts import ClassPart, MemberPart, Parts, salvage
+from gpusim.scenario.quotas import QuotaTree
 from gpusim.scenario.reader import Places, read_document
+from gpusim.scenario.sharing import Cohort
 from gpusim.scenario.slo import ResolvedSlo, SloField, level_mistakes, resolve
 from gpusim.scenario.variants import VariantsField, applied, variant_mistakes, variant_places
 from gpusim.scenario.windows import counted_window
@@ -85,6 +87,12 @@ class Scenario(Frozen):
         Center(), description="what the center has", examples=["{have: 512}"]
     )
     tenants: tuple[Tenant, ...] = Field(description="who submits jobs, and which", min_length=1)
+    cohorts: tuple[Cohort, ...] = Field(
+        (),
+        description="cohorts that have a quota or belong to another cohort; where there is such a list, it holds "
+        "all that tenants name",
+        examples=["[{name: research, quota: 5%, cohort: all}, {name: all}]"],
+    )
     policy: Annotated[Policy, _SECTION] = Field(
         Policy(), description="how the scheduler chooses among waiting jobs", examples=["{backfill: 1}"]
     )
@@ -208,9 +216,12 @@ class Scenario(Frozen):
         parts = Parts(self.tick, [], [], [], self.study, self.center, written, self.policy)
         for index, tenant in enumerate(self.tenants):
             parts.tenants.append((("tenants", index), tenant.name))
+            parts.members.append(MemberPart(("tenants", index), tenant, True))
             for position, job_class in enumerate(tenant.classes):
                 path = ("tenants", index, "classes", position)
                 parts.classes.append(ClassPart(path, tenant.name, job_class.name, job_class))
+        for index, cohort in enumerate(self.cohorts):
+            parts.members.append(MemberPart(("cohorts", index), cohort, True))
         parts.slos = [(("slos", index), slo) for index, slo in enumerate(self.slos)]
         return parts
 
@@ -322,6 +333,11 @@ class Scenario(Frozen):
     def class_pools(self, class_index: int) -> tuple[int, ...]:
         """Return the positions in `pool_names` where jobs of a class may run, in order of preference."""
         return views.class_pools(self, class_index)
+
+    @property
+    def quotas(self) -> QuotaTree:
+        """Tenants and cohorts with what they own, borrow and lend."""
+        return QuotaTree.of(self.tenants, self.cohorts)
 
     def elicited(self) -> tuple[Elicited, ...]:
         """Return every number that is uncertain, with its path and law."""
