@@ -168,6 +168,7 @@ HD_BOTH void carve_tenants(Carver* carver, const Model& m, const Sizes& sizes, T
   t->change = carver->take<Change>(slots);
   t->newest = carver->take_near<i32>(pools * classes);
   t->cursor = carver->take_near<i32>(classes);
+  t->closed = carver->take_near<u8>(on ? pools : 0);
   t->stopped = carver->take_near<u8>(tenants * pools);
   t->smallest = carver->take_near<i32>(lines + kBlockOf);
   t->lower = carver->take_near<i64>(pools * lines + kBlockOf);

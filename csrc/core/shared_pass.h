@@ -9,21 +9,28 @@
 #pragma once
 #include "center.h"
 #include "might.h"
+#include "outlook.h"
 #include "types.h"
 #include "victims.h"
 
 namespace gpusim {
 
+enum Looks : i32 {
+  kAtHot,       // those that might start
+  kAtAdmitted,  // and those that quotas admit: one of them will have the reservation
+  kAtAll,
+};
+
 // The scan of one pass.
 template <class S>
 struct Scan {
   Center<S>* center;
-  i64 most;       // reservations of a pool
-  i32 sweep;      // 0, 1; or 2: all in one
-  i32 blocked;    // pools that are (R13)
-  i32 everybody;  // all jobs are looked at
-  i32 grown;      // somebody was evicted, or could be now
-  i32 tier;       // where the scan stands: its tier, and the place of its job
+  i64 most;     // reservations of a pool
+  i32 sweep;    // 0, 1; or 2: all in one
+  i32 blocked;  // pools that are (R13)
+  i32 looks;    // at which jobs: Looks
+  i32 grown;    // somebody was evicted, or could be now
+  i32 tier;     // where the scan stands: its tier, and the place of its job
   i32 here;
 
   HD Tenants<S>& tenants() const { return center->tenants; }
@@ -35,20 +42,18 @@ struct Scan {
     const i32 pools = c.pools, all = c.model->classes.tenants * pools;
     Tenants<S>& t = tenants();
     most = policy.backfill == kAll ? kNever : policy.backfill >= 1 ? policy.backfill : 0;
-    everybody = t.wide || policy.always_profile || policy.max_tests >= 0;
+    looks = t.wide || policy.always_profile || policy.max_tests >= 0 ? kAtAll
+            : t.by_shadow                                            ? kAtAdmitted
+                                                                     : kAtHot;
     blocked = grown = 0;
     ++t.pass;
     t.changes = 0;
-    i64* closed = c.spare;
-    S::each(pools, [=](i32 p) { closed[p] = 0; });
+    S::each(pools, [&](i32 p) { t.closed[p] = 0; });
     if (t.wide) S::each(all, [&](i32 i) { t.stopped[i] = 0; });
     if (c.running.reserves) t.quota.forget_reservations();
-    ROLLED
-    for (i32 p = 0; c.running.reserves && p < pools; ++p) {
-      c.profile[p].build(c.running.release[p], c.now, c.free[p]);
-      if (c.profile[p].full) return c.fail(kProfileFull);
-    }
-    if (everybody) take_all_lines(c);
+    open_outlook(c);
+    if (c.status != kOk) return;
+    if (looks != kAtHot || t.touchy) take_all_lines(c);
     if (policy.max_tests >= 0) skip_all_but(policy.max_tests);
     if (sharing().borrowers_last) {
       sweep_once(0);
@@ -96,11 +101,28 @@ struct Scan {
     ROLLED
     for (i32 k = from; k < end; ++k) {
       const i32 line = tenants().hot[k];
-      const i64 gang = least(everybody ? kAnyGang : largest_that_might(*center, line),
-                             sweep == 0 ? largest_owned(line) : kAnyGang);
+      const i64 gang =
+          least(largest_of_interest(line), sweep == 0 ? largest_owned(line) : kAnyGang);
       S::once([&] { tenants().front_most[k] = static_cast<i32>(least<i64>(gang, kAnyGang)); });
       move(k, center->queue.head[line], cursor);
     }
+  }
+
+  // Largest gang of a line that matters: that might start, get a reservation, or have GPUs held back for it.
+  HD i64 largest_of_interest(i32 line) const {
+    const Quota<S>& quota = tenants().quota;
+    const i32 tenant = line % center->model->classes.tenants;
+    if (looks == kAtAll) return kAnyGang;
+    i64 most_gpus = largest_that_might(*center, line);
+    const bool never = tenants().touchy && sharing().reclaim[tenant] == kReclaimNever;
+    ROLLED
+    for (i32 p = 0; p < center->pools && (never || looks == kAtAdmitted); ++p) {
+      const i64 admitted = quota.available(tenant, p), k = quota.at(tenant, p);
+      if (looks == kAtAdmitted) most_gpus = greatest(most_gpus, admitted);
+      if (never && quota.has(tenant, p) && admitted < quota.nominal[k] - quota.used[k])
+        most_gpus = greatest(most_gpus, quota.nominal[k] - quota.used[k]);
+    }
+    return most_gpus;
   }
 
   // Largest gang that fits the nominal of a line's tenant in some pool.
@@ -167,7 +189,7 @@ struct Scan {
         }
         if (grown) {  // who could not start before may be able to now, behind this job
           grown = 0;
-          if (!everybody) find_hot_lines(c);
+          if (looks == kAtHot && !t.touchy) find_hot_lines(c);
           for (from = 0; from < t.hots && tier_of(t.hot[from]) < tier;) ++from;
           for (end = from; end < t.hots && tier_of(t.hot[end]) == tier;) ++end;
           open(from, end, here);
@@ -198,7 +220,7 @@ struct Scan {
     return center->may_ever(job.job_class, p, job.gpus);
   }
   HD bool is_open(const Asker& job, i32 p) const {
-    return is_mine(job, p) && !center->spare[p] && !tenants().stopped[stop_of(job.tenant, p)];
+    return is_mine(job, p) && !tenants().closed[p] && !tenants().stopped[stop_of(job.tenant, p)];
   }
   HD i64 stop_of(i32 tenant, i32 p) const { return tenants().quota.at(tenant, p); }
 
@@ -238,8 +260,7 @@ struct Scan {
   }
   HD bool fits_now(const Asker& job, i32 p) const {
     const Center<S>& c = *center;
-    return job.gpus <= c.free[p] &&
-           (!c.running.reserves || c.profile[p].fits_now(job.gpus, job.limit));
+    return job.gpus <= c.free[p] && keeps_room(c, p, job.gpus, job.limit);
   }
 
   HD void handle(const Asker& job) {
@@ -259,14 +280,12 @@ struct Scan {
 
   HD void start(const Asker& job, i32 pool, Tick delay) {
     Center<S>& c = *center;
-    if (c.running.reserves) {
-      c.profile[pool].carve(c.now, delay + job.limit, job.gpus);
-      if (c.profile[pool].full) return c.fail(kProfileFull);
-    }
+    take_room(c, pool, job.gpus, c.now + delay + job.limit);
+    if (c.status != kOk) return;
     const Quota<S>& quota = tenants().quota;
     note_change(job.tenant, pool, quota.used[quota.at(job.tenant, pool)]);
     c.start_shared(job.line, job.position, pool, delay);
-    if (tenants().reclaims && quota.over_nominal(job.tenant, pool)) grown = 1;
+    if (tenants().touchy || (tenants().reclaims && quota.over_nominal(job.tenant, pool))) grown = 1;
   }
 
   // Tries preemption in the job's open pools, in order; true: the job has started.
@@ -334,7 +353,7 @@ struct Scan {
     Center<S>& c = *center;
     c.allowed_pool(job.job_class, [&](i32 p) {
       if (!is_open(job, p) || !admits(job, p)) return false;
-      S::once([&] { c.spare[p] = 1; });
+      S::once([&] { tenants().closed[p] = 1; });
       ++blocked;
       return false;
     });
@@ -346,21 +365,24 @@ struct Scan {
     const Tick window = c.model->policy.window;
     i32 pool = -1;
     Tick best = kNever;
+    i64 back = 0;  // GPUs that are given back by then
     c.allowed_pool(job.job_class, [&](i32 p) {
-      if (!is_open(job, p) || !admits(job, p) || c.profile[p].reservations >= most) return false;
-      const Tick time = c.profile[p].earliest(job.gpus, job.limit);
+      if (!is_open(job, p) || !admits(job, p) || reservations(c, p) >= most) return false;
+      i64 given = 0;
+      const Tick time = earliest_room(c, p, job.gpus, job.limit, &given);
       if (time < best && (window < 0 || time - c.now <= window)) {
         best = time;
         pool = p;
+        back = given;
       }
       return false;
     });
     if (pool < 0) return;
-    Profile<S>& profile = c.profile[pool];
-    profile.carve(best, job.limit, job.gpus);
-    if (profile.full) return c.fail(kProfileFull);
-    S::once([&] { ++profile.reservations; });
+    reserve_room(c, pool, job.gpus, best, job.limit, back);
     tenants().quota.reserve(job.tenant, pool, job.gpus);
+    if (looks != kAtAdmitted) return;
+    looks = kAtHot;
+    grown = 1;  // others than before matter
   }
 
   // After the pass: what was held back for owners is free again, and the evicted wait (S19, S22).

@@ -68,6 +68,8 @@ struct Tenants {
   i32 lines;
   u32 pass;  // number of the present pass
   i32 wide;  // passes look at all jobs once somebody might start: those who do not start matter, too
+  i32 touchy;  // some owner may not reclaim: what it owns may have to be held back at any start (R20)
+  i32 by_shadow;   // EASY in a single pool: see outlook.h
   i32 reclaims;    // some tenant takes from others
   i32 hots;        // lines in which somebody might start
   i32 changes;     // of this pass
@@ -94,6 +96,7 @@ struct Tenants {
   Job* back;       // (slots of running jobs,) the evicted
   Past* behind;    // (slots of running jobs,)
   i64* class_waiting;  // (C,) waiting jobs
+  u8* closed;          // (P,) pools in which nobody starts any more in this pass (R13)
   u8* stopped;         // (T, P) strict tenants: nobody starts there any more in this pass (S19)
   i64* held;           // (T, P) GPUs that count as used in this pass (R20)
   i32* hot;            // (lines,) see might.h
@@ -119,12 +122,16 @@ struct Tenants {
     next_ripe = kNever;
     told = 0;
     reclaims = 0;
-    wide = m.policy.backfill != kSkip;
+    by_shadow =
+        pools == 1 && m.policy.backfill == 1 && m.policy.window < 0 && !m.policy.always_profile;
+    wide = m.policy.backfill != kSkip && !by_shadow;
+    touchy = 0;
     ROLLED
     for (i32 t = 0; t < tenants; ++t) {
       const bool never = m.sharing.reclaim[t] == kReclaimNever;
       reclaims |= m.sharing.preempts && !never ? 1 : 0;
-      wide |= m.sharing.strict[t] || (never && m.sharing.parent[t] >= 0) ? 1 : 0;
+      wide |= m.sharing.strict[t];
+      touchy |= never && m.sharing.parent[t] >= 0 ? 1 : 0;
     }
     quota.clear(capacity);
     S::each(pools * classes, [&](i32 i) { newest[i] = unripe[i] = -1; });

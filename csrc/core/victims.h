@@ -6,6 +6,7 @@
 // for any other job. A search that fails leaves everything as it was.
 #pragma once
 #include "center.h"
+#include "outlook.h"
 #include "types.h"
 
 namespace gpusim {
@@ -37,7 +38,7 @@ struct Search {
     Center<S>& c = *center;
     if (job->gpus > c.free[pool]) return false;
     if (!job->urgent && !c.tenants.quota.admits(job->tenant, pool, job->gpus)) return false;
-    return !c.running.reserves || c.profile[pool].fits_now(job->gpus, grace() + job->limit);
+    return !c.running.reserves || keeps_room(c, pool, job->gpus, grace() + job->limit);
   }
 
   // Ticks until the job's own work could begin: the longest grace of the victims (R30).
@@ -187,10 +188,7 @@ struct Search {
     const i32 gpus = sign * run.gpus;
     S::once([&] { c.free[pool] += gpus; });
     c.tenants.quota.use(c.model->classes.tenant[run.job_class], pool, -gpus, -sign);
-    if (!c.running.reserves) return;
-    const Tick end = greatest(c.now + 1, c.expected_end(slot));
-    c.profile[pool].carve(c.now, end - c.now, -gpus);
-    if (c.profile[pool].full) c.fail(kProfileFull);
+    if (c.running.reserves) take_room(c, pool, -gpus, greatest(c.now + 1, c.expected_end(slot)));
   }
 };
 
