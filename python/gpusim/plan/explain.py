@@ -23,6 +23,7 @@ from gpusim.plan.infeasible import Ceiling
 from gpusim.plan.measure import Attainment, SloOutcome, class_shares, occupancy, slo_outcomes
 from gpusim.plan.rules import RuleOfThumb, rules_of_thumb
 from gpusim.plan.runs import Runs
+from gpusim.plan.why import Why, replications_for_causes, why
 from gpusim.scenario import Scenario
 from gpusim.stats.evidence import SizingResult, Stage
 from gpusim.stats.grid import CapacityGrid
@@ -135,10 +136,19 @@ def explain(
         below=None if below is None else attainment(below, replications[: budget.below]),
         occupancy=occupancy(scenario, whole, runs.axis.total(shown), confidence),
         classes=class_shares(scenario, whole, confidence),
+        why=_why(scenario, runs, whole, replications, shown),
         rules=rules,
         band=_band(scenario, runs, grid, found, replications),
         warnings=tuple(_doubts(scenario, runs, found, levels)),
     )
+
+
+def _why(
+    scenario: Scenario, runs: Runs, whole: BatchResult, replications: npt.NDArray[np.int64], value: int
+) -> Why | None:
+    few = runs.causes(replications[: replications_for_causes(whole)], value)
+    row = runs.axis.gpus(np.array([value], dtype=np.int64)).reshape(-1)
+    return why(scenario, few, dict(zip(runs.axis.pools, map(int, row), strict=True)))
 
 
 def present(runs: Runs) -> int | None:
@@ -215,6 +225,7 @@ def _findings(
         "occupancy": None,
         "classes": (),
         "rules": (),
+        "why": None,
         "band": None,
     }
     if infeasible and ceiling is not None and ceiling.impossible:

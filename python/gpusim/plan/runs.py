@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -11,6 +12,7 @@ import numpy.typing as npt
 
 from gpusim.engine.batch import run_batch
 from gpusim.engine.result import STATUS_OK, BatchResult
+from gpusim.engine.spec import Sharing
 from gpusim.plan.axis import GPUS, Axis
 from gpusim.plan.experiment import Experiment
 from gpusim.plan.rows import chosen, joined
@@ -130,6 +132,15 @@ class Runs:
         together = joined([*(result for _, result in made), fresh])
         return chosen(together, np.array(rows, dtype=np.int64))
 
+    def causes(self, replications: Int64, capacity: int) -> BatchResult:
+        """Whole runs that also tell why jobs wait and GPUs idle; at the deadline the first that were completed.
+
+        They are few, and made on the cpu. Where tenants own nothing, an account of that is kept.
+        """
+        values = np.full(len(replications), capacity, dtype=np.int64)
+        result, complete = self._run(replications, values, early=False, causes=True)
+        return result if complete else result.head(_prefix(result))
+
     def verdicts(self, replications: Int64, capacity: int) -> tuple[Bool, int]:
         """Verdicts at one value, short at the deadline, and how many of them are implied.
 
@@ -159,7 +170,13 @@ class Runs:
         return replications[self._implied(replications, capacity) < 0]
 
     def _run(
-        self, replications: Int64, values: Int64, *, early: bool, histogram: bool = False
+        self,
+        replications: Int64,
+        values: Int64,
+        *,
+        early: bool,
+        histogram: bool = False,
+        causes: bool = False,
     ) -> tuple[BatchResult, bool]:
         shown = int(values[0]) if len(values) else 0
 
@@ -176,6 +193,10 @@ class Runs:
         if not report(0, wanted):
             replications, values = replications[:0], values[:0]
         spec, draw = self.experiment.compiled(replications)
+        if causes and spec.sharing is None:
+            classes = spec.classes
+            nobody = Sharing.nobody(classes.tenants, len(classes), classes.n_pools)
+            spec = dataclasses.replace(spec, sharing=nobody)
         result = run_batch(
             spec,
             replications,
@@ -184,7 +205,8 @@ class Runs:
             draw=0 if draw is None else draw,
             early=early,
             histogram=histogram,
-            backend=self.backend,
+            causes=causes,
+            backend="cpu" if causes else self.backend,
             threads=self.threads,
             progress=report,
         )

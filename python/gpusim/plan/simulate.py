@@ -30,6 +30,7 @@ from gpusim.plan.measure import (
 from gpusim.plan.output import finite
 from gpusim.plan.provenance import Provenance, load_call, provenance
 from gpusim.plan.runs import Progress, Runs
+from gpusim.plan.why import Why, replications_for_causes, why
 from gpusim.scenario import Scenario
 from gpusim.suggest import did_you_mean
 from gpusim.workload.ticks import MAX_GPUS
@@ -59,6 +60,8 @@ class Simulation:
         Share of GPUs allocated in the counted window.
     occupancy_levels : tuple of OccupancyOutcome
         Levels on occupancy; they are no part of `attainment`.
+    why : Why or None
+        Why jobs waited and GPUs were idle; None if the time limit left no run for it.
     offered_load, peak_load : float
         Mean and largest number of GPUs in use if nobody waited.
     batch : BatchResult
@@ -74,6 +77,7 @@ class Simulation:
     occupancy: Estimate
     pools: tuple[PoolOutcome, ...]
     occupancy_levels: tuple[OccupancyOutcome, ...]
+    why: Why | None
     offered_load: float
     peak_load: float
     horizon: str
@@ -103,6 +107,7 @@ class Simulation:
             "occupancy": dataclasses.asdict(self.occupancy),
             "pools": [dataclasses.asdict(pool) for pool in self.pools],
             "occupancy_levels": [dataclasses.asdict(each) for each in self.occupancy_levels],
+            "why": None if self.why is None else dataclasses.asdict(self.why),
             "offered_load": self.offered_load,
             "peak_load": self.peak_load,
             "horizon": self.horizon,
@@ -181,6 +186,8 @@ def simulate(
     if not len(batch.status):
         what, remedy = "no replication was finished in time", "allow more time, or shorten study.horizon"
         raise NotConverged(Problem("time_limit", what, remedy, "plan/no-replication"))
+    sizes = dict(zip(names, pools, strict=True))
+    explained = runs.causes(np.arange(replications_for_causes(batch), dtype=np.int64), pools[0])
     return Simulation(
         gpus=wanted,
         attainment=Attainment.of(wanted, batch.passed, confidence),
@@ -189,10 +196,11 @@ def simulate(
         slos=slo_outcomes(scenario, batch, confidence),
         classes=class_outcomes(scenario, batch, confidence),
         occupancy=occupancy(scenario, batch, wanted, confidence),
-        pools=pool_outcomes(scenario, batch, dict(zip(names, pools, strict=True)), confidence),
+        pools=pool_outcomes(scenario, batch, sizes, confidence),
         occupancy_levels=tuple(
             occupancy_outcome(scenario, level, batch, wanted) for level in scenario.occupancy_slos()
         ),
+        why=why(scenario, explained, sizes),
         offered_load=scenario.offered_load,
         peak_load=scenario.peak_load,
         horizon=horizon_in_words(scenario),

@@ -11,6 +11,7 @@ from gpusim.report import words
 from gpusim.report.layout import Column, bullets, headline, page, plain, section, table
 from gpusim.report.levels import legend, levels_in_words, levels_table, occupancy_table, undecided
 from gpusim.report.origin import origin
+from gpusim.report.why import why_section
 from gpusim.units import format_share
 
 
@@ -49,6 +50,7 @@ def simulation_page(result: Simulation, asked: int | None = None) -> Group:
         ),
         section("Waits of jobs that started", _waits(result)),
         section("Jobs and GPUs", _fates(result)),
+        why_section(result.why),
         section("Use", bullets(_use(result)), occupancy_table(result.occupancy_levels)),
         section("Warnings", bullets(result.warnings, "!", "yellow")) if result.warnings else None,
         origin(result.spent, result.provenance),

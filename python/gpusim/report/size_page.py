@@ -25,6 +25,7 @@ from gpusim.report.findings import (
 from gpusim.report.layout import bullets, headline, page, plain, section, table
 from gpusim.report.levels import levels_in_words
 from gpusim.report.origin import origin
+from gpusim.report.why import why_section
 from gpusim.units import format_share
 
 
@@ -55,6 +56,7 @@ def size_page(answer: Answer) -> Group:
         _sizes(answer),
         occupancy_section(found),
         demand_section(found),
+        why_section(found.why),
         spreadsheet_section(found),
         section("How sure", bullets(_how_sure(answer))),
         _next_steps(answer),
