@@ -18,6 +18,7 @@ from gpusim.engine.result import BatchResult
 from gpusim.plan.answer import Findings, RuleOutcome
 from gpusim.plan.axis import DEMAND
 from gpusim.plan.band import Band, occupancy_band
+from gpusim.plan.evictions import evictions
 from gpusim.plan.experiment import horizon_in_words, is_pathwise_monotone
 from gpusim.plan.infeasible import Ceiling
 from gpusim.plan.measure import Attainment, SloOutcome, class_shares, occupancy, slo_outcomes
@@ -136,6 +137,7 @@ def explain(
         below=None if below is None else attainment(below, replications[: budget.below]),
         occupancy=occupancy(scenario, whole, runs.axis.total(shown), confidence),
         classes=class_shares(scenario, whole, confidence),
+        evictions=evictions(scenario, runs.experiment.spec, whole, confidence),
         why=_why(scenario, runs, whole, replications, shown),
         rules=rules,
         band=_band(scenario, runs, grid, found, replications),
@@ -225,6 +227,7 @@ def _findings(
         "occupancy": None,
         "classes": (),
         "rules": (),
+        "evictions": None,
         "why": None,
         "band": None,
     }

@@ -17,8 +17,13 @@ by the horizon, where it is unknown. Unless every such level is decided by the h
 cool-down), killed jobs count as done in the ceiling. Hence P(all levels met) of the ceiling is at least that of
 every center, and if it is below what is asked, no number of GPUs is enough.
 
-The proof uses that run times are not changed by the center: it holds without preemption, failures and speeds per pool,
-which the engine does not have.
+**Where tenants share the center** the ceiling has no quotas and evicts nobody. Quotas only delay or reject. An
+evicted job has started already, which is what its wait counts; it ends no earlier than if it had gone on, and no
+job has fewer than no evictions. But the limit does not count again the work that it saved, so that a job that the
+ceiling kills may finish in the finite center, later: killed jobs count as done then.
+
+The proof uses that the work of a job is not changed by the center: it holds without failures and speeds per pool, which
+the engine does not have.
 """
 
 from __future__ import annotations
@@ -151,7 +156,7 @@ def ceiling(
 
 
 def unlimited(spec: RunSpec, scenario: Scenario) -> RunSpec:
-    """The spec of the ceiling: nobody is refused, and a pass looks at every job."""
+    """The spec of the ceiling: nobody is refused, stopped by quota or evicted, and a pass looks at every job."""
     chains = any(c.segment is not None for _, _, c in scenario.classes())
     policy = replace(
         spec.policy,
@@ -161,9 +166,10 @@ def unlimited(spec: RunSpec, scenario: Scenario) -> RunSpec:
         period=1 if chains else spec.policy.period,
     )
     classes = spec.classes
-    if not all(_decided_by_the_horizon(scenario, level) for level in scenario.resolved_slos()):
+    evicts = spec.sharing is not None and bool(spec.sharing.preemptible.any())
+    if evicts or not all(_decided_by_the_horizon(scenario, level) for level in scenario.resolved_slos()):
         classes = replace(classes, killed_ok=np.ones(len(classes), dtype=np.bool_))
-    return replace(spec, policy=policy, classes=classes)
+    return replace(spec, policy=policy, classes=classes, sharing=None)
 
 
 @dataclass

@@ -15,6 +15,7 @@ from gpusim.errors import NotConverged, Problem, UsageError
 from gpusim.plan.answer import Spent
 from gpusim.plan.axis import GPUS, Axis, demand_of, pool_sizes
 from gpusim.plan.band import OccupancyOutcome, occupancy_outcome
+from gpusim.plan.evictions import Evictions, evictions
 from gpusim.plan.experiment import Experiment, horizon_in_words
 from gpusim.plan.measure import (
     Attainment,
@@ -60,6 +61,8 @@ class Simulation:
         Share of GPUs allocated in the counted window.
     occupancy_levels : tuple of OccupancyOutcome
         Levels on occupancy; they are no part of `attainment`.
+    evictions : Evictions or None
+        What preemption costs; None where no class is preemptible.
     why : Why or None
         Why jobs waited and GPUs were idle; None if the time limit left no run for it.
     offered_load, peak_load : float
@@ -77,6 +80,7 @@ class Simulation:
     occupancy: Estimate
     pools: tuple[PoolOutcome, ...]
     occupancy_levels: tuple[OccupancyOutcome, ...]
+    evictions: Evictions | None
     why: Why | None
     offered_load: float
     peak_load: float
@@ -107,6 +111,7 @@ class Simulation:
             "occupancy": dataclasses.asdict(self.occupancy),
             "pools": [dataclasses.asdict(pool) for pool in self.pools],
             "occupancy_levels": [dataclasses.asdict(each) for each in self.occupancy_levels],
+            "evictions": None if self.evictions is None else dataclasses.asdict(self.evictions),
             "why": None if self.why is None else dataclasses.asdict(self.why),
             "offered_load": self.offered_load,
             "peak_load": self.peak_load,
@@ -200,6 +205,7 @@ def simulate(
         occupancy_levels=tuple(
             occupancy_outcome(scenario, level, batch, wanted) for level in scenario.occupancy_slos()
         ),
+        evictions=evictions(scenario, runs.experiment.spec, batch, confidence),
         why=why(scenario, explained, sizes),
         offered_load=scenario.offered_load,
         peak_load=scenario.peak_load,

@@ -10,6 +10,7 @@ from gpusim.plan.answer import Answer
 from gpusim.plan.demand import DemandAnswer
 from gpusim.report import words
 from gpusim.report.demand_page import demand_page
+from gpusim.report.evictions import evictions_section
 from gpusim.report.findings import (
     SIZE_COLUMNS,
     assumed_section,
@@ -57,6 +58,7 @@ def size_page(answer: Answer) -> Group:
         occupancy_section(found),
         demand_section(found),
         why_section(found.why),
+        evictions_section(found.evictions),
         spreadsheet_section(found),
         section("How sure", bullets(_how_sure(answer))),
         _next_steps(answer),
