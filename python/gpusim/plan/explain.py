@@ -21,11 +21,12 @@ from gpusim.plan.band import Band, occupancy_band
 from gpusim.plan.evictions import evictions
 from gpusim.plan.experiment import horizon_in_words, is_pathwise_monotone
 from gpusim.plan.infeasible import Ceiling
-from gpusim.plan.measure import Attainment, SloOutcome, class_shares, occupancy, slo_outcomes
+from gpusim.plan.measure import Attainment, SloOutcome, class_shares, occupancy
 from gpusim.plan.rules import RuleOfThumb, rules_of_thumb
 from gpusim.plan.runs import Runs
 from gpusim.plan.why import Why, replications_for_causes, why
 from gpusim.scenario import Scenario
+from gpusim.scenario.slo import PERIOD_METRICS
 from gpusim.stats.evidence import SizingResult, Stage
 from gpusim.stats.grid import CapacityGrid
 from gpusim.units import format_share
@@ -103,16 +104,17 @@ def explain(
         below = grid.capacity(grid.index(found.gpus_low) - 1)
     for value in (shown, below):
         known |= _counted(found, value)
-    whole = runs.measure(_few(replications, runs.missing(replications, shown), budget.answer), shown)
+    measured = _few(replications, runs.missing(replications, shown), budget.answer)
+    whole = runs.measure(measured, shown)
     if not len(whole.status):
         return _findings(scenario, ceiling=limit)
-    levels = slo_outcomes(scenario, whole, confidence)
+    levels = runs.outcomes(measured, shown, whole)
     binding = _binding(levels) if found.feasible is False else None
     if below is not None:
         too_small = runs.measure(replications[: budget.below], below)
         if len(too_small.status):
             known.setdefault(below, Attainment.of(below, too_small.passed, confidence))
-            paying = slo_outcomes(scenario, too_small, confidence)
+            paying = runs.outcomes(replications, below, too_small)
             binding = _binding(paying)
             levels = tuple(
                 dataclasses.replace(level, below=other.attainment)
@@ -260,7 +262,7 @@ def _doubts(
                 "for as long as the period lasts, and the answer depends on its length (lengthen study.horizon)"
             )
     for level in levels:
-        if level.vacuous:
+        if level.vacuous and level.metric not in PERIOD_METRICS:
             yield (
                 f"'{level.sentence}' had no job to judge in {level.vacuous:,} periods, which count as met "
                 "(lengthen study.horizon)"

@@ -228,7 +228,7 @@ def _stretch(
     scenario: Scenario, run: _Unlimited, replications: npt.NDArray[np.int64], level: ResolvedSlo
 ) -> float | None:
     """The smallest factor on the limit with which the level is met as often as asked, to half a per cent."""
-    if level.metric == "turned_away":
+    if level.metric in ("turned_away", "preemptions"):
         return None
     base = unlimited(run.experiment.spec, scenario)
     shortest = min(level.limits, default=level.limit) if level.metric == "deadline" else level.limit
@@ -263,7 +263,7 @@ def _remedy(scenario: Scenario, level: ResolvedSlo, stretch: float | None, whole
             cause = "the scheduler passes too rarely (policy.period)"
         return f"{cause}; relax it to at least {limit}"
     killed = whole.counts[:, list(level.classes), COUNTS.index("killed_limit")].sum()
-    if killed and level.metric not in ("wait", "turned_away"):
+    if killed and level.metric not in ("wait", "turned_away", "preemptions"):
         return "jobs are killed at their limit and count as missed; raise their limit, or set killed_ok"
     return "no longer limit within the period would do; lower the share asked, or lengthen study.horizon"
 

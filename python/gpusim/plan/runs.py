@@ -15,6 +15,8 @@ from gpusim.engine.result import STATUS_OK, BatchResult
 from gpusim.engine.spec import Sharing
 from gpusim.plan.axis import GPUS, Axis
 from gpusim.plan.experiment import Experiment
+from gpusim.plan.measure import SloOutcome, slo_outcomes
+from gpusim.plan.period_levels import PeriodLevels, period_outcomes
 from gpusim.plan.rows import chosen, joined
 from gpusim.stats.critical import OutOfTime
 
@@ -80,6 +82,10 @@ class Runs:
     _kept: dict[int, list[tuple[Int64, BatchResult]]] = field(
         default_factory=dict
     )  # value -> whole runs there
+    period_levels: PeriodLevels = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.period_levels = PeriodLevels(self.experiment, self.axis, self.threads)
 
     def begin(self, stage: str) -> None:
         """Name the stage that the next runs belong to."""
@@ -140,6 +146,14 @@ class Runs:
         values = np.full(len(replications), capacity, dtype=np.int64)
         result, complete = self._run(replications, values, early=False, causes=True)
         return result if complete else result.head(_prefix(result))
+
+    def outcomes(self, replications: Int64, capacity: int, result: BatchResult) -> tuple[SloOutcome, ...]:
+        """Every level, from whole runs of the first of these replications at one value."""
+        scenario, n = self.experiment.scenario, len(result.status)
+        confidence = scenario.study.confidence
+        values = np.full(n, capacity, dtype=np.int64)
+        judged = self.period_levels.judge(replications[:n], values, result)
+        return (*slo_outcomes(scenario, result, confidence), *period_outcomes(judged, confidence))
 
     def verdicts(self, replications: Int64, capacity: int) -> tuple[Bool, int]:
         """Verdicts at one value, short at the deadline, and how many of them are implied.
@@ -203,7 +217,7 @@ class Runs:
             self.axis.gpus(values),
             demand_ppm=self.axis.demand_ppm(values),
             draw=0 if draw is None else draw,
-            early=early,
+            early=early and not self.period_levels.levels,
             histogram=histogram,
             causes=causes,
             backend="cpu" if causes else self.backend,
@@ -211,10 +225,23 @@ class Runs:
             progress=report,
         )
         valid = result.status == STATUS_OK
+        result = self._with_period_levels(replications, values, result, valid)
         self.count += int(valid.sum())
         self.jobs += int(result.jobs[valid].sum())
         self._remember(replications[valid], values[valid], result.passed[valid])
         return result, len(replications) == wanted and bool(valid.all())
+
+    def _with_period_levels(
+        self, replications: Int64, values: Int64, result: BatchResult, valid: Bool
+    ) -> BatchResult:
+        """A replication passes if the levels on whole periods hold too."""
+        if not self.period_levels.levels:
+            return result
+        rows = np.flatnonzero(valid)
+        passed = result.passed.copy()
+        for judged in self.period_levels.judge(replications[rows], values[rows], chosen(result, rows)):
+            passed[rows] &= judged.holds
+        return dataclasses.replace(result, passed=passed)
 
     def _remember(self, replications: Int64, values: Int64, passed: Bool) -> None:
         sign = -1 if self.axis.descending else 1

@@ -26,7 +26,6 @@ from gpusim.plan.measure import (
     class_outcomes,
     occupancy,
     pool_outcomes,
-    slo_outcomes,
 )
 from gpusim.plan.output import finite
 from gpusim.plan.provenance import Provenance, load_call, provenance
@@ -198,7 +197,7 @@ def simulate(
         attainment=Attainment.of(wanted, batch.passed, confidence),
         required=scenario.study.attainment,
         confidence=confidence,
-        slos=slo_outcomes(scenario, batch, confidence),
+        slos=runs.outcomes(np.arange(replications, dtype=np.int64), pools[0], batch),
         classes=class_outcomes(scenario, batch, confidence),
         occupancy=occupancy(scenario, batch, wanted, confidence),
         pools=pool_outcomes(scenario, batch, sizes, confidence),
