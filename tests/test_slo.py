@@ -161,7 +161,7 @@ HOURS = st.tuples(st.integers(0, 1439), st.integers(0, 1439)).filter(lambda p: p
 
 
 @given(
-    st.sampled_from(["wait", "turnaround", "slowdown", "turned_away", "deadline"]),
+    st.sampled_from(["wait", "turnaround", "slowdown", "turned_away", "deadline", "preemptions"]),
     st.integers(0, 10**9),
     st.integers(1000, 10**9),
     st.integers(1, 10**6),
@@ -186,6 +186,7 @@ def test_every_level_has_a_sentence_that_is_read_back(
         metric=metric,
         limit=milliseconds / 1000 if metric in ("wait", "turnaround") else 0.0,
         factor=thousandths / 1000 if metric == "slowdown" else 0.0,
+        most=float(days) if metric == "preemptions" else 0.0,
         bound=float(bound) if metric == "slowdown" else 600.0,
         share=share,
         scope=scope,

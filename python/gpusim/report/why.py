@@ -26,7 +26,9 @@ _TITLES = {
 }
 _MEANT = {
     "behind_own": "Behind own: an earlier job of the same tenant and priority waits too.",
-    "quota": "Quota: the tenant has used up what it may use.",
+    "quota": (
+        "Quota: the tenant has used up what it may use; where quotas add up to all GPUs, a full center stands here too."
+    ),
     "reservation": "Reserved: enough GPUs are free, but they are kept for a larger job ahead.",
     "priority": "Order: enough GPUs are free, but a job ahead waits for more of them.",
     "capacity": "Capacity: too few GPUs are free.",
