@@ -202,3 +202,12 @@ def test_the_number_of_evictions_of_a_job_is_a_level_on_jobs(monkeypatch: pytest
     many = simulated("preemptions <= 50 for 90% of sweep jobs")
     assert many.attainment.share == 1.0
     assert dataclasses.asdict(many.slos[0])["limit"] == 50.0
+
+
+def test_a_change_is_priced_by_levels_on_periods_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    share(monkeypatch, sharing(preemptible=np.zeros(2, np.bool_)))
+    made = scenario('slos[0]="delivered >= 90% of granted for all"', "study.min_gpus=12", "study.max_gpus=36")
+    compared = gpusim.compare(made, changes=["study.demand=120%"], replications=10)
+    assert compared.base.gpus is not None
+    (changed,) = compared.variants
+    assert [each.sentence for each in changed.binding] == ["delivered >= 90% of granted for all"]

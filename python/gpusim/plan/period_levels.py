@@ -123,9 +123,6 @@ class PeriodLevels:
         if all(level.metric == "longest_cascade" for level in self.levels):
             nothing: list[list[int]] = [[]] * len(values)
             return nothing, nothing, nothing
-        used = result.sums[:, :, _USED]
-        if result.evictions is not None:
-            used = np.maximum(used - result.evictions[:, :, _LOST], 0)
         window = spec.windows.count_end - spec.windows.warm_up
         rows = self.axis.gpus(values).reshape(len(values), -1).tolist()
         assert spec.sharing is not None
@@ -134,7 +131,7 @@ class PeriodLevels:
         self._ask(zip(replications.tolist(), demand, strict=True))
         asked = np.array([self._demanded[key] for key in zip(replications.tolist(), demand, strict=True)])
         return (
-            self._by_tenant(used),
+            self._by_tenant(_useful(result)),
             self._by_tenant(asked),
             [granted[tuple(row)].tolist() for row in rows],
         )
@@ -164,7 +161,13 @@ class PeriodLevels:
             threads=self.threads,
         )
         assert (result.status == STATUS_OK).all()
-        self._demanded.update(zip(missing, result.sums[:, :, _USED], strict=True))
+        self._demanded.update(zip(missing, _useful(result), strict=True))
+
+
+def _useful(result: BatchResult) -> Int64:
+    """GPU-ticks used in the window and not lost, by class."""
+    used = result.sums[:, :, _USED]
+    return used if result.evictions is None else np.maximum(used - result.evictions[:, :, _LOST], 0)
 
 
 def owned(sharing: Sharing, gpus: Sequence[int]) -> Int64:
