@@ -19,7 +19,7 @@ from gpusim.scenario import Scenario
 
 _MOST_RUNS = 20
 """Replications that causes are told from: shares of sums settle soon."""
-_MOST_JOBS = 1_500_000
+_MOST_JOBS = 700_000
 """Jobs in them together, so that a large center does not take longer to explain than to size."""
 
 REASONS = ("behind_own", "quota", "reservation", "priority", "capacity")
