@@ -114,9 +114,9 @@ def shared_mix(
 ) -> RunSpec:
     """The center of `center_mix`, shared by tenants of equal quotas with three priorities each.
 
-    Jobs are spread evenly over tenants, and 2 : 3 : 5 over the priorities 2, 1, 0. Tenants borrow from each other without
-    a limit, reclaim what is theirs from anybody, and evict lower priorities of their own. Jobs of priorities 0 and 1 may
-    be evicted and save their work every 30 minutes.
+    Jobs are spread evenly over tenants, and 2 : 3 : 5 over the priorities 2, 1, 0. Tenants borrow from each other
+    without a limit, reclaim what is theirs from anybody, and evict lower priorities of their own. Jobs of priorities 0
+    and 1 may be evicted and save their work every 30 minutes.
     """
     sizes = 2 ** np.arange(11)
     size_shares = 1.0 / np.sqrt(sizes)

@@ -18,7 +18,7 @@ import numpy.typing as npt
 import pytest
 
 import gpusim
-from gpusim.engine.result import COUNTS, BatchResult
+from gpusim.engine.result import CAUSES, COUNTS, IDLE, BatchResult
 from gpusim.engine.spec import RunSpec
 
 Int64 = npt.NDArray[np.int64]
@@ -78,6 +78,7 @@ class PretendCenter:
         draw: Any = 0,
         early: bool = False,
         histogram: bool = False,
+        causes: bool = False,
         backend: str = "auto",
         threads: int = 1,
         progress: Callable[[int, int], bool] | None = None,
@@ -108,6 +109,8 @@ class PretendCenter:
         counts[:, -1, 0] *= normal < NormalDist().inv_cdf(min(self.rare, 1 - 1e-12))
         pools = np.zeros((n, rows.shape[1]), dtype=np.int64)
         pools[:, 0] = allocated
+        idle = np.zeros((n, rows.shape[1], len(IDLE)), dtype=np.int64)
+        idle[:, :, IDLE.index("free")] = rows * window - pools
         return BatchResult(
             status=np.zeros(n, dtype=np.int32),
             counts=counts,
@@ -120,11 +123,11 @@ class PretendCenter:
             extremes=np.zeros((n, 3), dtype=np.int64),
             jobs=np.full(n, classes * JOBS, dtype=np.int64),
             histogram=None,
-            records=None,
             evictions=None,
             longest_cascade=None,
-            causes=None,
-            idle=None,
+            causes=np.zeros((n, classes, len(CAUSES)), dtype=np.int64) if causes else None,
+            idle=idle if causes else None,
+            records=None,
             reruns=0,
             backend="cpu",
         )

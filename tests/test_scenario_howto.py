@@ -31,10 +31,12 @@ def quickstart_with(section: str, text: str) -> Scenario:
 
 
 def test_sentences_of_the_page_are_levels() -> None:
-    sentences = yaml.safe_load(block("slos:"))["slos"]
-    assert len(sentences) == 8
-    metrics = {parse_slo(sentence).metric for sentence in sentences}
+    plain, shared = ([*yaml.safe_load(text)["slos"]] for text in BLOCKS if text.startswith("slos:"))
+    assert len(plain) == 8
+    metrics = {parse_slo(sentence).metric for sentence in plain}
     assert metrics == {"wait", "turnaround", "slowdown", "turned_away", "deadline", "occupancy"}
+    metrics = {parse_slo(sentence).metric for sentence in shared}
+    assert metrics == {"preemptions", "delivered", "fair_share_error", "longest_cascade"}
 
 
 def test_the_center_of_the_page_can_be_one_pool_or_two() -> None:

@@ -68,6 +68,13 @@ CANONICAL = [
     "occupancy >= 65%",
     "occupancy <= 92.5%",
     "occupancy between 65% and 92%",
+    "preemptions <= 2 for 95% of sweep jobs",
+    "preemptions <= 0 for 100% of lab/all jobs of >= 16 GPUs submitted 08:00-22:00",
+    "delivered >= 90% of granted for academia",
+    "delivered >= 90% of granted for all",
+    "fair-share error <= 10%",
+    "fair-share error <= 0%",
+    "longest cascade <= 10",
 ]
 
 
@@ -121,6 +128,25 @@ def test_a_canonical_sentence_is_read_and_written_unchanged(sentence: str) -> No
         ("occupancy ≥ 0.65", "occupancy >= 65%"),
         ("Occupancy between 65 % to 92 %", "occupancy between 65% and 92%"),
         ("occupancy >= 100%", "occupancy >= 100%"),
+        ("Preemptions ≤ 2 for every sweep job", "preemptions <= 2 for 100% of sweep jobs"),
+        ("evictions <= 2 for 95% of sweep jobs", "preemptions <= 2 for 95% of sweep jobs"),
+        (
+            "start within 60s during 08-22h for 99% of notebook jobs",
+            "wait <= 1min for 99% of notebook jobs submitted 08:00-22:00",
+        ),
+        (
+            "starts within 60s during 08:00-22:00 on weekdays for every notebook job of 1 GPU",
+            "wait <= 1min for 100% of notebook jobs of 1 GPU submitted 08:00-22:00 on weekdays",
+        ),
+        ("start <= 60s for 99% of notebook jobs", "wait <= 1min for 99% of notebook jobs"),
+        ("delivered >= 0.9 of its quota for every tenant", "delivered >= 90% of granted for all"),
+        (
+            "delivered >= 90 % of the granted GPU-time for academia",
+            "delivered >= 90% of granted for academia",
+        ),
+        ("delivered >= 90% of granted for academia/all", "delivered >= 90% of granted for academia"),
+        ("Fair share error ≤ 0.1", "fair-share error <= 10%"),
+        ("longest_cascade <= 10", "longest cascade <= 10"),
     ],
 )
 def test_what_can_mean_only_one_thing_is_read_as_that(written: str, meant: str) -> None:
@@ -135,7 +161,7 @@ HOURS = st.tuples(st.integers(0, 1439), st.integers(0, 1439)).filter(lambda p: p
 
 
 @given(
-    st.sampled_from(["wait", "turnaround", "slowdown", "turned_away", "deadline"]),
+    st.sampled_from(["wait", "turnaround", "slowdown", "turned_away", "deadline", "preemptions"]),
     st.integers(0, 10**9),
     st.integers(1000, 10**9),
     st.integers(1, 10**6),
@@ -160,6 +186,7 @@ def test_every_level_has_a_sentence_that_is_read_back(
         metric=metric,
         limit=milliseconds / 1000 if metric in ("wait", "turnaround") else 0.0,
         factor=thousandths / 1000 if metric == "slowdown" else 0.0,
+        most=float(days) if metric == "preemptions" else 0.0,
         bound=float(bound) if metric == "slowdown" else 600.0,
         share=share,
         scope=scope,
@@ -348,3 +375,53 @@ def test_levels_survive_the_way_through_plain_data() -> None:
         "occupancy >= 65%",
         "wait <= 1min for 95% of all jobs of <= 8 GPUs submitted 08:00-22:00",
     ]
+
+
+# ---- levels on evictions and on whole periods ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("wrong", "code", "offers"),
+    [
+        ("preemptions <= 2", "slo-share", "preemptions <= 2 for 90% of all jobs"),
+        ("preemptions <= 2.5 for 95% of all jobs", "slo-limit", "whole number of evictions"),
+        ("preemptions <= 2h for 95% of all jobs", "slo-limit", "whole number of evictions"),
+        (
+            "preemptions >= 2 for 95% of all jobs",
+            "slo-sentence",
+            "preemptions <= NUMBER for SHARE of SCOPE jobs",
+        ),
+        ("delivered >= 90% for lab", "slo-sentence", "delivered >= 90% of granted for lab"),
+        ("delivered >= 120% of granted for lab", "slo-share", "95%"),
+        ("fair-share error <= 100%", "slo-share", "fair-share error <= 10%"),
+        ("fair-share error <= 10% for lab", "slo-sentence", "fair-share error <= SHARE"),
+        ("longest cascade <= 9999999", "slo-limit", "0 to 1,000,000"),
+        ("longest cascade < 3", "slo-sentence", "longest cascade <= 3"),
+    ],
+)
+def test_a_wrong_sentence_on_sharing_gets_the_right_one(wrong: str, code: str, offers: str) -> None:
+    with pytest.raises(Mistake) as caught:
+        parse_slo(wrong)
+    assert caught.value.code == code
+    assert offers in caught.value.remedy
+
+
+def test_granted_gpus_belong_to_tenants() -> None:
+    with pytest.raises(ScenarioError, match="GPUs are granted to tenants") as caught:
+        levels("delivered >= 90% of granted for research")
+    assert "write delivered >= 90% of granted for lab" in str(caught.value)
+    assert "scenario/slo-granted" in [problem.code for problem in caught.value.problems]
+
+
+def test_levels_on_periods_are_apart_from_those_on_jobs() -> None:
+    scenario = levels(
+        "delivered >= 90% of granted for clinic",
+        "preemptions <= 2 for 95% of research jobs",
+        "longest cascade <= 4",
+    )
+    assert [level.metric for level in scenario.resolved_slos()] == ["preemptions"]
+    delivered, cascade = scenario.period_slos()
+    assert delivered.classes == (2,)
+    assert delivered.limit == 0.9
+    assert cascade.limit == 4
+    assert cascade.classes == (0, 1, 2)

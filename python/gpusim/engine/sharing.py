@@ -142,6 +142,32 @@ class Sharing:
             remedy = "give its GPUs, possibly 0"
             raise refuse("sharing.nominal", "is missing for a cohort, or a tenant of one", remedy)
 
+    @classmethod
+    def nobody(cls, tenants: int, classes: int, pools: int) -> Sharing:
+        """Nobody owns anything and nobody is evicted: the integers of a center without sharing, with causes."""
+        none = np.full((tenants, pools), NO_AMOUNT, np.int64)
+        by_tenant, by_class = np.zeros(tenants, np.int32), np.zeros(classes, np.int64)
+        return cls(
+            parent=np.full(tenants, -1, np.int32),
+            nominal=none,
+            borrow=none,
+            lend=none,
+            strict=np.zeros(tenants, np.bool_),
+            within=by_tenant,
+            reclaim=by_tenant,
+            borrow_preempts=np.full(tenants, NO_THRESHOLD, np.int64),
+            max_gpus=none[:, 0],
+            max_jobs=none[:, 0],
+            preemptible=np.zeros(classes, np.bool_),
+            urgent=np.zeros(classes, np.bool_),
+            requeue=np.zeros(classes, np.int32),
+            exempt=by_class,
+            grace=by_class,
+            checkpoint=by_class,
+            checkpoint_cost=by_class,
+            restart=by_class,
+        )
+
     @property
     def tenants(self) -> int:
         """Number of tenants."""

@@ -9,11 +9,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from gpusim.plan.band import Band
+from gpusim.plan.evictions import Evictions
 from gpusim.plan.infeasible import Ceiling
 from gpusim.plan.measure import Attainment, ClassShare, Estimate, SloOutcome
 from gpusim.plan.output import finite, write_text
 from gpusim.plan.provenance import Provenance
 from gpusim.plan.rules import RuleOfThumb
+from gpusim.plan.why import Why
 from gpusim.stats.evidence import SizingResult
 from gpusim.units import format_share
 
@@ -64,6 +66,10 @@ class Findings:
         How often each class occurs.
     rules : tuple of RuleOutcome
         What a spreadsheet would say.
+    evictions : Evictions or None
+        What preemption costs there; None where no class is preemptible.
+    why : Why or None
+        Why jobs wait and GPUs idle at the value of `slos`.
     band : Band or None
         Sizes that also meet the levels on occupancy; None without such levels.
     offered_load, peak_load : float
@@ -84,6 +90,8 @@ class Findings:
     occupancy: Estimate | None
     classes: tuple[ClassShare, ...]
     rules: tuple[RuleOutcome, ...]
+    evictions: Evictions | None
+    why: Why | None
     band: Band | None
     offered_load: float
     peak_load: float
@@ -287,6 +295,8 @@ def explanation(found: Findings) -> dict[str, Any]:
         "occupancy": None if found.occupancy is None else dataclasses.asdict(found.occupancy),
         "band": None if found.band is None else dataclasses.asdict(found.band),
         "classes": [dataclasses.asdict(c) for c in found.classes],
+        "evictions": None if found.evictions is None else dataclasses.asdict(found.evictions),
+        "why": None if found.why is None else dataclasses.asdict(found.why),
         "offered_load": found.offered_load,
         "peak_load": found.peak_load,
         "rules_of_thumb": [

@@ -302,6 +302,9 @@ def _binding(
     required = np.array([level.share_ppm for level in levels], dtype=np.int64)
     missed = (met * 1_000_000 < required * (met + violated)).sum(axis=0)
     counts = [BindingCount(level.sentence, int(n)) for level, n in zip(levels, missed, strict=True) if n]
+    for judged in runs.period_levels.judge(replications[inside], below, result):
+        if not judged.holds.all():
+            counts.append(BindingCount(judged.level.sentence, int((~judged.holds).sum())))
     return tuple(sorted(counts, key=lambda each: -each.replications))
 
 

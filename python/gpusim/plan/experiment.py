@@ -9,6 +9,7 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
+from gpusim.engine.slo_table import PREEMPTIONS
 from gpusim.engine.spec import (
     ALL,
     FIFO,
@@ -41,6 +42,7 @@ METRICS = {
     "deadline": TURNAROUND,
     "slowdown": SLOWDOWN,
     "turned_away": TURNED_AWAY,
+    "preemptions": PREEMPTIONS,
 }
 """What a level measures; a deadline is a turnaround whose limit is each class's own."""
 
@@ -190,6 +192,8 @@ def _limits(scenario: Scenario, level: ResolvedSlo, stretch: float | None) -> li
     """Limit of each class of a level: whole ticks that are no longer than it, or thousandths."""
     if level.metric == "turned_away":
         return [0] * len(level.classes)
+    if level.metric == "preemptions":
+        return [round(level.limit)] * len(level.classes)
     if level.metric == "slowdown":
         return [round(level.limit * (stretch or 1.0) * _THOUSAND)] * len(level.classes)
     seconds = level.limits if level.metric == "deadline" else [level.limit] * len(level.classes)
@@ -209,7 +213,8 @@ def is_pathwise_monotone(scenario: Scenario) -> bool:
     Windows and the number of tests are about backfill.
 
     Not proven, and so not claimed: chains (a segment that becomes eligible earlier overtakes others); levels on
-    the end of jobs (one killed at its limit before the horizon counts, one still running is unknown).
+    the end of jobs (one killed at its limit before the horizon counts, one still running is unknown); levels that
+    judge a whole period.
     """
     classes = [c for _, _, c in scenario.classes()]
     asked = scenario.policy
@@ -219,7 +224,9 @@ def is_pathwise_monotone(scenario: Scenario) -> bool:
     unbounded = asked.max_waiting is None and all(t.max_waiting is None for t in scenario.tenants)
     plain = len(scenario.pool_names) == 1 and all(c.segment is None for c in classes)
     by_start = all(s.metric in ("wait", "turned_away") for s in scenario.resolved_slos())
-    return strict and one_tier and patient and unbounded and plain and by_start and not is_shared(scenario)
+    by_jobs = not scenario.period_slos()
+    alone = by_jobs and not is_shared(scenario)
+    return strict and one_tier and patient and unbounded and plain and by_start and alone
 
 
 def horizon_in_words(scenario: Scenario) -> str:

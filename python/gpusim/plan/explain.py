@@ -18,12 +18,15 @@ from gpusim.engine.result import BatchResult
 from gpusim.plan.answer import Findings, RuleOutcome
 from gpusim.plan.axis import DEMAND
 from gpusim.plan.band import Band, occupancy_band
+from gpusim.plan.evictions import evictions
 from gpusim.plan.experiment import horizon_in_words, is_pathwise_monotone
 from gpusim.plan.infeasible import Ceiling
-from gpusim.plan.measure import Attainment, SloOutcome, class_shares, occupancy, slo_outcomes
+from gpusim.plan.measure import Attainment, SloOutcome, class_shares, occupancy
 from gpusim.plan.rules import RuleOfThumb, rules_of_thumb
 from gpusim.plan.runs import Runs
+from gpusim.plan.why import Why, replications_for_causes, why
 from gpusim.scenario import Scenario
+from gpusim.scenario.slo import PERIOD_METRICS
 from gpusim.stats.evidence import SizingResult, Stage
 from gpusim.stats.grid import CapacityGrid
 from gpusim.units import format_share
@@ -101,16 +104,17 @@ def explain(
         below = grid.capacity(grid.index(found.gpus_low) - 1)
     for value in (shown, below):
         known |= _counted(found, value)
-    whole = runs.measure(_few(replications, runs.missing(replications, shown), budget.answer), shown)
+    measured = _few(replications, runs.missing(replications, shown), budget.answer)
+    whole = runs.measure(measured, shown)
     if not len(whole.status):
         return _findings(scenario, ceiling=limit)
-    levels = slo_outcomes(scenario, whole, confidence)
+    levels = runs.outcomes(measured, shown, whole)
     binding = _binding(levels) if found.feasible is False else None
     if below is not None:
         too_small = runs.measure(replications[: budget.below], below)
         if len(too_small.status):
             known.setdefault(below, Attainment.of(below, too_small.passed, confidence))
-            paying = slo_outcomes(scenario, too_small, confidence)
+            paying = runs.outcomes(replications, below, too_small)
             binding = _binding(paying)
             levels = tuple(
                 dataclasses.replace(level, below=other.attainment)
@@ -135,10 +139,20 @@ def explain(
         below=None if below is None else attainment(below, replications[: budget.below]),
         occupancy=occupancy(scenario, whole, runs.axis.total(shown), confidence),
         classes=class_shares(scenario, whole, confidence),
+        evictions=evictions(scenario, runs.experiment.spec, whole, confidence),
+        why=_why(scenario, runs, whole, replications, shown),
         rules=rules,
         band=_band(scenario, runs, grid, found, replications),
         warnings=tuple(_doubts(scenario, runs, found, levels)),
     )
+
+
+def _why(
+    scenario: Scenario, runs: Runs, whole: BatchResult, replications: npt.NDArray[np.int64], value: int
+) -> Why | None:
+    few = runs.causes(replications[: replications_for_causes(whole)], value)
+    row = runs.axis.gpus(np.array([value], dtype=np.int64)).reshape(-1)
+    return why(scenario, few, dict(zip(runs.axis.pools, map(int, row), strict=True)))
 
 
 def present(runs: Runs) -> int | None:
@@ -215,6 +229,8 @@ def _findings(
         "occupancy": None,
         "classes": (),
         "rules": (),
+        "evictions": None,
+        "why": None,
         "band": None,
     }
     if infeasible and ceiling is not None and ceiling.impossible:
@@ -246,7 +262,7 @@ def _doubts(
                 "for as long as the period lasts, and the answer depends on its length (lengthen study.horizon)"
             )
     for level in levels:
-        if level.vacuous:
+        if level.vacuous and level.metric not in PERIOD_METRICS:
             yield (
                 f"'{level.sentence}' had no job to judge in {level.vacuous:,} periods, which count as met "
                 "(lengthen study.horizon)"

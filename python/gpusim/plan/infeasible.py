@@ -158,7 +158,7 @@ def ceiling(
 
 
 def unlimited(spec: RunSpec, scenario: Scenario) -> RunSpec:
-    """The spec of the ceiling: nobody is refused, and a pass looks at every job."""
+    """The spec of the ceiling: nobody is refused, stopped by quota or evicted, and a pass looks at every job."""
     chains = any(c.segment is not None for _, _, c in scenario.classes())
     policy = replace(
         spec.policy,
@@ -168,7 +168,8 @@ def unlimited(spec: RunSpec, scenario: Scenario) -> RunSpec:
         period=1 if chains else spec.policy.period,
     )
     classes = spec.classes
-    if not all(_decided_by_the_horizon(scenario, level) for level in scenario.resolved_slos()):
+    evicts = spec.sharing is not None and bool(spec.sharing.preemptible.any())
+    if evicts or not all(_decided_by_the_horizon(scenario, level) for level in scenario.resolved_slos()):
         classes = replace(classes, killed_ok=np.ones(len(classes), dtype=np.bool_))
     if spec.sharing is None:
         return replace(spec, policy=policy, classes=classes)
@@ -233,7 +234,7 @@ def _stretch(
     scenario: Scenario, run: _Unlimited, replications: npt.NDArray[np.int64], level: ResolvedSlo
 ) -> float | None:
     """The smallest factor on the limit with which the level is met as often as asked, to half a per cent."""
-    if level.metric == "turned_away":
+    if level.metric in ("turned_away", "preemptions"):
         return None
     base = unlimited(run.experiment.spec, scenario)
     shortest = min(level.limits, default=level.limit) if level.metric == "deadline" else level.limit
@@ -268,7 +269,7 @@ def _remedy(scenario: Scenario, level: ResolvedSlo, stretch: float | None, whole
             cause = "the scheduler passes too rarely (policy.period)"
         return f"{cause}; relax it to at least {limit}"
     killed = whole.counts[:, list(level.classes), COUNTS.index("killed_limit")].sum()
-    if killed and level.metric not in ("wait", "turned_away"):
+    if killed and level.metric not in ("wait", "turned_away", "preemptions"):
         return "jobs are killed at their limit and count as missed; raise their limit, or set killed_ok"
     return "no longer limit within the period would do; lower the share asked, or lengthen study.horizon"
 

@@ -42,9 +42,11 @@ class SloOutcome:
     ----------
     sentence, scope : str
     metric : str
-        "wait", "turnaround", "slowdown", "turned_away" or "deadline".
+        "wait", "turnaround", "slowdown", "turned_away", "deadline" or "preemptions"; of a whole period "delivered",
+        "fair_share_error" or "longest_cascade".
     limit : float
-        [s]; of a slowdown the factor; nan where the level has no limit of its own.
+        [s]; of a slowdown the factor, of evictions their number, of delivered and the fair-share error a share; nan
+        where the level has no limit of its own.
     required : float
         Share of jobs that must meet the limit.
     share : Estimate or None
@@ -59,9 +61,11 @@ class SloOutcome:
     censored : int
         Jobs undecided at the end of their run: unknown, left out.
     vacuous : int
-        Replications without a single decided job, which count as met.
+        Replications without a single decided job, or without anything to judge, which count as met.
     below : Estimate or None
         `attainment` one step below the interval of a sizing answer: who pays if there are fewer GPUs.
+    measured : Estimate or None
+        What a level on a whole period limits, mean over replications; None for levels on jobs.
     """
 
     sentence: str
@@ -76,6 +80,7 @@ class SloOutcome:
     censored: int
     vacuous: int
     below: Estimate | None = None
+    measured: Estimate | None = None
 
     @property
     def censored_share(self) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -11,9 +12,12 @@ import numpy.typing as npt
 
 from gpusim.engine.batch import run_batch
 from gpusim.engine.result import STATUS_OK, BatchResult
+from gpusim.engine.spec import Sharing
 from gpusim.errors import GpusimError
 from gpusim.plan.axis import GPUS, Axis
 from gpusim.plan.experiment import Experiment
+from gpusim.plan.measure import SloOutcome, slo_outcomes
+from gpusim.plan.period_levels import PeriodLevels, period_outcomes
 from gpusim.plan.rows import chosen, joined
 from gpusim.plan.speculation import Speculation
 from gpusim.stats.critical import OutOfTime
@@ -80,8 +84,10 @@ class Runs:
     _kept: dict[int, list[tuple[Int64, BatchResult]]] = field(
         default_factory=dict
     )  # value -> whole runs there
+    period_levels: PeriodLevels = field(init=False)
 
     def __post_init__(self) -> None:
+        self.period_levels = PeriodLevels(self.experiment, self.axis, self.threads)
         self._speculation = Speculation(self.backend)
 
     def begin(self, stage: str) -> None:
@@ -158,6 +164,23 @@ class Runs:
         together = joined([*(result for _, result in made), fresh])
         return chosen(together, np.array(rows, dtype=np.int64))
 
+    def causes(self, replications: Int64, capacity: int) -> BatchResult:
+        """Whole runs that also tell why jobs wait and GPUs idle; at the deadline the first that were completed.
+
+        They are few, and made on the cpu. Where tenants own nothing, an account of that is kept.
+        """
+        values = np.full(len(replications), capacity, dtype=np.int64)
+        result, complete = self._run(replications, values, causes=True)
+        return result if complete else result.head(_prefix(result))
+
+    def outcomes(self, replications: Int64, capacity: int, result: BatchResult) -> tuple[SloOutcome, ...]:
+        """Every level, from whole runs of the first of these replications at one value."""
+        scenario, n = self.experiment.scenario, len(result.status)
+        confidence = scenario.study.confidence
+        values = np.full(n, capacity, dtype=np.int64)
+        judged = self.period_levels.judge(replications[:n], values, result)
+        return (*slo_outcomes(scenario, result, confidence), *period_outcomes(judged, confidence))
+
     def verdicts(self, replications: Int64, capacity: int) -> tuple[Bool, int]:
         """Verdicts at one value, short at the deadline, and how many of them are implied.
 
@@ -187,13 +210,13 @@ class Runs:
         return replications[self._implied(replications, capacity) < 0]
 
     def _run(
-        self, replications: Int64, values: Int64, *, histogram: bool = False
+        self, replications: Int64, values: Int64, *, histogram: bool = False, causes: bool = False
     ) -> tuple[BatchResult, bool]:
         """Whole runs, and whether all were completed."""
         report, wanted = self._reporter(values), len(replications)
         if not report(0, wanted):
             replications, values = replications[:0], values[:0]
-        result = self._batch(replications, values, report, histogram=histogram)
+        result = self._batch(replications, values, report, histogram=histogram, causes=causes)
         valid = result.status == STATUS_OK
         self._enter(replications[valid], values[valid], result.passed[valid], int(result.jobs[valid].sum()))
         return result, len(replications) == wanted and bool(valid.all())
@@ -249,24 +272,30 @@ class Runs:
         *,
         early: bool = False,
         histogram: bool = False,
+        causes: bool = False,
         ahead: int = 0,
     ) -> BatchResult:
         spec, draw = self.experiment.compiled(replications)
+        if causes and spec.sharing is None:
+            classes = spec.classes
+            nobody = Sharing.nobody(classes.tenants, len(classes), classes.n_pools)
+            spec = dataclasses.replace(spec, sharing=nobody)
         result = run_batch(
             spec,
             replications,
             self.axis.gpus(values),
             demand_ppm=self.axis.demand_ppm(values),
             draw=0 if draw is None else draw,
-            early=early,
+            early=early and not self.period_levels.levels,
             histogram=histogram,
-            backend=self.backend,
+            causes=causes,
+            backend="cpu" if causes else self.backend,
             threads=self.threads,
             progress=report,
         )
         if early:
             self._speculation.learn(result.backend, ahead)
-        return result
+        return self._with_period_levels(replications, values, result)
 
     def _reporter(self, values: Int64) -> Callable[[int, int], bool]:
         """Shows progress, and tells whether there is time left."""
@@ -288,6 +317,16 @@ class Runs:
         self.count += len(replications)
         self.jobs += jobs
         self._remember(replications, values, passed)
+
+    def _with_period_levels(self, replications: Int64, values: Int64, result: BatchResult) -> BatchResult:
+        """A replication passes if the levels on whole periods hold too."""
+        if not self.period_levels.levels:
+            return result
+        rows = np.flatnonzero(result.status == STATUS_OK)
+        passed = result.passed.copy()
+        for judged in self.period_levels.judge(replications[rows], values[rows], chosen(result, rows)):
+            passed[rows] &= judged.holds
+        return dataclasses.replace(result, passed=passed)
 
     def _remember(self, replications: Int64, values: Int64, passed: Bool) -> None:
         sign = -1 if self.axis.descending else 1

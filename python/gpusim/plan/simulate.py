@@ -15,6 +15,7 @@ from gpusim.errors import NotConverged, Problem, UsageError
 from gpusim.plan.answer import Spent
 from gpusim.plan.axis import GPUS, Axis, demand_of, pool_sizes
 from gpusim.plan.band import OccupancyOutcome, occupancy_outcome
+from gpusim.plan.evictions import Evictions, evictions
 from gpusim.plan.experiment import Experiment, horizon_in_words
 from gpusim.plan.measure import (
     Attainment,
@@ -25,11 +26,11 @@ from gpusim.plan.measure import (
     class_outcomes,
     occupancy,
     pool_outcomes,
-    slo_outcomes,
 )
 from gpusim.plan.output import finite
 from gpusim.plan.provenance import Provenance, load_call, provenance
 from gpusim.plan.runs import Progress, Runs
+from gpusim.plan.why import Why, replications_for_causes, why
 from gpusim.scenario import Scenario
 from gpusim.suggest import did_you_mean
 from gpusim.workload.ticks import MAX_GPUS
@@ -59,6 +60,10 @@ class Simulation:
         Share of GPUs allocated in the counted window.
     occupancy_levels : tuple of OccupancyOutcome
         Levels on occupancy; they are no part of `attainment`.
+    evictions : Evictions or None
+        What preemption costs; None where no class is preemptible.
+    why : Why or None
+        Why jobs waited and GPUs were idle; None if the time limit left no run for it.
     offered_load, peak_load : float
         Mean and largest number of GPUs in use if nobody waited.
     batch : BatchResult
@@ -74,6 +79,8 @@ class Simulation:
     occupancy: Estimate
     pools: tuple[PoolOutcome, ...]
     occupancy_levels: tuple[OccupancyOutcome, ...]
+    evictions: Evictions | None
+    why: Why | None
     offered_load: float
     peak_load: float
     horizon: str
@@ -103,6 +110,8 @@ class Simulation:
             "occupancy": dataclasses.asdict(self.occupancy),
             "pools": [dataclasses.asdict(pool) for pool in self.pools],
             "occupancy_levels": [dataclasses.asdict(each) for each in self.occupancy_levels],
+            "evictions": None if self.evictions is None else dataclasses.asdict(self.evictions),
+            "why": None if self.why is None else dataclasses.asdict(self.why),
             "offered_load": self.offered_load,
             "peak_load": self.peak_load,
             "horizon": self.horizon,
@@ -181,18 +190,22 @@ def simulate(
     if not len(batch.status):
         what, remedy = "no replication was finished in time", "allow more time, or shorten study.horizon"
         raise NotConverged(Problem("time_limit", what, remedy, "plan/no-replication"))
+    sizes = dict(zip(names, pools, strict=True))
+    explained = runs.causes(np.arange(replications_for_causes(batch), dtype=np.int64), pools[0])
     return Simulation(
         gpus=wanted,
         attainment=Attainment.of(wanted, batch.passed, confidence),
         required=scenario.study.attainment,
         confidence=confidence,
-        slos=slo_outcomes(scenario, batch, confidence),
+        slos=runs.outcomes(np.arange(replications, dtype=np.int64), pools[0], batch),
         classes=class_outcomes(scenario, batch, confidence),
         occupancy=occupancy(scenario, batch, wanted, confidence),
-        pools=pool_outcomes(scenario, batch, dict(zip(names, pools, strict=True)), confidence),
+        pools=pool_outcomes(scenario, batch, sizes, confidence),
         occupancy_levels=tuple(
             occupancy_outcome(scenario, level, batch, wanted) for level in scenario.occupancy_slos()
         ),
+        evictions=evictions(scenario, runs.experiment.spec, batch, confidence),
+        why=why(scenario, explained, sizes),
         offered_load=scenario.offered_load,
         peak_load=scenario.peak_load,
         horizon=horizon_in_words(scenario),

@@ -10,6 +10,7 @@ from gpusim.plan.axis import NOMINAL
 from gpusim.plan.demand import DemandAnswer
 from gpusim.plan.measure import Attainment
 from gpusim.report import words
+from gpusim.report.evictions import evictions_section
 from gpusim.report.findings import (
     assumed_section,
     demand_section,
@@ -21,6 +22,7 @@ from gpusim.report.findings import (
 from gpusim.report.layout import Column, bullets, headline, page, plain, section, table
 from gpusim.report.levels import levels_in_words
 from gpusim.report.origin import origin
+from gpusim.report.why import why_section
 from gpusim.units import format_share
 
 
@@ -35,6 +37,8 @@ def demand_page(answer: DemandAnswer) -> Group:
         levels_section(found, answer.sizing, where, below),
         _demands(answer),
         demand_section(found),
+        why_section(found.why),
+        evictions_section(found.evictions),
         section("How sure", bullets(_how_sure(answer))),
         _next_steps(answer),
         assumed_section(found),

@@ -10,6 +10,7 @@ from gpusim.plan.band import OccupancyOutcome
 from gpusim.plan.measure import Attainment, Estimate, SloOutcome
 from gpusim.report import words
 from gpusim.report.layout import NO, YES, Column, table
+from gpusim.scenario.slo import PERIOD_METRICS
 from gpusim.units import format_share
 
 
@@ -69,11 +70,22 @@ def _share(estimate: Estimate | None) -> str:
 
 
 def _jobs(slo: SloOutcome, short: bool) -> str:
+    if slo.metric in PERIOD_METRICS:
+        return _measured_in_a_period(slo)
     if slo.share is None:
         return "no job"
     if short:
         return words.percent(slo.share.value)
     return words.measured(slo.share.value, slo.share.low, slo.share.high)
+
+
+def _measured_in_a_period(slo: SloOutcome) -> str:
+    """The mean of what such a level limits, in words of its own."""
+    if slo.measured is None:
+        return "nothing to judge"
+    if slo.metric == "longest_cascade":
+        return f"mean {words.few(slo.measured.value)}"
+    return f"mean {words.percent(slo.measured.value)}"
 
 
 def occupancy_table(levels: Sequence[OccupancyOutcome]) -> RenderableType | None:

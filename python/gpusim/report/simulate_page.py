@@ -8,9 +8,11 @@ from rich.console import Group
 
 from gpusim.plan.simulate import Simulation
 from gpusim.report import words
+from gpusim.report.evictions import evictions_section
 from gpusim.report.layout import Column, bullets, headline, page, plain, section, table
 from gpusim.report.levels import legend, levels_in_words, levels_table, occupancy_table, undecided
 from gpusim.report.origin import origin
+from gpusim.report.why import why_section
 from gpusim.units import format_share
 
 
@@ -49,6 +51,8 @@ def simulation_page(result: Simulation, asked: int | None = None) -> Group:
         ),
         section("Waits of jobs that started", _waits(result)),
         section("Jobs and GPUs", _fates(result)),
+        why_section(result.why),
+        evictions_section(result.evictions),
         section("Use", bullets(_use(result)), occupancy_table(result.occupancy_levels)),
         section("Warnings", bullets(result.warnings, "!", "yellow")) if result.warnings else None,
         origin(result.spent, result.provenance),

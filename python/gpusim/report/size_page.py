@@ -10,6 +10,7 @@ from gpusim.plan.answer import Answer
 from gpusim.plan.demand import DemandAnswer
 from gpusim.report import words
 from gpusim.report.demand_page import demand_page
+from gpusim.report.evictions import evictions_section
 from gpusim.report.findings import (
     SIZE_COLUMNS,
     assumed_section,
@@ -25,6 +26,7 @@ from gpusim.report.findings import (
 from gpusim.report.layout import bullets, headline, page, plain, section, table
 from gpusim.report.levels import levels_in_words
 from gpusim.report.origin import origin
+from gpusim.report.why import why_section
 from gpusim.units import format_share
 
 
@@ -55,6 +57,8 @@ def size_page(answer: Answer) -> Group:
         _sizes(answer),
         occupancy_section(found),
         demand_section(found),
+        why_section(found.why),
+        evictions_section(found.evictions),
         spreadsheet_section(found),
         section("How sure", bullets(_how_sure(answer))),
         _next_steps(answer),

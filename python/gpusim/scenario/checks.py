@@ -67,7 +67,7 @@ def _scopes(parts: Parts) -> Iterator[Mistake]:
     for path, slo in parts.slos:
         if slo is None:
             continue
-        if complete and slo.metric != "occupancy":
+        if complete and slo.judges_jobs:
             try:
                 resolve_scope(slo.scope, names)
             except Mistake as mistake:

@@ -99,7 +99,7 @@ def _comes_once(stream: Stream) -> bool:
 
 def _levels(scenario: Scenario) -> Iterator[Mistake]:
     classes = list(scenario.classes())
-    judged = [index for index, slo in enumerate(scenario.slos) if slo.metric != "occupancy"]
+    judged = [index for index, slo in enumerate(scenario.slos) if slo.judges_jobs]
     for index, slo in zip(judged, scenario.resolved_slos(), strict=True):
         path: Path = ("slos", index)
         expected = scenario.expected_jobs(slo)

@@ -32,7 +32,7 @@ from gpusim.scenario.parts import ClassPart, MemberPart, Parts, salvage
 from gpusim.scenario.quotas import QuotaTree
 from gpusim.scenario.reader import Places, read_document
 from gpusim.scenario.sharing import Cohort
-from gpusim.scenario.slo import ResolvedSlo, SloField, level_mistakes, resolve
+from gpusim.scenario.slo import PERIOD_METRICS, ResolvedSlo, SloField, level_mistakes, resolve
 from gpusim.scenario.variants import VariantsField, applied, variant_mistakes, variant_places
 from gpusim.scenario.windows import counted_window
 from gpusim.suggest import did_you_mean
@@ -409,8 +409,12 @@ class Scenario(Frozen):
         return round(seconds / self.tick)
 
     def resolved_slos(self) -> tuple[ResolvedSlo, ...]:
-        """Return each service level but those on occupancy, with the positions of the classes it counts."""
-        return tuple(level for level in self._resolved() if level.metric != "occupancy")
+        """Return each service level on jobs, with the positions of the classes it counts."""
+        return tuple(level for level in self._resolved() if level.judges_jobs)
+
+    def period_slos(self) -> tuple[ResolvedSlo, ...]:
+        """Return the levels that judge a whole period once: delivered, fair-share error, longest cascade."""
+        return tuple(level for level in self._resolved() if level.metric in PERIOD_METRICS)
 
     def occupancy_slos(self) -> tuple[ResolvedSlo, ...]:
         """Return the levels on the occupancy of the whole center.

@@ -5,7 +5,12 @@
     bounded slowdown <= 10 for 90% of research jobs         bounded slowdown (bound 1min) <= 10 for ...
     abandoned <= 5% of hospital jobs
     deadline met for 90% of campaign jobs
+    preemptions <= 2 for 95% of sweep jobs
+    start within 60s during 08-22h for 99% of notebook jobs
     occupancy >= 65%                                        occupancy between 65% and 92%
+    delivered >= 90% of granted for academia                delivered >= 90% of granted for all
+    fair-share error <= 10%
+    longest cascade <= 10
 
 Definitions (R38 of the model). Of the counted jobs of the level that are *decided*, at least the share
 must have met it:
@@ -19,11 +24,14 @@ turnaround    it ends at most LIMIT after its submit; a chain:     it ends later
 slowdown      (end - eligible) / max(run time, bound) <= FACTOR    the same is larger, or is already; killed
 abandoned     it starts                                            it gives up, is refused, rejected, cancelled
 deadline      as turnaround, with the `deadline` of its class      as turnaround
+preemptions   it ends, evicted at most so often                    it has been evicted more often
 ============  ===================================================  ============================================
 
 A job that is turned away violates every job-level of its class. What is undecided at the end of the run and not
 late yet is *censored*: it is in no share, and is counted and reported. `abandoned <= 5%` asks that 95 % are not
-turned away. Occupancy is the mean share of the whole center's GPUs in use over the counted time.
+turned away. `start within` is a level on waits of the jobs submitted in those hours. Occupancy is the mean share of
+the whole center's GPUs in use over the counted time. The last three judge a whole period once; what they are exactly
+is said by `gpusim.plan.period_levels`.
 
 SCOPE is a class (`training`), a tenant (`university`: all its classes), `tenant/class`, or `all`. Where a bare
 name could mean two things the sentence is refused; `tenant/all` and `all/class` say which is meant. Behind `jobs`
@@ -44,11 +52,12 @@ from typing import TYPE_CHECKING, Annotated
 from pydantic import BeforeValidator, PlainSerializer, WithJsonSchema
 
 from gpusim.scenario.mistakes import Mistake
-from gpusim.scenario.slo_level import BOUND, MILLION, Metric, Slo
+from gpusim.scenario.slo_level import BOUND, MILLION, PERIOD_METRICS, Metric, Slo, judges_jobs
 from gpusim.scenario.slo_nearest import nearest_sentence
 from gpusim.scenario.slo_scope import resolve_scope
 from gpusim.scenario.slo_sentence import EXAMPLE, GRAMMAR, parse_slo
 from gpusim.scenario.slo_words import EVERY_DAY, LARGEST_GANG, WHOLE_DAY, sizes_in_words
+from gpusim.units import format_share
 
 if TYPE_CHECKING:
     from gpusim.scenario.model import JobClass
@@ -62,7 +71,8 @@ class ResolvedSlo:
     scope: str  # as written
     metric: Metric
     classes: tuple[int, ...]  # positions in `Scenario.class_names`, ascending
-    limit: float  # wait, turnaround: [s]; slowdown: a factor [1]; else nan
+    limit: float  # wait, turnaround: [s]; slowdown: a factor [1]; preemptions, longest cascade: a number of
+    # evictions; delivered, fair-share error: a share; else nan
     limits: tuple[float, ...]  # the same for each of `classes`; deadline: that of the class [s]
     share: float  # share of jobs that must meet it, (0, 1]; turned_away: that must not be turned away
     share_ppm: int  # the same in millionths, exactly: share = share_ppm / 1,000,000
@@ -72,6 +82,11 @@ class ResolvedSlo:
     hours: tuple[float, float] = WHOLE_DAY  # submits that count [s of the local day]; (0, 0) the whole day
     days: int = EVERY_DAY  # days of submit that count: bit mask, Monday = 1
     occupancy: tuple[float, float] | None = None  # least and largest share of the GPUs in use
+
+    @property
+    def judges_jobs(self) -> bool:
+        """Whether the level judges each job, not the center or a whole period."""
+        return judges_jobs(self.metric)
 
 
 def resolve(slo: Slo, names: Sequence[tuple[str, str]], classes: Sequence[JobClass]) -> ResolvedSlo:
@@ -90,8 +105,11 @@ def resolve(slo: Slo, names: Sequence[tuple[str, str]], classes: Sequence[JobCla
     Mistake
         If the scope means no class, or two things.
     """
-    members = resolve_scope(slo.scope, names)
-    limit = {"slowdown": slo.factor, "wait": slo.limit, "turnaround": slo.limit}.get(slo.metric, math.nan)
+    owners = slo.metric == "delivered" and slo.scope != "all"
+    members = resolve_scope(f"{slo.scope}/all" if owners else slo.scope, names)
+    own = {"slowdown": slo.factor, "wait": slo.limit, "turnaround": slo.limit, "delivered": slo.share}
+    own |= dict.fromkeys(("preemptions", "fair_share_error", "longest_cascade"), slo.most)
+    limit = own.get(slo.metric, math.nan)
     limits = (limit,) * len(members)
     if slo.metric == "deadline":
         limits = tuple(math.nan if (due := classes[member].deadline) is None else due for member in members)
@@ -126,16 +144,33 @@ def level_mistakes(
     classes : sequence of JobClass or None
         The same classes; None where a class could not be read. What depends on it is not judged then.
     """
+    if slo.metric == "delivered":
+        yield from _granted(slo, names)
+    if not slo.judges_jobs:
+        return
     try:
         members = resolve_scope(slo.scope, names)
     except Mistake as mistake:
         yield mistake
         return
-    if slo.metric == "occupancy":
-        return
     if slo.metric == "deadline":
         yield from _deadlines(members, names, classes)
     yield from _sizes(slo, members, names, classes)
+
+
+def _granted(slo: Slo, names: Sequence[tuple[str, str]]) -> Iterator[Mistake]:
+    tenants = list(dict.fromkeys(tenant for tenant, _ in names))
+    if slo.scope in ("all", *tenants):
+        return
+    job_class = slo.scope.rpartition("/")[2]
+    owners = [tenant for tenant, name in names if job_class in (name, tenant)]
+    offered = owners[0] if owners else "all"
+    yield Mistake(
+        "GPUs are granted to tenants, and none has this name",
+        f"write delivered >= {format_share(slo.share)} of granted for {offered}; tenants: {', '.join(tenants)}",
+        f"'{slo.scope}'",
+        code="slo-granted",
+    )
 
 
 def _deadlines(
@@ -196,7 +231,8 @@ SloField = Annotated[
     WithJsonSchema(
         {
             "type": "string",
-            "pattern": r"^(wait|turnaround|bounded slowdown|abandoned|turned away|deadlines?|occupancy)\b.+",
+            "pattern": r"^(wait|start|turnaround|bounded slowdown|abandoned|turned away|deadlines?|preemptions|"
+            r"occupancy|delivered|fair-share error|longest cascade)\b.+",
             "examples": [EXAMPLE],
         }
     ),
@@ -206,6 +242,7 @@ __all__ = [
     "EXAMPLE",
     "GRAMMAR",
     "MILLION",
+    "PERIOD_METRICS",
     "ResolvedSlo",
     "Slo",
     "SloField",

@@ -24,6 +24,10 @@ from gpusim.suggest import did_you_mean
 from gpusim.units import UnitError, parse_duration, parse_share
 
 _METRIC_WORDS: tuple[tuple[str, Metric], ...] = (
+    (r"cascade", "longest_cascade"),
+    (r"preempt|evict", "preemptions"),
+    (r"fair", "fair_share_error"),
+    (r"deliver|granted", "delivered"),
     (r"occupan|utili[sz]|idle|busy", "occupancy"),
     (r"deadline|on time|in time", "deadline"),
     (r"abandon|refus|reject|turn(?:ed)? away|gave up|give up|left the queue|lost jobs", "turned_away"),
@@ -40,7 +44,11 @@ _METRIC_NAMES: dict[str, Metric] = {
     "abandoned": "turned_away",
     "abandonment": "turned_away",
     "deadline": "deadline",
+    "preemptions": "preemptions",
     "occupancy": "occupancy",
+    "delivered": "delivered",
+    "fair-share error": "fair_share_error",
+    "longest cascade": "longest_cascade",
 }
 _PERCENT = r"\d+(?:\.\d+)?\s*%|(?<![\d.:-])0?\.\d+\b(?!\s*[a-z])"
 _SIZES = re.compile(
@@ -69,6 +77,13 @@ def nearest_level(text: str) -> Slo:
     metric = _metric(text)
     if metric == "occupancy":
         return Slo(metric=metric, occupancy=_band(text))
+    if metric == "longest_cascade":
+        return Slo(metric=metric, most=_number(text, 10))
+    if metric == "fair_share_error":
+        return Slo(metric=metric, most=_take_share(text)[1] or 0.1)
+    if metric == "delivered":
+        left, share = _take_share(text)
+        return Slo(metric=metric, share=share or 0.9, scope=_scope(re.sub(r"\bof\s+granted\b", " ", left)))
     left, hours, days = _take_when(text)
     left, low, high = _take_sizes(left)
     left, share = _take_share(left)
@@ -77,6 +92,8 @@ def nearest_level(text: str) -> Slo:
         found["limit"] = _limit(left, _LIMITS[metric])
     elif metric == "slowdown":
         found["factor"] = _factor(left)
+    elif metric == "preemptions":
+        found["most"] = _number(left, 2)
     elif metric == "turned_away":
         share = 0.95 if share is None else (MILLION - round(share * MILLION)) / MILLION
     return Slo(
@@ -167,6 +184,11 @@ def _limit(text: str, usual: float) -> float:
             limit = parse_duration(match[0])
             return limit if limit > 0 else usual
     return usual
+
+
+def _number(text: str, usual: int) -> float:
+    match = re.search(r"\d{1,6}(?![\d.%])", text)
+    return float(match[0]) if match else float(usual)
 
 
 def _factor(text: str) -> float:

@@ -13,6 +13,8 @@ import re
 from gpusim.scenario.mistakes import Mistake
 from gpusim.scenario.slo_level import BOUND, MILLION, THOUSAND, Metric, Slo
 from gpusim.scenario.slo_nearest import nearest_sentence
+from gpusim.scenario.slo_period import PERIOD_FORMS, period_level, read_number
+from gpusim.scenario.slo_shares import bad_share, in_millionths, read_share, share_of_jobs, whole_millionths
 from gpusim.scenario.slo_words import LARGEST_GANG, read_sizes, read_when
 from gpusim.suggest import did_you_mean
 from gpusim.units import (
@@ -21,7 +23,6 @@ from gpusim.units import (
     format_share,
     parse_duration,
     parse_number,
-    parse_share,
     show,
 )
 
@@ -40,7 +41,12 @@ _METRICS: dict[str, Metric] = {
     "turned away": "turned_away",
     "deadline": "deadline",
     "deadlines": "deadline",
+    "preemptions": "preemptions",
+    "evictions": "preemptions",
     "occupancy": "occupancy",
+    "delivered": "delivered",
+    "fair share error": "fair_share_error",
+    "longest cascade": "longest_cascade",
 }
 _SIGNS = {"<=": "<=", ">=": ">=", "between": "between", "met": "met"}
 _OPERATORS: dict[Metric, tuple[str, ...]] = {
@@ -49,7 +55,11 @@ _OPERATORS: dict[Metric, tuple[str, ...]] = {
     "slowdown": ("<=",),
     "turned_away": ("<=",),
     "deadline": ("met",),
+    "preemptions": ("<=",),
     "occupancy": (">=", "<=", "between"),
+    "delivered": (">=",),
+    "fair_share_error": ("<=",),
+    "longest_cascade": ("<=",),
 }
 _HEAD = re.compile(
     r"(?P<metric>[^\W\d][\w -]*?)\s*(?:\(\s*bound(?:ed)?(?:\s+(?:at|by|of))?\s*(?P<bound>[^()]*)\))?"
@@ -68,6 +78,13 @@ _SUFFIX = re.compile(
 )
 
 
+_START_WITHIN = re.compile(
+    r"start(?:s|ed|ing)?(?:\s+time)?\s*(?:within|in|<=)\s*(?P<limit>\S+)(?:\s+during\s+(?P<when>.+?))?"
+    r"\s+for\s+(?P<who>.+)",
+    re.IGNORECASE,
+)
+
+
 def parse_slo(value: object) -> Slo:
     """Read one sentence.
 
@@ -82,7 +99,7 @@ def parse_slo(value: object) -> Slo:
         If it does not follow the grammar; the remedy holds the nearest sentence that does.
     """
     if isinstance(value, Slo):
-        share = value.share if value.metric == "occupancy" else _in_millionths(value.share, value.share)
+        share = value.share if value.metric == "occupancy" else in_millionths(value.share, value.share)
         return parse_slo(value.model_copy(update={"share": share}).sentence)
     if not isinstance(value, str):
         raise _not_understood(value, f"write one sentence: {GRAMMAR}; for example {EXAMPLE}")
@@ -96,7 +113,7 @@ def parse_slo(value: object) -> Slo:
         ("\u2212", "-"),
     ):
         text = text.replace(sign, plain)
-    head = _HEAD.fullmatch(text)
+    head = _HEAD.fullmatch(_as_wait(text))
     if head is None:
         raise _no_form(value)
     words = re.sub(r"[\s_-]+", " ", head["metric"]).strip().lower()
@@ -110,6 +127,11 @@ def parse_slo(value: object) -> Slo:
         raise _not_understood(value, f"only bounded slowdown has a bound; write {nearest_sentence(value)}")
     if metric == "occupancy":
         return _occupancy(sign, head["rest"], value)
+    if metric in PERIOD_FORMS:
+        slo = period_level(metric, head["rest"], value)
+        if slo is None:
+            raise _no_form(value)
+        return slo
     if metric == "turned_away":
         return _turned_away(head["rest"], value)
     if metric == "deadline":
@@ -118,10 +140,21 @@ def parse_slo(value: object) -> Slo:
     if not says_who:
         raise _no_share(value)
     slo = _counted(metric, who.strip(), value)
+    if metric == "preemptions":
+        return slo.model_copy(update={"most": read_number(limit, value)})
     if metric == "slowdown":
         factor, bound = _slowdown(limit, value), _bound(head["bound"], value)
         return slo.model_copy(update={"factor": factor, "bound": bound})
     return slo.model_copy(update={"limit": _limit(limit, value)})
+
+
+def _as_wait(text: str) -> str:
+    """Write `start within 60s during 08-22h for 99% of notebook jobs` as the level on waits that it is."""
+    match = _START_WITHIN.fullmatch(text)
+    if match is None:
+        return text
+    when = "" if match["when"] is None else f" submitted {match['when']}"
+    return f"wait <= {match['limit']} for {match['who']}{when}"
 
 
 def _counted(metric: Metric, text: str, sentence: str) -> Slo:
@@ -129,7 +162,7 @@ def _counted(metric: Metric, text: str, sentence: str) -> Slo:
     who = _WHO.fullmatch(text)
     if who is None:
         raise _no_share(sentence) if _NO_SHARE.fullmatch(text) else _no_form(sentence)
-    share = _share(who["share"], sentence) if who["share"] is not None else 1.0
+    share = share_of_jobs(who["share"], sentence) if who["share"] is not None else 1.0
     scope = who["scope"] or who["each"] or "all"
     if scope.lower() in ("job", "jobs"):
         raise _no_form(sentence)
@@ -160,12 +193,10 @@ def _turned_away(text: str, sentence: str) -> Slo:
     who = _WHO.fullmatch(text)
     if who is None or who["share"] is None:
         raise _no_form(sentence)
-    away = _parse_share(who["share"], sentence)
+    away = read_share(who["share"], sentence)
     if not 0 <= away < 1:
-        raise _bad_share(
-            "the share that may be turned away must be from 0% to below 100%", "5%", who["share"]
-        )
-    kept = (MILLION - round(_millionths(away, who["share"]) * MILLION)) / MILLION if away else 1.0
+        raise bad_share("the share that may be turned away must be from 0% to below 100%", "5%", who["share"])
+    kept = (MILLION - round(whole_millionths(away, who["share"]) * MILLION)) / MILLION if away else 1.0
     slo = _counted("turned_away", f"100% of {text[who.start('scope') :]}", sentence)
     return slo.model_copy(update={"share": kept})
 
@@ -183,7 +214,7 @@ def _occupancy(sign: str, text: str, sentence: str) -> Slo:
     parts = re.split(r"\s+(?:and|to)\s+|\s*-\s*", shares) if sign == "between" else [shares]
     if len(parts) != (2 if sign == "between" else 1):
         raise _no_form(sentence)
-    bounds = [_parse_share(part.strip(), sentence, code="slo-occupancy") for part in parts]
+    bounds = [read_share(part.strip(), sentence, code="slo-occupancy") for part in parts]
     for bound, part in zip(bounds, parts, strict=True):
         if not 0 < bound <= 1:
             raise Mistake(
@@ -192,7 +223,7 @@ def _occupancy(sign: str, text: str, sentence: str) -> Slo:
                 f"'{part.strip()}'",
                 code="slo-occupancy",
             )
-    bounds = [_millionths(bound, part) for bound, part in zip(bounds, parts, strict=True)]
+    bounds = [whole_millionths(bound, part) for bound, part in zip(bounds, parts, strict=True)]
     low, high = bounds if sign == "between" else (bounds[0], 1.0) if sign == ">=" else (0.0, bounds[0])
     if low >= high and (low, high) != (1.0, 1.0):
         raise Mistake(
@@ -259,46 +290,12 @@ def _slowdown(text: str, sentence: str) -> float:
     return thousandths / THOUSAND
 
 
-def _share(text: str, sentence: str) -> float:
-    return _in_millionths(_parse_share(text, sentence), text)
-
-
-def _parse_share(text: str, sentence: str, code: str = "slo-share") -> float:
-    try:
-        return parse_share(text)
-    except UnitError as error:
-        thing = "occupancy of this SLO" if code == "slo-occupancy" else "share of this SLO"
-        raise Mistake(f"the {thing}: {error.what}", error.remedy, show(sentence), code=code) from error
-
-
-def _in_millionths(share: float, found: object) -> float:
-    """Return the share as the float nearest to its whole number of millionths."""
-    if not 0 < share <= 1:
-        raise _bad_share("the share of an SLO must be above 0% and at most 100%", "95%", found)
-    return _millionths(share, found)
-
-
-def _millionths(share: float, found: object) -> float:
-    nearest = round(share * MILLION) / MILLION
-    if abs(share - nearest) <= 2 * math.ulp(share):  # a percentage is rounded twice, as a float
-        return nearest
-    below = min(math.floor(share * MILLION), MILLION - 1)
-    offered = [format_share(ppm / MILLION, digits=6) for ppm in (below, below + 1) if ppm]
-    raise Mistake(
-        "the share of this SLO is not a whole number of millionths",
-        f"write {' or '.join(offered)}",
-        show(found),
-        code="slo-share",
-    )
-
-
-def _bad_share(what: str, example: str, found: object) -> Mistake:
-    return Mistake(what, f"write for example {example}", show(found), code="slo-share")
-
-
 def _unknown_metric(words: str, sentence: str) -> Mistake:
     near = did_you_mean(words, _METRICS)
-    known = "wait, turnaround, bounded slowdown, abandoned, deadline met, occupancy"
+    known = (
+        "wait, turnaround, bounded slowdown, abandoned, deadline met, preemptions, occupancy, delivered, "
+        "fair-share error, longest cascade"
+    )
     hint = f"did you mean '{near}'? " if near else ""
     return Mistake(
         f"unknown metric '{words}'",
@@ -332,6 +329,11 @@ def form_of(sentence: str) -> str:
         return "deadline met for SHARE of SCOPE jobs"
     if near.startswith("abandoned"):
         return "abandoned <= SHARE of SCOPE jobs"
+    if near.startswith("preemptions"):
+        return "preemptions <= NUMBER for SHARE of SCOPE jobs"
+    for form in PERIOD_FORMS.values():
+        if near.startswith(form.split(" ")[0]):
+            return form
     if near.startswith("bounded"):
         return "bounded slowdown <= FACTOR for SHARE of SCOPE jobs"
     return GRAMMAR if near.startswith("wait") else GRAMMAR.replace("wait", "turnaround")

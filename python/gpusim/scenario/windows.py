@@ -64,7 +64,7 @@ def decisions(parts: Parts) -> Iterator[Decision]:
     horizon, phase, names = parts.study.horizon, parts.week_phase, parts.class_names
     complete = bool(names) and all(tenant and name for tenant, name in names)
     for path, slo in parts.slos:
-        if slo is None or slo.metric == "occupancy":
+        if slo is None or not slo.judges_jobs:
             continue
         members: tuple[int, ...] = ()
         if complete:

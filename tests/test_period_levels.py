@@ -1,0 +1,213 @@
+"""Levels on whole periods: what they measure, and that a replication passes only if they hold too."""
+
+from __future__ import annotations
+
+import dataclasses
+from fractions import Fraction
+
+import hypothesis.strategies as st
+import numpy as np
+import pytest
+from hypothesis import given
+
+import gpusim
+from gpusim.engine.batch import run_batch
+from gpusim.engine.reference_quota import Quotas
+from gpusim.engine.result import EVICTIONS, SUMS
+from gpusim.errors import UsageError
+from gpusim.plan.experiment import Experiment
+from gpusim.plan.infeasible import unlimited
+from gpusim.plan.period_levels import fair_division, fair_share_error, owned
+from gpusim.plan.simulate import Simulation
+from gpusim.report import simulation_page, to_text
+from shared_case import engine_sharing
+from shared_cases import random_shared_case
+from shared_scenario import scenario, share, sharing
+
+USED, LOST = SUMS.index("gpu_ticks"), EVICTIONS.index("lost")
+
+
+def simulated(sentence: str, replications: int = 10) -> Simulation:
+    return gpusim.simulate(scenario(f'slos[0]="{sentence}"'), replications=replications)
+
+
+# ---- who is entitled to what -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("total", "caps", "weights", "due"),
+    [
+        (90, [100, 100, 100], [1, 1, 1], [30, 30, 30]),
+        (90, [10, 100, 100], [1, 1, 1], [10, 40, 40]),
+        (90, [10, 30, 100], [1, 1, 1], [10, 30, 50]),
+        (90, [100, 100], [2, 1], [60, 30]),
+        (90, [15, 100, 100], [2, 2, 1], [15, 50, 25]),
+        (90, [30, 100], [1, 0], [30, 60]),  # without quota: what is left
+        (60, [100, 100], [1, 0], [60, 0]),
+        (40, [100, 10], [0, 0], [30, 10]),
+    ],
+)
+def test_fair_division_by_hand(total: int, caps: list[int], weights: list[int], due: list[int]) -> None:
+    assert fair_division(total, caps, weights) == due
+
+
+@given(st.lists(st.tuples(st.integers(0, 50), st.integers(0, 50), st.integers(0, 5)), min_size=1, max_size=6))
+def test_nobody_is_entitled_to_more_than_it_asks_for_while_another_lacks(
+    rows: list[tuple[int, int, int]],
+) -> None:
+    delivered, demanded, weights = ([row[k] for row in rows] for k in range(3))
+    caps = [max(pair) for pair in zip(delivered, demanded, strict=True)]
+    due = fair_division(sum(delivered), caps, weights)
+    assert sum(due) == sum(delivered)
+    assert all(0 <= one <= cap for one, cap in zip(due, caps, strict=True))
+    short = [k for k, one in enumerate(due) if weights[k] and one < caps[k]]
+    levels = {due[k] / weights[k] for k in short}
+    assert len(levels) <= 1  # max-min: those who lack something have the same for each unit of weight
+    if levels:
+        assert all(one / weight <= min(levels) for one, weight in zip(due, weights, strict=True) if weight)
+
+
+def test_the_error_is_the_largest_distance_of_shares() -> None:
+    assert fair_share_error([60, 40], [100, 100], [1, 1]) == Fraction(1, 10)
+    assert fair_share_error([60, 40], [100, 40], [1, 1]) == 0  # the other asked for no more
+    assert fair_share_error([0, 0], [5, 5], [1, 1]) is None
+
+
+@pytest.mark.parametrize("seed", range(25))
+def test_what_tenants_own_is_what_the_oracle_says(seed: int) -> None:
+    case = random_shared_case(seed)
+    assert case.sharing is not None
+    quotas = Quotas(case.sharing, case.gpus)
+    expected = [sum(amount or 0 for amount in quotas.nominal[t]) for t in range(len(case.sharing.tenants))]
+    mine = owned(engine_sharing(case.sharing, case.classes, len(case.gpus)), case.gpus)
+    assert mine.tolist() == expected
+
+
+# ---- delivered of granted --------------------------------------------------------------------------------------------
+
+
+def test_delivered_is_what_was_used_over_what_is_owned_or_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    share(monkeypatch, sharing(nominal=np.array([[400_000], [600_000], [0]])))
+    made = scenario('slos[0]="delivered >= 99% of granted for guest"')
+    result = gpusim.simulate(made, replications=10)
+    experiment = Experiment(made, made.study.seed)
+    free = run_batch(unlimited(experiment.spec, made), np.arange(10), 1_000_000)
+    window = experiment.spec.windows.count_end - experiment.spec.windows.warm_up
+    assert result.batch.evictions is not None
+    delivered = result.batch.sums[:, 1, USED] - result.batch.evictions[:, 1, LOST]
+    assert result.batch.evictions[:, 1, LOST].sum() > 0
+    backed = np.minimum(12 * window, free.sums[:, 1, USED])  # 60 % of 20 GPUs
+    (level,) = result.slos
+    assert level.measured is not None
+    assert level.measured.value == pytest.approx(float((delivered / backed).mean()))
+    held = delivered * 100 >= 99 * backed
+    assert level.attainment.value == held.mean()
+    assert result.attainment.passed == held.sum()
+    assert 0 < held.sum() < 10
+    assert (backed < 12 * window).any()
+    assert (backed == 12 * window).any()
+
+
+def test_a_tenant_that_asks_for_little_violates_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    most = np.array([[950_000], [50_000], [0]])
+    share(monkeypatch, sharing(nominal=most))
+    made = scenario('slos[0]="delivered >= 90% of granted for owner"')
+    result = gpusim.simulate(made, replications=6, gpus=60)
+    (level,) = result.slos
+    assert level.measured is not None
+    assert result.occupancy.value < 0.5  # far below its 57 GPUs
+    assert level.attainment.value == 1.0
+
+
+# ---- fairness and cascades -------------------------------------------------------------------------------------------
+
+
+def test_the_longest_cascade_of_each_period_is_held_to_its_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    share(monkeypatch, sharing())
+    cascades = simulated("longest cascade <= 0").batch.longest_cascade
+    assert cascades is not None
+    middle = int(np.median(cascades))
+    result = simulated(f"longest cascade <= {middle}")
+    assert result.batch.passed.tolist() == (cascades <= middle).tolist()
+    (level,) = result.slos
+    assert level.measured is not None
+    assert level.measured.value == cascades.mean()
+    assert level.limit == middle
+
+
+def test_fairness_is_better_where_owners_reclaim(monkeypatch: pytest.MonkeyPatch) -> None:
+    errors = []
+    for terms in (sharing(), sharing(reclaim=np.zeros(2, np.int32), borrowers_last=False)):
+        with monkeypatch.context() as patch:
+            share(patch, terms)
+            made = scenario(
+                'slos[0]="fair-share error <= 5%"', "tenants.guest.classes.sweep.arrivals.load=30"
+            )
+            (level,) = gpusim.simulate(made, replications=8).slos
+        assert level.measured is not None
+        errors.append(level.measured.value)
+    assert errors[0] < errors[1]
+
+
+def test_without_sharing_nobody_is_evicted() -> None:
+    result = simulated("longest cascade <= 0", 3)
+    assert result.attainment.share == 1.0
+
+
+# ---- studies ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_period_passes_only_if_both_kinds_of_levels_hold(monkeypatch: pytest.MonkeyPatch) -> None:
+    share(monkeypatch, sharing())
+    jobs = "wait <= 30min for 50% of owner jobs"
+    alone, period = (
+        simulated(jobs).batch.passed,
+        simulated("delivered >= 95% of granted for guest").batch.passed,
+    )
+    both = gpusim.simulate(
+        scenario(f'slos=["{jobs}", "delivered >= 95% of granted for guest"]'), replications=10
+    )
+    assert both.batch.passed.tolist() == (alone & period).tolist()
+    assert [level.metric for level in both.slos] == ["wait", "delivered"]
+    text = to_text(simulation_page(both))
+    assert "delivered >= 95% of granted for guest" in text
+    assert "mean " in text
+
+
+def test_a_size_is_found_for_a_level_on_periods(monkeypatch: pytest.MonkeyPatch) -> None:
+    share(monkeypatch, sharing(preemptible=np.zeros(2, np.bool_)))
+    made = scenario('slos[0]="delivered >= 80% of granted for all"', "study.min_gpus=12", "study.max_gpus=36")
+    answer = gpusim.size(made)
+    assert answer.gpus is not None
+    assert answer.binding_slo == "delivered >= 80% of granted for all"
+    assert answer.slos[0].attainment.value >= 0.8
+    assert answer.slos[0].below is not None
+    assert answer.slos[0].below.value < answer.slos[0].attainment.value
+
+
+@pytest.mark.parametrize("sentence", ["delivered >= 90% of granted for owner", "fair-share error <= 10%"])
+def test_levels_on_quotas_need_quotas(sentence: str) -> None:
+    with pytest.raises(UsageError, match="has no quota") as caught:
+        simulated(sentence, 2)
+    assert caught.value.problems[0].code == "plan/granted"
+
+
+def test_the_number_of_evictions_of_a_job_is_a_level_on_jobs(monkeypatch: pytest.MonkeyPatch) -> None:
+    share(monkeypatch, sharing())
+    none = simulated("preemptions <= 0 for 90% of sweep jobs")
+    assert none.evictions is not None
+    assert none.slos[0].share is not None
+    evicted = none.evictions.classes[0].evicted.value
+    assert none.slos[0].share.value == pytest.approx(1.0 - evicted, abs=0.02)  # those undecided are left out
+    many = simulated("preemptions <= 50 for 90% of sweep jobs")
+    assert many.attainment.share == 1.0
+    assert dataclasses.asdict(many.slos[0])["limit"] == 50.0
+
+
+def test_a_change_is_priced_by_levels_on_periods_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    share(monkeypatch, sharing(preemptible=np.zeros(2, np.bool_)))
+    made = scenario('slos[0]="delivered >= 90% of granted for all"', "study.min_gpus=12", "study.max_gpus=36")
+    compared = gpusim.compare(made, changes=["study.demand=120%"], replications=10)
+    assert compared.base.gpus is not None
+    (changed,) = compared.variants
+    assert [each.sentence for each in changed.binding] == ["delivered >= 90% of granted for all"]
