@@ -32,7 +32,7 @@ from gpusim.engine.spec import (
     Windows,
 )
 from gpusim.workload.jobs import Jobs
-from workloads import center_mix, mmc
+from workloads import center_mix, mmc, shared_mix
 
 sys.path.append(str(Path(__file__).resolve().parent.parent / "tests"))
 import generators
@@ -253,9 +253,30 @@ def random_center(seed: int) -> Configuration:
     return Configuration(f"random center {seed}", spec, rows, columns=columns, options={"histogram": True})
 
 
+# ---- shared centers ----------------------------------------------------------------------------------------------
+
+
+def of_shared() -> Iterator[Configuration]:
+    """Tenants that borrow, reclaim and evict, under every policy."""
+
+    def case(name: str, policy: str, gpus: tuple[int, ...] = (1100, 1300), **given: Any) -> Configuration:
+        tenants = given.pop("tenants", 3)
+        make = partial(shared_mix, 600, tenants=tenants, load=0.95, backfill=POLICIES[policy], gpus=1200)
+        return Configuration(f"shared, {name}{policy}", make, gpus, **{"cells": 64, **given})
+
+    for policy in POLICIES:
+        yield case("", policy, options={"causes": True})
+    yield case("40 tenants, ", "skip", tenants=40)
+    for policy in ("skip", "EASY"):
+        yield case("records, ", policy, (1200,), cells=1, options={"records": True, "causes": True})
+        yield case("early, ", policy, options={"early": True})
+    tiny = {"running_slots": 32, "queue_slots": 4, "profile_slots": 4, "held_slots": 32, "chain_slots": 1}
+    yield case("tiny rooms, ", "K=4", options=tiny, reruns=True)
+
+
 def configurations() -> list[Configuration]:
     """All of them; no two have one name."""
-    return [*of_stored(), *of_generated()]
+    return [*of_stored(), *of_generated(), *of_shared()]
 
 
 def named(name: str) -> Configuration:

@@ -28,6 +28,7 @@ SLICED = (
     "stored, chains, EASY",
     "stored, two pools, all",
     "mix, FIFO",
+    "shared, EASY",
 )
 """Run once more in tiny slices, one of each family and feature that a slice must keep."""
 STAYING = ("stored, tiny rooms, EASY",)

@@ -103,7 +103,7 @@ PARTS: dict[str, tuple[Callable[[], object], str]] = {
     "part of a day": (lambda: Windows(0, 1, 2, day=0.5), "windows.day: is not a whole number (0.5)"),
     "week_phase": (lambda: Windows(0, 1, 2, week_phase=-1), "windows.week_phase: is out of range (-1)"),
     "late week_phase": (lambda: Windows(0, 1, 2, week_phase=2**43), "windows.week_phase: is out of range"),
-    "metric": (lambda: slos(metric=[4]), "slos.metric: is out of range (4); use a whole number from 0 to 3"),
+    "metric": (lambda: slos(metric=[5]), "slos.metric: is out of range (5); use a whole number from 0 to 4"),
     "named metric": (lambda: slos(metric=["wait"]), "slos.metric[0]: is not a whole number ('wait')"),
     "metrics": (
         lambda: slos(metric=[0, 1]),

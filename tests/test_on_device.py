@@ -206,7 +206,7 @@ def test_records_are_arrays_of_their_own() -> None:
         records = stay(spec, 0, 3, records=True).records
         assert records is not None
         assert expected is not None
-        assert len(device.memory) == 1 + 8
+        assert len(device.memory) == 1 + 9
         start = records.start
         del records
         assert len(device.memory) == 2

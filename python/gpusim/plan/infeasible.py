@@ -168,8 +168,7 @@ def unlimited(spec: RunSpec, scenario: Scenario) -> RunSpec:
         period=1 if chains else spec.policy.period,
     )
     classes = spec.classes
-    evicts = spec.sharing is not None and bool(spec.sharing.preemptible.any())
-    if evicts or not all(_decided_by_the_horizon(scenario, level) for level in scenario.resolved_slos()):
+    if not all(_decided_by_the_horizon(scenario, level) for level in scenario.resolved_slos()):
         classes = replace(classes, killed_ok=np.ones(len(classes), dtype=np.bool_))
     if spec.sharing is None:
         return replace(spec, policy=policy, classes=classes)
