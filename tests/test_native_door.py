@@ -5,6 +5,7 @@ Checks of Python come first and say more; these keep memory safe whoever calls.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ import pytest
 
 from cases import random_case
 from gpusim import _native
-from gpusim.engine.spec import ClassTable, RunSpec, Windows
+from gpusim.engine.spec import ClassTable, RunSpec, Sharing, Windows
 from gpusim.workload.alias import compile_alias
 from gpusim.workload.distributions import Deterministic
 from gpusim.workload.jobs import Jobs
@@ -91,10 +92,36 @@ def run(arrays: dict[str, Any], cells: dict[str, Any] = CELLS, **options: Any) -
 def test_the_arrays_of_these_tests_are_good() -> None:
     assert run(stored())["status"].tolist() == [0, 0]
     assert run(generated())["status"].tolist() == [0, 0]
+    assert run(shared())["status"].tolist() == [0, 0]
 
 
-SPECS = {"stored": stored(), "generated": generated()}
-OPTIONAL = {"submit", "chain", "demand_nodes"}  # without `submit` jobs are generated
+def shared() -> dict[str, Any]:
+    """Arrays of a run whose two tenants share a center in one cohort."""
+    n = 6
+    jobs = Jobs(
+        submit=np.arange(n), service=np.full(n, 5), gpus=np.ones(n, int), job_class=[0, 1, 2, 0, 1, 2]
+    )
+    classes = ClassTable([0, 1, 0], [0, 0, 1], [-1, 5, -1], 2)
+    nobody = Sharing.nobody(2, 3, 1)
+    sharing = replace(
+        nobody,
+        parent=np.array([2, 2, -1]),
+        **{name: np.array([[3], [3], [0]]) for name in ("nominal", "borrow", "lend")},
+        shares=None,
+        reclaim=np.array([2, 0]),
+        preemptible=np.array([True, False, True]),
+    )
+    return dict(RunSpec(jobs, classes, windows=Windows(0, 50, 90), sharing=sharing).arrays)
+
+
+SPECS = {"stored": stored(), "generated": generated(), "shared": shared()}
+OPTIONAL = {
+    "submit",
+    "chain",
+    "demand_nodes",
+    "parent",
+}  # without `submit` jobs are generated; without `parent`
+# nobody shares
 ARRAYS = [
     (kind, name)
     for kind, spec in SPECS.items()
@@ -212,6 +239,24 @@ VALUES: list[tuple[str, str, Any, int]] = [
     ("stored", "offset", 0, 1),
     ("stored", "offset", 1, 7),
     ("stored", "offset", 1, -1),
+    ("shared", "line", 0, 0),
+    ("shared", "lines", None, 3),
+    ("shared", "parent", 0, 1),
+    ("shared", "parent", 2, 2),
+    ("shared", "root", 0, 0),
+    ("shared", "bottom_up", 0, 1),
+    ("shared", "bottom_up", 2, 0),
+    ("shared", "amount", (0, 0, 0), -2),
+    ("shared", "unassigned", None, 2),
+    ("shared", "within", 0, 3),
+    ("shared", "reclaim", 0, 3),
+    ("shared", "tenant_max_gpus", 0, -2),
+    ("shared", "tenant_max_jobs", 0, -2),
+    ("shared", "priority", 1, 0),
+    ("shared", "rising", 0, 2),
+    ("shared", "requeue", 0, 3),
+    ("shared", "exempt", 0, -1),
+    ("shared", "checkpoint", 0, 2**43),
     ("generated", "rows", (0, 0), 4),
     ("generated", "rows", (0, 0), -1),
     ("generated", "n_sources", None, 3),

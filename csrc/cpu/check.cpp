@@ -8,6 +8,8 @@ namespace {
 
 constexpr i32 kMostSlots = 1 << 27;
 constexpr i64 kTickBound = 1LL << 43;   // keys hold ticks below this
+constexpr i32 kMostNodes = 4096;        // tenants and cohorts
+constexpr i64 kMostAmount = 1LL << 30;  // GPUs, or millionths
 constexpr i64 kValueBound = 1LL << 44;  // quantile tables hold values below this
 
 std::string at(const char* what, const char* array, i64 i, i64 value) {
@@ -31,6 +33,83 @@ std::string check_classes(const Model& m) {
     for (i32 i = k.pool_offset[c]; i < k.pool_offset[c + 1]; ++i)
       if (k.pool_list[i] < 0 || k.pool_list[i] >= k.pools)
         return at("pool out of range", "pool_list", i, k.pool_list[i]);
+  }
+  return "";
+}
+
+// Lines of the queue follow from tiers and tenants.
+std::string check_lines(const Model& m) {
+  const Classes& k = m.classes;
+  const i32 each = m.sharing.on ? k.tenants : 1;
+  if (k.lines != k.tiers * each)
+    return "lines do not fit tiers and tenants (" + std::to_string(k.lines) + ")";
+  for (i32 c = 0; c < k.n; ++c)
+    if (k.line[c] != k.tier_rank[c] * each + (m.sharing.on ? k.tenant[c] : 0))
+      return at("not the line of its tier and tenant", "line", c, k.line[c]);
+  return "";
+}
+
+// The tree: parents are cohorts, and `bottom_up` has every node once, before its parent.
+std::string check_tree(const Model& m) {
+  const Sharing& s = m.sharing;
+  const i32 tenants = m.classes.tenants;
+  if (s.nodes < tenants || s.nodes > kMostNodes)
+    return "more tenants than nodes, or too many nodes (" + std::to_string(s.nodes) + ")";
+  std::vector<char> seen(static_cast<size_t>(s.nodes), 0);
+  for (i32 n = 0; n < s.nodes; ++n)
+    if (s.parent[n] != -1 && !within(s.parent[n], tenants, s.nodes - 1))
+      return at("parent is no cohort", "parent", n, s.parent[n]);
+  for (i32 i = s.nodes - 1; i >= 0; --i) {  // from the roots down
+    const i32 n = s.bottom_up[i];
+    if (!within(n, 0, s.nodes - 1) || seen[static_cast<size_t>(n)])
+      return at("not every node once", "bottom_up", i, n);
+    const i32 parent = s.parent[n];
+    if (parent >= 0 && !seen[static_cast<size_t>(parent)])
+      return at("node after its parent", "bottom_up", i, n);
+    seen[static_cast<size_t>(n)] = 1;
+    if (s.root[n] != (parent < 0 ? n : s.root[parent]))
+      return at("not the root of the node", "root", n, s.root[n]);
+  }
+  return "";
+}
+
+std::string check_sharing(const Model& m) {
+  const Sharing& s = m.sharing;
+  const Classes& k = m.classes;
+  if (!s.on) return "";
+  const std::string problem = check_tree(m);
+  if (!problem.empty()) return problem;
+  for (i64 i = 0; i < static_cast<i64>(kAmounts) * s.nodes * k.pools; ++i)
+    if (!within(s.amount[i], kNoAmount, kMostAmount) ||
+        (s.is_share[i] && s.amount[i] > 1000 * kMillion))
+      return at("amount out of range", "amount", i, s.amount[i]);
+  if (!within(s.unassigned, -1, k.tenants - 1))
+    return "unassigned is no tenant (" + std::to_string(s.unassigned) + ")";
+  for (i32 t = 0; t < k.tenants; ++t) {
+    if (s.within[t] > kWithinLowerOrNewer) return at("out of range", "within", t, s.within[t]);
+    if (s.reclaim[t] > kReclaimAny) return at("out of range", "reclaim", t, s.reclaim[t]);
+    if (!within(s.most_gpus[t], kNoAmount, kMostAmount))
+      return at("out of range", "tenant_max_gpus", t, s.most_gpus[t]);
+    if (!within(s.most_jobs[t], kNoAmount, kMostAmount))
+      return at("out of range", "tenant_max_jobs", t, s.most_jobs[t]);
+  }
+  std::vector<char> seen(static_cast<size_t>(k.n), 0);
+  for (i32 i = 0; i < k.n; ++i) {
+    const i32 c = s.rising[i];
+    if (!within(c, 0, k.n - 1) || seen[static_cast<size_t>(c)])
+      return at("not every class once", "rising", i, c);
+    seen[static_cast<size_t>(c)] = 1;
+    const i32 before = i > 0 ? s.rising[i - 1] : c;
+    const bool higher = s.priority[c] > s.priority[before];
+    if (s.priority[c] < s.priority[before] || k.tier_rank[c] > k.tier_rank[before] ||
+        higher != (k.tier_rank[c] < k.tier_rank[before]))
+      return at("classes do not rise in priority", "rising", i, c);
+  }
+  for (i32 c = 0; c < k.n; ++c) {
+    if (s.requeue[c] > kCancel) return at("out of range", "requeue", c, s.requeue[c]);
+    for (const Tick* ticks : {s.exempt, s.grace, s.checkpoint, s.checkpoint_cost, s.restart})
+      if (!within(ticks[c], 0, kTickBound - 1))
+        return at("ticks of a class out of range", "exempt or grace or checkpoint", c, ticks[c]);
   }
   return "";
 }
@@ -320,7 +399,8 @@ std::string check_generator(const Ensemble& e) {
 
 std::string first_problem(const Ensemble& e) {
   for (const std::string& problem :
-       {check_classes(e.model), check_levels(e.model), check_policy(e.model)})
+       {check_classes(e.model), check_lines(e.model), check_sharing(e.model), check_levels(e.model),
+        check_policy(e.model)})
     if (!problem.empty()) return problem;
   i64 workloads = 0;
   const i32 pools = e.model.classes.pools;
