@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import random
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -33,14 +34,17 @@ IN_ENGINE = [case for case in SHARING_CASES if case.policy.order != FAIRSHARE]
 """The fair order is the oracle's alone so far."""
 
 
-def compare(case: SharedCase) -> oracle.Outcome:
-    """The oracle's outcome, which the engine has on every path."""
+EVERY = [(name, everybody) for everybody in (False, True) for name in PATHS]
+"""Paths, and whether passes look at everybody."""
+
+
+def compare(case: SharedCase, paths: Sequence[tuple[str, bool]] = EVERY) -> oracle.Outcome:
+    """The oracle's outcome, which the engine has on these paths."""
     expected = case.answer()
-    for always_profile in (False, True):
-        spec = case.spec(always_profile=always_profile)
-        for name, path in PATHS.items():
-            result = run_batch(spec, 0, case.cell, records=True, causes=True, threads=1, **path)
-            assert not shared_differences(result, expected), (name, always_profile)
+    for name, everybody in paths:
+        spec = case.spec(always_profile=everybody)
+        result = run_batch(spec, 0, case.cell, records=True, causes=True, threads=1, **PATHS[name])
+        assert not shared_differences(result, expected), (name, everybody)
     return expected
 
 
@@ -72,7 +76,7 @@ def test_engine_equals_oracle_on_thousands_of_shared_centers_with_hundreds_of_ea
     @given(seed=st.integers(0, 2**63))
     def check(seed: int) -> None:
         case = random_shared_case(seed)
-        seen.update(fates(case, compare(case)))
+        seen.update(fates(case, compare(case, [EVERY[0], EVERY[1 + seed % (len(EVERY) - 1)]])))
 
     check()
     assert min(seen[name] for name in FATES) >= 100, seen.most_common()[::-1][:5]
@@ -110,9 +114,9 @@ def test_engine_equals_oracle_on_another_kind_of_shared_centers(seed: int) -> No
 
 
 @pytest.mark.slow
-@settings(max_examples=2000)
+@settings(max_examples=600)
 @given(seed=st.integers(0, 2**63))
-def test_engine_equals_oracle_on_thousands_of_the_other_kind(seed: int) -> None:
+def test_engine_equals_oracle_on_hundreds_of_the_other_kind(seed: int) -> None:
     center = random_shared_center(seed)
     if center.policy.order != FAIRSHARE:
         compare(of_center(center))
@@ -168,7 +172,7 @@ def test_early_run_gives_the_verdict_of_the_whole_run(seed: int) -> None:
 
 
 @pytest.mark.slow
-@settings(max_examples=1500)
+@settings(max_examples=600)
 @given(seed=st.integers(0, 2**63))
 def test_early_runs_of_many_shared_centers_give_the_verdict_of_the_whole_run(seed: int) -> None:
     check_early(random_shared_case(seed))

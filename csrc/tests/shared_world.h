@@ -61,7 +61,6 @@ struct SharedWorld {
 
   Model model() const {
     Model m = world.model();
-    m.classes.line = line_.data();
     Sharing& s = m.sharing;
     s = Sharing{1,
                 1,
