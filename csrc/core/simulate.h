@@ -18,6 +18,7 @@
 #include "jobs.h"
 #include "model.h"
 #include "scratch.h"
+#include "shared_moves.h"
 #include "shared_pass.h"
 #include "status.h"
 #include "why.h"

@@ -16,7 +16,6 @@ struct Tenure {    // of a running job, beside its Run
   Tick limit;      // asked for
   Tick remaining;  // work when it started
   Tick delay;      // before its work begins: the grace of its victims (R30)
-  Tick wall;       // from there on, its restart included
   Tick queued;     // ordered it in the queue
   i32 evictions;
   i32 older;  // preemptible jobs of its pool and class: the one that started before it, or -1

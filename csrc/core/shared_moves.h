@@ -1,0 +1,113 @@
+// The moves of jobs in a center that tenants share: start, eviction, the way back to the queue, end. They are those of
+// center.h with quotas, victims and work that is kept (R24-R30, S22, S23); which job moves is decided by the pass
+// (shared_pass.h).
+#pragma once
+#include "center.h"
+#include "types.h"
+
+namespace gpusim {
+
+// Starts a waiting job. Requires its GPUs to be free.
+template <class S>
+HD_CALL void Center<S>::start_shared(i32 line, i32 position, i32 pool, Tick delay) {
+  if (running.full()) return fail(kRunningFull);
+  const Sharing& s = model->sharing;
+  const Job& job = queue.job_at(line, position);
+  const Past& past = queue.past_at(line, position);
+  const i32 c = job.job_class;
+  const Tick wall = wall_time(s, c, past.remaining) + (past.evictions > 0 ? s.restart[c] : 0);
+  const bool killed = model->policy.kill_at_limit && wall > job.limit;
+  S::once([&] { free[pool] -= job.gpus; });
+  tenants.quota.use(model->classes.tenant[c], pool, job.gpus, 1);
+  const i32 slot = running.start_until(
+      job, now, pool, killed, now + delay + (killed ? job.limit : wall), now + delay + job.limit);
+  S::once([&] {
+    tenants.tenure[slot] =
+        Tenure{job.limit, past.remaining, delay, past.queued, past.evictions, -1, -1};
+  });
+  if (s.preemptible[c]) {
+    tenants.link(running.run, slot, s.exempt[c]);
+    timer = least(timer, tenants.next_ripe);
+  }
+  tenants.recount(model->classes.tenant[c], pool);
+  if (past.evictions == 0)
+    tally.started(job, now, pool);
+  else
+    tally.started_again(job, now - past.since, pool);
+  leave_queue(line, position, job);
+}
+
+// Its GPUs and its share of the quota have been given back already (victims.h).
+template <class S>
+HD_CALL void Center<S>::evict(i32 slot) {
+  const Sharing& s = model->sharing;
+  const Run run = running.run[slot];
+  const Tenure past = tenants.tenure[slot];
+  const i32 c = run.job_class, times = past.evictions + 1, k = tenants.evicted;
+  const Tick saved = saved_work(s, c, past.remaining, own_time(run, past));
+  tenants.unlink(running.run, slot);
+  tenants.recount(model->classes.tenant[c], run.pool);
+  running.end_job(slot);
+  tally.evicted(run, now, times, (now - run.start - saved) * run.gpus);
+  ++tenants.evictions;
+  if (s.requeue[c] == kCancel) {
+    tally.cancelled(run, now, times);
+    return cancel_chain(run.chain);
+  }
+  ++tenants.evicted;
+  S::once([&] {
+    tenants.back[k] = Job{run.submit, run.eligible, run.service, past.limit, 0,
+                          run.index,  run.gpus,     c,           run.chain,  run.part};
+    tenants.behind[k] = Past{past.remaining - saved, s.requeue[c] == kTail ? now : past.queued, now,
+                             times, tenants.pass};
+  });
+}
+
+template <class S>
+HD_CALL void Center<S>::put_back(const Job& job, const Past& behind) {
+  if (!queue.put_back(model->classes.line[job.job_class], job, behind)) return fail(kQueueFull);
+  note_size(job);
+  count_tenant(job.job_class, 1);
+}
+
+template <class S>
+HD_CALL bool Center<S>::ripen() {
+  const Sharing& s = model->sharing;
+  bool woken = false;
+  tenants.next_ripe = kNever;
+  ROLLED
+  for (i32 p = 0; p < pools; ++p) {
+    ROLLED
+    for (i32 v = 0; v < model->classes.n; ++v) {
+      i32 slot = tenants.unripe[tenants.at(p, v)];
+      if (slot < 0) continue;
+      bool any = false;
+      ROLLED
+      for (; slot >= 0 && running.run[slot].start + s.exempt[v] <= now; any = true)
+        slot = tenants.tenure[slot].newer;
+      S::once([&] { tenants.unripe[tenants.at(p, v)] = slot; });
+      if (slot >= 0)
+        tenants.next_ripe = least(tenants.next_ripe, running.run[slot].start + s.exempt[v]);
+      ROLLED
+      for (i32 w = 0; any && !woken && w < model->classes.n; ++w)
+        woken = tenants.class_waiting[w] > 0 && may_evict(*model, w, v, p);
+    }
+  }
+  return woken;
+}
+
+// It has ended.
+template <class S>
+HD_CALL void Center<S>::end_shared(i32 slot) {
+  const Run& run = running.run[slot];
+  const Tenure& past = tenants.tenure[slot];
+  const i32 c = run.job_class;
+  tenants.quota.use(model->classes.tenant[c], run.pool, -run.gpus, -1);
+  if (model->sharing.preemptible[c]) tenants.unlink(running.run, slot);
+  tenants.recount(model->classes.tenant[c], run.pool);
+  tally.ended(run, now, past.evictions);
+  const Tick done = work_done(model->sharing, c, past.remaining, own_time(run, past));
+  tally.lose(c, now, (now - run.start - done) * run.gpus);
+}
+
+}  // namespace gpusim
