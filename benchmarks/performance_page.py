@@ -22,6 +22,11 @@ GROUPS = {
         "run times (sigma 1.6, means 2 h to 10 h), requests rounded up to 1, 2, 4, .. 128 h. The national center "
         "is `korea-nacc`.",
     ),
+    "bench_shared": (
+        "A center shared by tenants",
+        "10,000 GPUs at load .85: tenants of equal quotas with three priorities each, who borrow, reclaim and "
+        "evict. What a run is compared with took turns with it.",
+    ),
     "bench_replay": (
         "Replay of a log",
         "10,000 jobs of the Lublin-Feitelson model on 256 processors; every start is compared with a reference "
@@ -154,6 +159,9 @@ def _table(found: list[dict[str, Any]]) -> list[str]:
         if "speed_up" in each:
             low, high = each["speed_up_low"], each["speed_up_high"]
             spread += f"; {each['speed_up']:.2f} times one thread ({low:.2f} - {high:.2f})"
+        if "rate" in each:
+            low, high = each["rate_low"], each["rate_high"]
+            spread += f"; {each['rate']:.2f} times the jobs/s of {each['turns_of']} ({low:.2f} - {high:.2f})"
         if "goal_seconds" in each:
             spread += f"; goal {each['goal_seconds']:g}"
         if "peak_megabytes" in each:

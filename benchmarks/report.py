@@ -94,6 +94,8 @@ def row(each: dict[str, Any]) -> dict[str, Any]:
         found |= ratios(facts, stats["data"])
     if "one_thread" in facts:
         found |= speed_up(facts["one_thread"], stats["data"])
+    if "turns" in facts:
+        found |= rate_of_turns(facts, stats["data"])
     return found
 
 
@@ -122,6 +124,18 @@ def speed_up(one_thread: list[float], seconds: list[float]) -> dict[str, Any]:
         "speed_up": statistics.median(one_thread) / statistics.median(seconds),
         "speed_up_low": min(pairs),
         "speed_up_high": max(pairs),
+    }
+
+
+def rate_of_turns(facts: dict[str, Any], seconds: list[float]) -> dict[str, Any]:
+    """How many times the jobs a second of what took turns with it: of medians, and of pairs of repeats."""
+    ours = [facts["jobs"] / each for each in seconds]
+    theirs = [facts["turns_jobs"] / each for each in facts["turns"]]
+    pairs = [a / b for a, b in zip(ours, theirs, strict=True)]
+    return {
+        "rate": statistics.median(ours) / statistics.median(theirs),
+        "rate_low": min(pairs),
+        "rate_high": max(pairs),
     }
 
 
