@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
+import pytest
 
 from gpusim.engine.result import EVICTIONS
 from gpusim.engine.sharing import NO_AMOUNT, Sharing
@@ -15,6 +17,24 @@ from queues import UNIT, Estimate, Replications, ratio
 
 FINE = 1
 """[ticks] between checkpoints that lose nothing: a tick of work, at no cost."""
+
+LONG = pytest.mark.parametrize("times", [1, pytest.param(16, marks=pytest.mark.slow)])
+"""A quick check, and one with runs sixteen times as long and intervals a quarter as wide."""
+RUNS = 32  # replications
+CHECKS: list[tuple[str, float, Estimate]] = []
+"""What was compared: the exact value, and what was found."""
+
+
+def agree(what: str, estimate: Estimate, exact: float, *, within: float) -> None:
+    """The interval holds the exact value and is no wider than `within` of it to either side."""
+    assert 0.0 < estimate.half_width <= within * exact, (what, estimate, exact)
+    CHECKS.append((what, exact, estimate))
+    assert estimate.holds(exact), f"{what}: {estimate} should be {exact}, z = {estimate.deviation(exact):.2f}"
+
+
+def seed(*case: object) -> int:
+    """A seed for each case, so that cases do not share their luck."""
+    return zlib.crc32(repr(case).encode())
 
 
 def shared(spec: RunSpec, tenants: Sequence[int], sharing: Sharing, patience: int = -1) -> RunSpec:

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import math
 import random
-import zlib
 from collections import Counter
 from dataclasses import dataclass, replace
 from functools import cache
@@ -26,20 +25,9 @@ from gpusim.engine.reference_terms import Sharing as Terms
 from gpusim.engine.sharing import RECLAIM, REQUEUE, Sharing
 from gpusim.engine.spec import SKIP, Policy
 from gpusim.stats import queueing
-from queues import Estimate, Poisson, Replications, queue, ratio, replicate
-from sharing_queues import abandoned, cohort, evicted, shared, terms
+from queues import Poisson, Replications, queue, ratio, replicate
+from sharing_queues import LONG, RUNS, abandoned, agree, cohort, evicted, seed, shared, terms
 from test_theory import LAWS
-
-LONG = pytest.mark.parametrize("times", [1, pytest.param(16, marks=pytest.mark.slow)])
-"""A quick check, and one of sixteen times as many jobs with intervals a quarter as wide."""
-
-
-def agree(what: str, estimate: Estimate, exact: float, *, within: float) -> None:
-    """The interval holds the exact value and is no wider than `within` of it to either side."""
-    assert 0.0 < estimate.half_width <= within * exact, (what, estimate, exact)
-    z = estimate.deviation(exact)
-    print(f"{what}: {exact:.6f}, simulated {estimate.value:.6f} +- {estimate.error:.6f}, z {z:+.2f}")
-    assert estimate.holds(exact), f"{what}: {estimate} should be {exact}, z = {z:.2f}"
 
 
 @dataclass(frozen=True)
@@ -54,11 +42,11 @@ class Kind:
 def lossy(
     kinds: tuple[Kind, ...], sharing: Sharing, gpus: int, time: float, law: str = "exponential"
 ) -> Replications:
-    """32 runs of a center in which a job that cannot start at once is lost."""
+    """Runs of a center in which a job that cannot start at once is lost."""
     streams = [Poisson(k.load, LAWS[law], {k.gpus: 1.0}) for k in kinds]
-    name = zlib.crc32(repr((kinds, gpus, time, law)).encode())
+    name = seed(kinds, gpus, time, law, sharing.nominal.tolist(), sharing.lend.tolist())
     spec = queue(*streams, seed=name, warm_up=30.0, count=time, cool_down=1.0, policy=Policy(SKIP))
-    runs = replicate(shared(spec, [k.tenant for k in kinds], sharing, patience=0), gpus, 32)
+    runs = replicate(shared(spec, [k.tenant for k in kinds], sharing, patience=0), gpus, RUNS)
     assert not runs.result.sums[:, :, 0].any()  # nobody waited
     return runs
 
@@ -130,7 +118,7 @@ def random_tree(rng: random.Random) -> Tree:
 
 def test_what_quotas_allow_is_coordinate_convex_and_the_formula_admits_exactly_that() -> None:
     seen: Counter[str] = Counter()
-    for case in range(60):
+    for case in range(40):
         tree = random_tree(random.Random(f"convex {case}"))
         quotas, everything = tree.of_oracle(), sum(tree.nominal)
         states = [used for used in theory.box([min(everything, 7)] * tree.tenants) if tree.allowed(used)]
@@ -330,9 +318,9 @@ def test_who_evicts_never_meets_those_below(how: str, times: int) -> None:
 def lossy_tiers(kinds: tuple[Kind, ...], sharing: Sharing, gpus: int, time: float) -> Replications:
     """As `lossy`, the first class above the others; the jobs that run at the end of the window end too."""
     streams = [Poisson(k.load, gpus={k.gpus: 1.0}, tier=-i) for i, k in enumerate(kinds)]
-    name = zlib.crc32(repr((kinds, gpus, time, sharing.urgent.tolist())).encode())
+    name = seed(kinds, gpus, time, sharing.urgent.tolist())
     spec = queue(*streams, seed=name, warm_up=30.0, count=time, cool_down=40.0, policy=Policy(SKIP))
-    return replicate(shared(spec, [k.tenant for k in kinds], sharing, patience=0), gpus, 32)
+    return replicate(shared(spec, [k.tenant for k in kinds], sharing, patience=0), gpus, RUNS)
 
 
 @LONG
