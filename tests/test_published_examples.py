@@ -76,6 +76,25 @@ def test_pending_work_of_the_owner_goes_before_new_work_that_borrows() -> None:
     assert answer(case) == ([0, 0, -1, 50], ["running", "finished", "waiting", "running"])
 
 
+def test_an_older_job_evicts_the_newest_of_its_priority() -> None:
+    # TestPreemption, "preempt newer workloads with the same priority": 6 GPUs, own rule LowerOrNewerEqualPriority; wl1
+    # (priority 2), wl3 and wl2 (priority 1, wl2 admitted last) have 2 each, and "in" (2, priority 1) is older than
+    # they: wl2 leaves. Here "in" was evicted by wl1 first, as the others were exempt until tick 20.
+    classes = (
+        JobClass(tier=1, preemptible=True),
+        JobClass(tier=1, preemptible=True, exempt=19, requeue="cancel"),
+        JobClass(tier=1, preemptible=True, exempt=18, requeue="cancel"),
+        JobClass(tier=2, preemptible=True),
+    )
+    jobs = tuple(Job(i, 1000, 1000, 2, i) for i in range(4))  # in, wl3, wl2, wl1
+    sharing = Sharing((Tenant(nominal=(6,), within="lower_or_newer"),))
+    case = SharedCase(jobs, classes, Policy(SKIP), (6,), Windows(0, LAST, LAST), (), sharing)
+    assert answer(case) == ([0, 1, 2, 3], ["running", "running", "cancelled", "running"])
+    out = case.answer()
+    assert out.evictions == [(3, 0), (20, 2)]
+    assert (20, 0, 0) in out.starts
+
+
 def test_every_example_has_a_source_and_a_name_of_its_own() -> None:
     names = [(e.source, e.name) for e in (*EXAMPLES, *AVAILABLE)]
     assert len(set(names)) == len(names) >= 40
