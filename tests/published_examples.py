@@ -1,0 +1,426 @@
+"""Examples that Kueue publishes in its documentation and tests, as facts: quotas, what runs, what must come of it.
+
+Sources, of the repository kubernetes-sigs/kueue on GitHub, read in stored copies. Its cluster queues are our tenants,
+its CPUs our GPUs, its priorities our tiers; cases of two resources or of several pod sets have no counterpart.
+
+- "cluster_queue": documentation page Concepts / Cluster Queue (site/content/en/docs/concepts/cluster_queue.md, copy of
+  commit 6a2cee3e, lending limits then beta since v0.9).
+- "cohort": page Concepts / Cohort (cohort.md, commit 01486f00, 2025).
+- "preemption": cases of TestPreemption in pkg/scheduler/preemption/preemption_test.go (commit 014d9490, 2025), by name,
+  long ones cut by "..".
+- "hierarchical": cases of TestHierarchicalPreemptions in preemption_hierarchical_test.go beside it (commit 054bf634).
+- "available": cases of TestAvailable in pkg/cache/resource_test.go (commit 014d9490), by name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from gpusim.engine.reference import SKIP, Cohort, Job, JobClass, Policy, Sharing, Tenant, Windows
+from shared_case import SharedCase
+
+COMES, LAST = 100, 120  # [ticks] the newcomer, and the end of the run
+
+
+@dataclass(frozen=True)
+class Running:
+    """What runs when the newcomer comes: whose, of which priority, how many GPUs."""
+
+    name: str
+    tenant: int
+    tier: int
+    gpus: int
+
+
+@dataclass(frozen=True)
+class Example:
+    """A center, what runs in it in the order of admission, and whom a newcomer evicts."""
+
+    source: str
+    name: str
+    tenants: tuple[Tenant, ...]
+    cohorts: tuple[Cohort, ...]
+    running: tuple[Running, ...]
+    newcomer: Running
+    evicted: frozenset[str]  # in Kueue
+    starts: bool  # whether it starts at once: where it evicts nobody, only if there is room
+    here: frozenset[str] | None = None  # evicted here, where the rules differ
+    why: str = ""  # they differ
+
+    def case(self) -> SharedCase:
+        """Everybody admitted a tick after the other, the newcomer last; what is evicted is gone."""
+        jobs = (*self.running, self.newcomer)
+        classes = tuple(JobClass(row.tier, row.tenant, preemptible=True, requeue="cancel") for row in jobs)
+        table = tuple(
+            Job(COMES if i == len(self.running) else i, 1000, 1000, row.gpus, i) for i, row in enumerate(jobs)
+        )
+        gpus = sum(node.nominal[0] or 0 for node in (*self.tenants, *self.cohorts) if node.nominal)
+        return SharedCase(
+            table,
+            classes,
+            Policy(SKIP),
+            (gpus,),
+            Windows(0, LAST, LAST),
+            (),
+            Sharing(self.tenants, self.cohorts),
+        )
+
+
+def cq(
+    parent: int,
+    nominal: int,
+    borrow: int | None = None,
+    lend: int | None = None,
+    within: str = "never",
+    reclaim: str = "never",
+    threshold: int | None = None,
+) -> Tenant:
+    return Tenant(
+        parent, (nominal,), (borrow,), (lend,), within=within, reclaim=reclaim, borrow_preempts=threshold
+    )
+
+
+STANDALONE = (cq(-1, 6, within="lower"),), ()
+COHORT = (cq(2, 6, 6, within="lower", reclaim="lower"), cq(2, 6, 6, reclaim="any")), (Cohort(),)
+NO_LIMITS = (cq(2, 6, within="lower", reclaim="lower"), cq(2, 6, reclaim="any")), (Cohort(),)
+LEGION = (cq(1, 6, 12, within="lower", reclaim="lower"),), (Cohort(),)
+LEND = (
+    (cq(2, 6, lend=4, within="lower", reclaim="lower"), cq(2, 6, lend=2, within="lower", reclaim="lower")),
+    (Cohort(),),
+)
+THREE = (cq(3, 2, within="lower", reclaim="any"), cq(3, 2), cq(3, 2)), (Cohort(),)
+WITH_SHARED = (
+    (
+        cq(5, 1, 12, reclaim="lower", threshold=0),
+        cq(5, 1, 12, within="lower", reclaim="any", threshold=0),
+        cq(5, 1, 12, reclaim="lower", threshold=0),
+        cq(5, 0, 13, reclaim="lower", threshold=0),
+        cq(5, 10),
+    ),
+    (Cohort(),),
+)
+OWN_VICTIMS = (
+    "R24 asks whether the newcomer fits its nominal as things are; Kueue whether it will once its own victims, "
+    "which it evicts beside those of others, have left."
+)
+SUBTREE = "R24 looks at the tenant's own nominal; Kueue also at that of the cohorts above it."
+
+
+def example(
+    name: str,
+    center: tuple[tuple[Tenant, ...], tuple[Cohort, ...]],
+    running: str,
+    newcomer: tuple[int, int, int],
+    evicted: str = "",
+    starts: bool | None = None,
+    here: str | None = None,
+    why: str = "",
+    source: str = "preemption",
+) -> Example:
+    """`running`: name, tenant, priority, GPUs of each; `newcomer`: (tenant, priority, GPUs)."""
+    happens = here if here is not None else evicted
+    return Example(
+        source,
+        name,
+        *center,
+        tuple(Running(name, *map(int, row)) for name, *row in map(str.split, running.split(","))),
+        Running("in", *newcomer),
+        frozenset(evicted.split()),
+        bool(happens) if starts is None else starts,
+        None if here is None else frozenset(here.split()),
+        why,
+    )
+
+
+EXAMPLES = (
+    example("preempt lowest priority", STANDALONE, "low 0 -1 2, mid 0 0 2, high 0 1 2", (0, 1, 2), "low"),
+    example("preempt multiple", STANDALONE, "low 0 -1 2, mid 0 0 2, high 0 1 2", (0, 1, 3), "low mid"),
+    example("no preemption for low priority", STANDALONE, "low 0 -1 3, mid 0 0 3", (0, -1, 1)),
+    example("not enough low priority workloads", STANDALONE, "low 0 -1 3, mid 0 0 3", (0, 0, 4)),
+    example(
+        "some free quota, preempt low priority",
+        STANDALONE,
+        "low 0 -1 1, mid 0 0 1, high 0 1 3",
+        (0, 1, 2),
+        "low",
+    ),
+    example(
+        "minimal set excludes low priority", STANDALONE, "low 0 -1 1, mid 0 0 2, high 0 1 3", (0, 1, 2), "mid"
+    ),
+    example(
+        "reclaim quota from borrower",
+        COHORT,
+        "c1-low 0 -1 3, c2-mid 1 0 3, c2-high 1 1 6",
+        (0, 1, 3),
+        "c2-mid",
+    ),
+    # 8 of 12 are used: Kueue's test is told to preempt and finds nobody; in a center it simply borrows.
+    example("no workloads borrowing", COHORT, "c1-high 0 1 4, c2-low-1 1 -1 4", (0, 1, 4), starts=True),
+    example(
+        "not enough workloads borrowing", COHORT, "c1-high 0 1 4, c2-low-1 1 -1 4, c2-low-2 1 -1 4", (0, 1, 4)
+    ),
+    example(
+        "preempting locally and borrowing same resource in cohort",
+        COHORT,
+        "c1-med 0 0 4, c1-low 0 -1 4, c2-low-1 1 -1 4",
+        (0, 1, 4),
+        "c1-low",
+    ),
+    example(
+        "preempting locally and borrowing same resource in cohort; no borrowing limit ..",
+        NO_LIMITS,
+        "d1-med 0 0 4, d1-low 0 -1 4, d2-low-1 1 -1 4",
+        (0, 1, 4),
+        "d1-low",
+    ),
+    example(
+        "preempting locally and not borrowing same resource in 1-queue cohort",
+        LEGION,
+        "l1-med 0 0 4, l1-low 0 -1 2",
+        (0, 1, 4),
+        "l1-med",
+    ),
+    example(
+        "do not reclaim borrowed quota from same priority for .. ReclaimFromLowerPriority",
+        COHORT,
+        "c1 0 0 2, c2-1 1 0 4, c2-2 1 0 4",
+        (0, 0, 4),
+    ),
+    example(
+        "reclaim borrowed quota from same priority for .. ReclaimFromAny",
+        COHORT,
+        "c1-1 0 0 4, c1-2 0 1 4, c2 1 0 2",
+        (1, 0, 4),
+        "c1-1",
+    ),
+    example(
+        "preempt from all ClusterQueues in cohort",
+        COHORT,
+        "c1-low 0 -1 3, c1-mid 0 0 2, c2-low 1 -1 3, c2-mid 1 0 4",
+        (0, 1, 4),
+        "c1-low c2-low",
+        here="c1-low c1-mid",
+        why=OWN_VICTIMS,
+    ),
+    # 3 of 12 are used: as above it borrows.
+    example(
+        "can't preempt workloads in ClusterQueue for withinClusterQueue=Never",
+        COHORT,
+        "c2-low 1 -1 3",
+        (1, 1, 4),
+        starts=True,
+    ),
+    example(
+        "use BorrowWithinCohort; allow preempting a lower-priority workload .. while borrowing",
+        WITH_SHARED,
+        "a_best_effort_low 2 -1 10, b_best_effort_low 3 -1 1",
+        (0, 0, 10),
+        "a_best_effort_low",
+    ),
+    example(
+        "use BorrowWithinCohort; .. above MaxPriorityThreshold, if borrowing is required even after the preemption",
+        WITH_SHARED,
+        "b_standard 1 1 10",
+        (0, 2, 10),
+    ),
+    example(
+        "use BorrowWithinCohort; .. above MaxPriorityThreshold, if borrowing is not required after the preemption",
+        WITH_SHARED,
+        "b_standard 1 1 13",
+        (0, 2, 1),
+        "b_standard",
+    ),
+    example(
+        "use BorrowWithinCohort; don't allow .. from the same ClusterQueue",
+        WITH_SHARED,
+        "a_standard 0 1 13",
+        (0, 2, 1),
+    ),
+    example(
+        "use BorrowWithinCohort; only preempt from CQ if no workloads below threshold ..",
+        WITH_SHARED,
+        "a_standard_1 0 1 10, a_standard_2 0 1 1, b_standard_1 1 1 1, b_standard_2 1 2 1",
+        (1, 3, 1),
+        "b_standard_1",
+    ),
+    example(
+        "use BorrowWithinCohort; preempt from CQ and from other CQs ..",
+        WITH_SHARED,
+        "b_standard_high 1 2 10, b_standard_mid 1 1 1, a_best_effort_low 2 -1 1, a_best_effort_lower 2 -2 1",
+        (1, 2, 2),
+        "b_standard_mid a_best_effort_lower",
+    ),
+    example(
+        "reclaim quota from lender",
+        LEND,
+        "lend1-low 0 -1 3, lend2-mid 1 0 3, lend2-high 1 1 4",
+        (0, 1, 3),
+        "lend2-mid",
+    ),
+    example(
+        "preempt from all ClusterQueues in cohort-lend",
+        LEND,
+        "lend1-low 0 -1 3, lend1-mid 0 0 2, lend2-low 1 -1 3, lend2-mid 1 0 4",
+        (0, 0, 4),
+        "lend1-low lend2-low",
+        here="",
+        why=OWN_VICTIMS,
+    ),
+    example(
+        "cannot preempt from other ClusterQueues if exceeds requestable quota ..",
+        LEND,
+        "lend2-low 1 -1 10",
+        (0, 0, 9),
+    ),
+    example(
+        "preemptions from cq when target queue is exhausted for the single requested resource",
+        THREE,
+        "a1 0 -2 1, a2 0 -2 1, a3 0 -1 1, b1 1 0 1, b2 1 0 1, b3 1 0 1",
+        (0, 0, 2),
+        "a1 a2",
+    ),
+    example(
+        "allow preemption from other cluster queues if target cq is not exhausted ..",
+        THREE,
+        "a1 0 -1 1, b1 1 0 1, b2 1 0 1, b3 1 0 1, b4 1 0 1, b5 1 -1 1",
+        (0, 0, 2),
+        "a1 b5",
+        here="",
+        why=OWN_VICTIMS,
+    ),
+    example(
+        "long range preemption",
+        ((cq(2, 10, reclaim="any"), cq(3, 0)), (Cohort(4), Cohort(4), Cohort())),
+        "to-be-preempted 1 0 5",
+        (0, 0, 8),
+        "to-be-preempted",
+    ),
+    example(
+        "preempt with hierarchical advantage",
+        (
+            (cq(2, 0, within="lower", reclaim="any"), cq(3, 0, within="lower", reclaim="any")),
+            (Cohort(3, (2,)), Cohort()),
+        ),
+        "admitted2 1 0 2",
+        (0, 0, 2),
+        "admitted2",
+        here="",
+        why=SUBTREE,
+        source="hierarchical",
+    ),
+    example(
+        "avoid queues within nominal quota",
+        (
+            (
+                cq(3, 0, within="lower", reclaim="any"),
+                cq(4, 0, within="lower", reclaim="any"),
+                cq(4, 2, within="lower", reclaim="any"),
+            ),
+            (Cohort(4, (2,)), Cohort()),
+        ),
+        "admitted1 2 -10 2, admitted2 1 0 2",
+        (0, 0, 2),
+        "admitted2",
+        here="",
+        why=SUBTREE,
+        source="hierarchical",
+    ),
+)
+
+
+@dataclass(frozen=True)
+class Available:
+    """Tenants and cohorts, what each tenant uses, and what it may still have, now and with nothing used."""
+
+    source: str
+    name: str
+    sharing: Sharing
+    used: tuple[int, ...]
+    available: tuple[int, ...]
+    potentially: tuple[int, ...]
+
+
+def node(
+    parent: int, nominal: int = 0, borrow: int | None = None, lend: int | None = None, cohort: bool = False
+) -> Tenant | Cohort:
+    return (Cohort if cohort else Tenant)(parent, (nominal,), (borrow,), (lend,))
+
+
+def tree(
+    tenants: Sequence[tuple[int | None, ...]], cohorts: Sequence[tuple[int | None, ...]] = ()
+) -> Sharing:
+    """Rows of (parent, nominal, borrow, lend)."""
+    return Sharing(
+        tuple(node(*row) for row in tenants),
+        tuple(node(*row, cohort=True) for row in cohorts),
+    )
+
+
+AVAILABLE = (
+    Available(
+        "cluster_queue", "borrowing example", tree([(2, 9), (2, 12)], [(-1,)]), (0, 0), (21, 21), (21, 21)
+    ),
+    Available(
+        "cluster_queue", "BorrowingLimit", tree([(2, 9, 1), (2, 12)], [(-1,)]), (0, 0), (10, 21), (10, 21)
+    ),
+    Available(
+        "cluster_queue",
+        "LendingLimit",
+        tree([(2, 9), (2, 12, None, 1)], [(-1,)]),
+        (0, 11),
+        (10, 10),
+        (10, 21),
+    ),
+    Available("cohort", "configuring quotas", tree([(1, 0)], [(-1, 12)]), (0,), (12,), (12,)),
+    Available("available", "base cqs, red", tree([(-1, 0), (-1, 10)]), (2, 5), (0, 5), (0, 10)),  # in halves
+    Available(
+        "available",
+        "cqs with cohort",
+        tree([(2, 20), (2, 20, None, 18)], [(-1, 20)]),
+        (2, 1),
+        (56, 57),
+        (58, 60),
+    ),  # in halves
+    Available("available", "cq borrows from cohort", tree([(1, 10)], [(-1, 10)]), (11,), (9,), (20,)),
+    Available(
+        "available",
+        "cq oversubscription spills into cohort",
+        tree([(2, 10), (2, 10, 0, 0)], [(-1, 10)]),
+        (31, 0),
+        (0, 0),
+        (20, 10),
+    ),
+    Available(
+        "available",
+        "lending and borrowing limits respected",
+        tree([(3, 10), (3, 10, 2), (3, 10, None, 5)], [(-1, 10)]),
+        (20, 10, 6),
+        (4, 2, 4),
+        (35, 12, 40),
+    ),
+    Available(
+        "available",
+        "hierarchical cohort",
+        tree([(2, 10), (3, 10, None, 0)], [(4, 10), (4, 10), (-1,)]),
+        (10, 5),
+        (20, 25),
+        (30, 40),
+    ),
+    Available(
+        "available",
+        "hierarchical cohort respects borrowing limit",
+        tree([(3, 10), (3, 10, 5), (4, 10)], [(5, 10, 5), (5, 10), (-1,)]),
+        (0, 0, 0),
+        (35, 15, 50),
+        (35, 15, 50),
+    ),
+    Available(
+        "available",
+        "hierarchical cohort respects lending limit",
+        tree([(4, 10, None, 5), (4, 10), (5, 0), (6, 0)], [(6, 0, None, 5), (6, 0), (-1,)]),
+        (0, 0, 0, 0),
+        (20, 15, 5, 5),
+        (20, 15, 5, 5),
+    ),
+)
