@@ -224,7 +224,7 @@ def test_the_interval_covers_the_true_difference_in_most_samples() -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("law", "step"),
-    [(equal, 8), (levers, 8), (heavy, 8), (rare, 8), (rare, 32), (lumpy, 8), (lumpy, 32), (never, 8)],
+    [(equal, 8), (levers, 8), (heavy, 8), (rare, 8), (lumpy, 8), (lumpy, 32), (never, 8)],
 )
 def test_all_intervals_hold_together_as_often_as_asked(law: Law, step: int) -> None:
     together, alone, single = missed(law, 50, step, MACRO)

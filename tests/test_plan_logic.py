@@ -334,6 +334,8 @@ def test_a_mean_that_is_clear_is_not_called_nothing(monkeypatch: pytest.MonkeyPa
     text = to_text(compare_page(dataclasses.replace(found, variants=(open_,))))
     assert "none of the changes is shown to move what is enough in 90% of periods" in " ".join(text.split())
     assert "though on average some do: more +" in " ".join(text.split())
+    assert "no effect shown at equal service: between 5 fewer and " in " ".join(text.split())
+    assert "an average period needs +" in " ".join(text.split())
 
 
 def test_a_variant_of_a_variant_is_compared_with_it(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -351,7 +353,7 @@ def test_all_variants_and_a_change_by_hand(monkeypatch: pytest.MonkeyPatch) -> N
     assert found["as changed"].difference == pytest.approx(-0.1 * found.base.gpus, rel=0.03)
     text = to_text(compare_page(found))
     said = " ".join(text.split())
-    assert "all 3 hold together" in said
+    assert "all 3 hold at once" in said
     assert "the 3 intervals hold all at once with 95% confidence".casefold() in said.casefold()
     for word in ("more", "most", "as changed", "A fifth more work", "study.demand"):
         assert word in text
@@ -401,7 +403,9 @@ def test_price_is_told_at_equal_service_and_who_pays_at_equal_size(monkeypatch: 
         in said
     )
     assert f"({more.shifts[0].before} to {more.shifts[0].after} of 40 periods)" in said
-    assert "without it '" in said
+    after, before = more.binding[0], {b.sentence: b.replications for b in found.base.binding}
+    said_so = f"Decides: '{after.sentence}' {after.replications} (before {before[after.sentence]})"
+    assert said_so in said
 
 
 def test_a_saving_is_called_one_and_a_change_of_nothing_not(monkeypatch: pytest.MonkeyPatch) -> None:

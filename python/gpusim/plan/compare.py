@@ -168,7 +168,7 @@ def compare(
         near = measured.get(each.against) or measured.get(BASE)
         try:
             step, found = _measure(each, runs, numbers, near, step)
-            if each.against in held:
+            if each.against in held and not found.infeasible:
                 found.shifts = _shifts(held[each.against], runs, numbers, confidence)
             if each.name in bases and math.isfinite(enough := order_statistic(found.critical, attainment)):
                 held[each.name] = _held_at(runs, numbers, int(enough))

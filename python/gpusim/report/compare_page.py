@@ -48,7 +48,7 @@ def compare_page(comparison: Comparison) -> Group:
         )
         for each in (c.base, *c.variants)
     ]
-    together = "" if len(c.variants) < 2 else f"; all {len(c.variants)} hold together"
+    together = "" if len(c.variants) < 2 else f"; all {len(c.variants)} hold at once"
     return page(
         headline(_headline(c)),
         plain(
@@ -100,7 +100,7 @@ def _headline(c: Comparison) -> str:
     against = "" if largest.against == BASE else f" against {largest.against}"
     return (
         f"As it is the center needs {base}{of}; what changes most is {largest.name}: "
-        f"{signed(largest.difference)} ({_interval(largest)}){against}."
+        f"{signed(largest.difference)}{f' ({_interval(largest)})' if largest.low != largest.high else ''}{against}."
     )
 
 
@@ -111,7 +111,7 @@ def _gpus(number: float) -> str:
 def _interval(each: Compared) -> str:
     if each.low is None or each.high is None:
         return ""
-    return f"{signed(each.low)} to {signed(each.high)}"
+    return f"{signed(each.low)} to {signed(each.high)}" if each.low != each.high else signed(each.low)
 
 
 def _mean(each: Compared) -> str:

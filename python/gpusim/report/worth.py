@@ -10,6 +10,8 @@ from gpusim.report import words
 
 _LEVELS = 2
 """Levels named of each kind."""
+_CLEAR = 3.0
+"""Standard errors from 0 at which a mean is worth a word."""
 
 
 def worth(each: Compared, base: Compared, replications: int) -> str:
@@ -25,9 +27,7 @@ def worth(each: Compared, base: Compared, replications: int) -> str:
     """
     parts = [f"{each.name}: {_price(each, base)}."]
     if not each.infeasible:
-        before = _binding(base.binding)
-        parts.append(f"Decides: {_binding(each.binding) or 'no level'}; without it {before or 'no level'}.")
-    parts += _who(each.shifts, base, replications)
+        parts += [_decides(each.binding, base.binding), *_who(each.shifts, base, replications)]
     return " ".join(parts)
 
 
@@ -54,13 +54,25 @@ def _price(each: Compared, base: Compared) -> str:
         return "was not compared"
     against = "" if base.name == BASE else f" against {base.name}"
     if not math.isfinite(difference):
-        return "too many periods meet their levels with no size considered"
+        without, none = (
+            "no size considered is enough without it, some are with it",
+            "no size considered is enough",
+        )
+        return none if difference > 0 else without
     if not each.shown:
-        return f"no effect shown{against} at equal service: {_ends(low, high)}"
+        return f"no effect shown{against} at equal service: {_ends(low, high)}{_on_average(each)}"
     verb, sign = ("costs", 1) if difference > 0 else ("saves", -1)
     ends = sorted(sign * end for end in (low, high))
     bounds = " to ".join(words.count(end) if math.isfinite(end) else "no bound" for end in ends)
     return f"{verb} {words.gpus(round(abs(difference)))} ({bounds}){against} at equal service"
+
+
+def _on_average(each: Compared) -> str:
+    """What an average period needs more, where that is clear."""
+    mean, error = each.mean, each.standard_error
+    if mean is None or error is None or not abs(mean) > _CLEAR * error:
+        return ""
+    return f"; an average period needs {mean:+,.0f} +- {error:,.0f}"
 
 
 def _ends(low: float, high: float) -> str:
@@ -78,6 +90,19 @@ def _binding(binding: Sequence[BindingCount]) -> str:
     named = ", ".join(f"'{each.sentence}' {each.replications:,}" for each in binding[:_LEVELS])
     more = len(binding) - _LEVELS
     return named + (f" and {words.things(more, 'other')}" if more > 0 else "")
+
+
+def _decides(after: Sequence[BindingCount], before: Sequence[BindingCount]) -> str:
+    """The levels that decide with a change, and the first of those that decided without it."""
+    if not after:
+        return "No level decides."
+    was, now = ({each.sentence: each.replications for each in binding} for binding in (before, after))
+    named = list(now)[:_LEVELS]
+    said = ", ".join(f"'{name}' {now[name]:,} (before {was.get(name, 0):,})" for name in named)
+    first = next(iter(was), named[0])
+    if first in named:
+        return f"Decides: {said}."
+    return f"Decides: {said}; in place of '{first}' {now.get(first, 0):,} (before {was[first]:,})."
 
 
 def _who(shifts: Sequence[LevelShift], base: Compared, replications: int) -> list[str]:
