@@ -6,6 +6,7 @@ import pytest
 
 import gpusim
 from gpusim.plan.runs import Progress
+from gpusim.report import compare_page, to_text
 from pretend_center import pretend, scenario
 
 DELIVERED = """\
@@ -67,7 +68,34 @@ def test_a_time_limit_leaves_out_what_was_not_finished_and_keeps_the_rest(
         "'c' was not finished within the time limit",
     ]
     assert {"as it is (1 of 4)", "a (2 of 4)", "b (3 of 4)"} <= set(stages)
-    assert [each.name for each in found.costs] == ["as it is", "a"]
+    assert [each.name for each in found.costs] == ["as it is", "a", "b", "c"]
+    assert sum(each.runs for each in found.costs) == found.spent.runs
+
+
+def test_a_size_found_in_time_is_kept_though_time_ends_before_it_is_explained(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    center = pretend(monkeypatch)
+    clock = [0.0]
+    monkeypatch.setattr("time.monotonic", lambda: clock[0])
+
+    whole = gpusim.compare(variants("a"), "all", replications=20)
+    explained = sum(
+        not early for _, early in center.batches
+    )  # all but verdicts: the ceiling, and what decides
+    center.batches.clear()
+
+    def show(_: Progress) -> None:
+        if sum(not early for _, early in center.batches) == explained - 1:
+            clock[0] = 100.0
+
+    found = gpusim.compare(variants("a"), "all", replications=20, time_limit=50.0, on_progress=show)
+    assert not found.complete
+    assert found["a"].critical.tolist() == whole["a"].critical.tolist()
+    assert (found["a"].low, found["a"].high) == (whole["a"].low, whole["a"].high)
+    assert found["a"].shifts == ()
+    assert "'a': time ended before it was seen which levels decide and who pays" in found.notes
+    assert "a: costs" in to_text(compare_page(found))
 
 
 def test_runs_and_brackets_of_one_variant_tell_nothing_of_another(monkeypatch: pytest.MonkeyPatch) -> None:

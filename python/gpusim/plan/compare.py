@@ -14,7 +14,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -66,10 +66,10 @@ class _Measured:
 
     asked: _Asked
     critical: Float64
-    binding: tuple[BindingCount, ...]
-    infeasible: str
+    below: Int64  # the size one step below; 0 where there is none
+    binding: tuple[BindingCount, ...] = ()
+    infeasible: str = ""
     shifts: tuple[LevelShift, ...] = ()
-    cost: Cost = field(default_factory=lambda: Cost("", 0, 0.0))
 
 
 @dataclass(frozen=True)
@@ -115,7 +115,7 @@ def compare(
     seed : int, optional
         Default: the scenario's.
     time_limit : float, optional
-        Seconds; a variant that is not finished by then is left out, with a note.
+        Seconds; a variant whose size is not found by then is left out, with a note.
     backend, threads, on_progress, command
         As in `gpusim.size`.
 
@@ -149,7 +149,8 @@ def compare(
     attainment, confidence = scenario.study.attainment, scenario.study.confidence
     notes = []
     step = step or 0
-    count = jobs = 0
+    costs: list[Cost] = []
+    complete, count, jobs = True, 0, 0
     for place, each in enumerate(asked, 1):
         runs = Runs(
             Experiment(each.scenario, seed),
@@ -168,20 +169,26 @@ def compare(
         near = measured.get(each.against) or measured.get(BASE)
         try:
             step, found = _measure(each, runs, numbers, near, step)
+            measured[each.name] = found
+            if not found.infeasible:
+                found.binding = _binding(runs, numbers, found.below)
             if each.against in held and not found.infeasible:
                 found.shifts = _shifts(held[each.against], runs, numbers, confidence)
             if each.name in bases and math.isfinite(enough := order_statistic(found.critical, attainment)):
                 held[each.name] = _held_at(runs, numbers, int(enough))
-            measured[each.name] = found
-            found.cost = Cost(each.name, runs.count - count, time.monotonic() - begun)
         except OutOfTime:
-            if not measured:
+            complete = False
+            if each.name in measured:
+                notes.append(f"'{each.name}': time ended before it was seen which levels decide and who pays")
+            elif not measured:
                 what, remedy = (
                     "the scenario as it is was not finished in time",
                     "allow more time, or fewer replications",
                 )
                 raise NotConverged(Problem("time_limit", what, remedy, "plan/no-replication")) from None
-            notes.append(f"'{each.name}' was not finished within the time limit")
+            else:
+                notes.append(f"'{each.name}' was not finished within the time limit")
+        costs.append(Cost(each.name, runs.count - count, time.monotonic() - begun))
         count, jobs = runs.count, runs.jobs
     compared = _compared(measured, attainment, confidence)
     notes += _notes(measured, replications, attainment, confidence)
@@ -197,11 +204,11 @@ def compare(
         confidence=confidence,
         replications=replications,
         step=step,
-        complete=len(measured) == len(asked),
+        complete=complete,
         horizon=horizon_in_words(scenario),
         notes=tuple(notes),
         spent=Spent(count, jobs, time.monotonic() - started, threads),
-        costs=tuple(each.cost for each in measured.values()),
+        costs=tuple(costs),
         provenance=provenance(
             scenario,
             "compare",
@@ -306,7 +313,7 @@ def _measure(
         binding = tuple(
             BindingCount(each.sentence, limit.attainment.replications) for each in limit.impossible
         )
-        return step, _Measured(asked, never, binding, str(limit))
+        return step, _Measured(asked, never, np.zeros(len(replications), np.int64), binding, str(limit))
     fine = grid_of(scenario, runs.axis)
     if not step:
         step = _step(scenario, runs, fine)
@@ -321,7 +328,8 @@ def _measure(
         stride = max(1, round(float(np.std(shift)) / 2))
         found = np.concatenate([found, critical_indices(runs.cells, rest, grid, starts, stride)])
     sizes = np.array([math.inf if k >= grid.count else grid.capacity(int(k)) for k in found])
-    return step, _Measured(asked, sizes, _binding(scenario, runs, replications, grid, found), "")
+    below = np.array([grid.capacity(int(k) - 1) if k else 0 for k in found], dtype=np.int64)
+    return step, _Measured(asked, sizes, below)
 
 
 def _step(scenario: Scenario, runs: Runs, grid: CapacityGrid) -> int:
@@ -352,15 +360,12 @@ def _indices(grid: CapacityGrid, sizes: Float64) -> Int64:
     return np.array([grid.nearest(min(size, highest)) for size in sizes], dtype=np.int64)
 
 
-def _binding(
-    scenario: Scenario, runs: Runs, replications: Int64, grid: CapacityGrid, found: Int64
-) -> tuple[BindingCount, ...]:
+def _binding(runs: Runs, replications: Int64, below: Int64) -> tuple[BindingCount, ...]:
     """Levels missed one step below each replication's own critical size."""
-    inside = np.flatnonzero(found > 0)
+    inside = np.flatnonzero(below)
     if not inside.size:
         return ()
-    below = np.array([grid.capacity(int(k) - 1) for k in found[inside]], dtype=np.int64)
-    sentences, holds = _levels(runs, replications[inside], below)
+    sentences, holds = _levels(runs, replications[inside], below[inside])
     missed = (~holds).sum(axis=0)
     counts = [BindingCount(level, int(n)) for level, n in zip(sentences, missed, strict=True) if n]
     return tuple(sorted(counts, key=lambda each: -each.replications))

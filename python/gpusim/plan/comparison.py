@@ -150,9 +150,9 @@ class Comparison:
     replications, step : int
         Replications of each variant; GPUs between the sizes tried.
     complete : bool
-        No variant was left out for want of time.
+        No variant was left out, or left unexplained, for want of time.
     costs : tuple of Cost
-        Of each scenario, in the order in which they were measured.
+        Of each scenario, in the order in which they were measured; of one left out, until then.
     """
 
     base: Compared
