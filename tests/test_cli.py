@@ -194,7 +194,7 @@ def test_compare_prices_a_change_in_gpus(tiny: Path) -> None:
     assert result.code == 0
     assert result.err == ""
     assert "what changes most is as changed" in result.out
-    for title in ("In GPUs", "Which level decides", "What was changed"):
+    for title in ("In GPUs, at equal service", "What each is worth, and who pays", "What was changed"):
         assert title in result.out
     data = call(*words, "--json").data
     assert data["kind"] == "compare"

@@ -178,7 +178,7 @@ def test_the_reader_is_told_that_the_answer_is_built_in_and_that_urgent_does_not
 
 
 def test_every_variant_says_what_it_is_about(korea: Scenario) -> None:
-    assert len(korea.variants) == 17
+    assert len(korea.variants) == 19
     assert all(variant.about for variant in korea.variants.values())
 
 
@@ -186,6 +186,8 @@ def test_every_variant_says_what_it_is_about(korea: Scenario) -> None:
     ("variant", "classes"),
     [
         ("quotas", set()),
+        ("parts", set()),
+        ("backfill-100", set()),
         ("reclaim", {*BATCH, "sweep"}),
         ("preemption", {*BATCH, "sweep", "urgent"}),
         ("fifo", set()),
@@ -210,9 +212,30 @@ def test_a_variant_changes_the_classes_it_names_and_no_others(
     assert changed_classes(korea, variant) == classes
 
 
+def test_contracts_are_one_group_each_against_the_right_base(korea: Scenario) -> None:
+    contracts = {name: each.of for name, each in korea.variants.items() if each.group == "contracts"}
+    assert contracts == {
+        "fifo": None,
+        "backfill-100": None,
+        "quotas": None,
+        "parts": "quotas",  # borrowing off
+        "reclaim": "quotas",
+        "preemption": None,
+        "staggered": "eight-weeks",
+    }
+
+
+def test_in_parts_every_tenant_owns_what_it_has_as_with_quotas_and_borrows_nothing(korea: Scenario) -> None:
+    quotas, parts = korea.variant("quotas"), korea.variant("parts")
+    assert [each.quota for each in parts.tenants] == [each.quota for each in quotas.tenants]
+    assert {each.cohort for each in quotas.tenants} == {"nacc"}
+    assert {each.cohort for each in parts.tenants} == {None}
+
+
 def test_policies_of_variants(korea: Scenario) -> None:
     assert korea.variant("fifo").policy.backfill == "none"
     assert korea.variant("skip").policy.backfill == "skip"
+    assert korea.variant("backfill-100").policy.backfill == 100
     assert korea.variant("period-60s").policy.period == 60
     assert {
         class_named(korea.variant("no-tiers"), name).priority for name in ("campaign", "eval", *BATCH)

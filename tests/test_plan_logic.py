@@ -334,6 +334,8 @@ def test_a_mean_that_is_clear_is_not_called_nothing(monkeypatch: pytest.MonkeyPa
     text = to_text(compare_page(dataclasses.replace(found, variants=(open_,))))
     assert "none of the changes is shown to move what is enough in 90% of periods" in " ".join(text.split())
     assert "though on average some do: more +" in " ".join(text.split())
+    assert "no effect shown at equal service: between 5 fewer and " in " ".join(text.split())
+    assert "an average period needs +" in " ".join(text.split())
 
 
 def test_a_variant_of_a_variant_is_compared_with_it(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -350,10 +352,77 @@ def test_all_variants_and_a_change_by_hand(monkeypatch: pytest.MonkeyPatch) -> N
     assert [each.name for each in found.variants] == ["more", "most", "as changed"]
     assert found["as changed"].difference == pytest.approx(-0.1 * found.base.gpus, rel=0.03)
     text = to_text(compare_page(found))
-    assert "not corrected for the number of comparisons" in " ".join(text.split())
+    said = " ".join(text.split())
+    assert "all 3 hold at once" in said
+    assert "the 3 intervals hold all at once with 95% confidence".casefold() in said.casefold()
     for word in ("more", "most", "as changed", "A fifth more work", "study.demand"):
         assert word in text
     json.dumps(found.to_dict(), allow_nan=False)
+
+
+def test_a_group_stands_for_its_variants_and_a_wrong_name_is_told_with_the_nearest(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    pretend(monkeypatch)
+    data = with_variants().to_dict()
+    data["variants"]["less"] = {"group": "demand", "set": {"study.demand": "90%"}}
+    data["variants"]["most"]["group"] = "demand"
+    grouped = gpusim.Scenario.from_dict(data)
+    found = gpusim.compare(grouped, ["demand"], replications=20)
+    assert [each.name for each in found.variants] == ["more", "most", "less"]
+    assert found.provenance.call["variants"] == ["more", "most", "less"]
+    with pytest.raises(UsageError, match=r"did you mean 'demand'\? known: more, most, less, demand"):
+        gpusim.compare(grouped, ["demnad"])
+
+
+def test_intervals_of_several_variants_are_wider_than_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    pretend(monkeypatch)
+    one = gpusim.compare(with_variants(), ["more"], replications=20)["more"]
+    assert (one.low, one.high) == (one.low_alone, one.high_alone)
+    three = gpusim.compare(with_variants(), "all", changes=["study.demand=90%"], replications=20)["more"]
+    assert (three.low_alone, three.high_alone) == (one.low, one.high)
+    assert three.low <= one.low  # type: ignore[operator]
+    assert three.high >= one.high  # type: ignore[operator]
+
+
+def test_price_is_told_at_equal_service_and_who_pays_at_equal_size(monkeypatch: pytest.MonkeyPatch) -> None:
+    center = pretend(monkeypatch)
+    found = gpusim.compare(with_variants(), ["more"], replications=40)
+    more, numbers = found["more"], np.arange(40)
+    assert {shift.gpus for shift in more.shifts} == {round(found.base.gpus)}
+    for k, sentence in enumerate(LEVELS):
+        (shift,) = [each for each in more.shifts if each.sentence == sentence]
+        need = center.need[k] * center.load(1, numbers, k)
+        assert shift.before == (need <= found.base.gpus).sum()
+        assert shift.after == (1.2 * need <= found.base.gpus).sum()
+        assert shift.shown
+    said = " ".join(to_text(compare_page(found)).split())
+    assert f"more: costs {more.difference:,.0f} GPUs ({more.low:,.0f} to {more.high:,.0f}) at equal" in said
+    assert (
+        f"With the {found.base.gpus:,.0f} GPUs that suffice without it pays '{more.shifts[0].sentence}'"
+        in said
+    )
+    assert f"({more.shifts[0].before} to {more.shifts[0].after} of 40 periods)" in said
+    after, before = more.binding[0], {b.sentence: b.replications for b in found.base.binding}
+    said_so = f"Decides: '{after.sentence}' {after.replications} (before {before[after.sentence]})"
+    assert said_so in said
+
+
+def test_a_saving_is_called_one_and_a_change_of_nothing_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    pretend(monkeypatch)
+    less = gpusim.compare(with_variants(), changes=["study.demand=80%"], replications=20)
+    assert "as changed: saves" in " ".join(to_text(compare_page(less)).split())
+    same = gpusim.compare(with_variants(), changes=["policy.backfill=none"], replications=20)
+    assert "no effect shown at equal service: between" in " ".join(to_text(compare_page(same)).split())
+    assert "nobody is shown to pay or to gain" in " ".join(to_text(compare_page(same)).split())
+
+
+def test_what_each_variant_cost_is_told_and_adds_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    center = pretend(monkeypatch)
+    found = gpusim.compare(with_variants(), ["most"], replications=20)
+    assert [each.name for each in found.costs] == ["as it is", "more", "most"]
+    assert sum(each.runs for each in found.costs) == found.spent.runs == center.cells
+    assert sum(each.seconds for each in found.costs) <= found.spent.seconds
 
 
 def test_each_critical_size_costs_few_runs(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -378,7 +447,7 @@ def test_an_impossible_variant_is_told_and_not_searched(monkeypatch: pytest.Monk
 def test_nothing_to_compare_is_refused_with_what_could_be() -> None:
     with pytest.raises(UsageError, match="known: more, most"):
         gpusim.compare(with_variants())
-    with pytest.raises(UsageError, match="no variant has this name"):
+    with pytest.raises(UsageError, match="no variant and no group has this name"):
         gpusim.compare(with_variants(), ["mroe"])
     with pytest.raises(UsageError) as error:
         gpusim.compare(with_variants(), ["more"], replications=3, step=6)

@@ -56,6 +56,17 @@ def test_a_variant_of_another_goes_on_from_it(base: Scenario) -> None:
     assert base.variants["more-fifo"].of == "more"
 
 
+def test_a_variant_may_belong_to_a_group_and_keeps_it() -> None:
+    grouped = Scenario.from_yaml(
+        TEXT.replace(
+            "set: {policy.backfill: none}\n  more:", "group: rules\n    set: {policy.backfill: none}\n  more:"
+        )
+    )
+    assert grouped.variants["fifo"].group == "rules"
+    assert grouped.variants["more"].group is None
+    assert Scenario.from_dict(grouped.to_dict()).variants == grouped.variants
+
+
 def test_variants_can_be_combined(base: Scenario) -> None:
     both = base.variant("more").variant("fifo")
     assert (both.policy.backfill, both.tenants[0].classes[0].arrivals.load) == ("none", 52)
@@ -109,6 +120,10 @@ MISTAKES = [
     ("about: Nobody overtakes", "about: 5", 12, "not a text (5)", "quotes"),
     ("of: more", "of: moer", 20, "no variant has this name ('moer')", "did you mean 'more'?"),
     ("of: more", "of: more-fifo", 20, "a variant of itself", "remove one 'of'"),
+    ("of: more", "group: fifo", 20, "a group needs a name of its own ('fifo')", "a variant has this one"),
+    ("of: more", "group: all", 20, "a group needs a name of its own ('all')", "all is every variant"),
+    ("of: more", "group: [a, b]", 20, "not a text", "quotes"),
+    ("of: more", "group: with, comma", 20, "a name may hold letters", "write with-comma"),
     ("  fifo:\n", "  first fifo:\n", 11, "a name may hold letters", "write first-fifo"),
     ("  fifo:\n", "  fifo: policy.backfill=none\n  fifo2:\n", 11, "a variant must hold keys", "set: {policy.backfill: none}"),
 ]  # fmt: skip

@@ -26,7 +26,9 @@ from gpusim.cli.size import WIDER
 
 Variants = Annotated[
     str | None,
-    typer.Option("--variants", metavar="A,B|all", help="Variants of the scenario file, or all of them."),
+    typer.Option(
+        "--variants", metavar="A,B|all", help="Variants of the scenario file, groups of them, or all."
+    ),
 ]
 Changes = Annotated[
     list[str] | None,

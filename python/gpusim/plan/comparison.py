@@ -15,7 +15,7 @@ from gpusim.plan.answer import Spent, as_json
 from gpusim.plan.output import finite
 from gpusim.plan.provenance import Provenance
 
-COMPARISON_SCHEMA = 1
+COMPARISON_SCHEMA = 2
 """Version of the JSON form."""
 BASE = "as it is"
 """Name of the scenario without changes."""
@@ -33,6 +33,37 @@ class BindingCount:
     replications: int
 
 
+@dataclass(frozen=True)
+class LevelShift:
+    """In how many replications a level holds at one size, without a change and with it.
+
+    Attributes
+    ----------
+    sentence : str
+    gpus : int
+        The size: what the scenario compared with needs.
+    before, after : int
+        Replications in which the level holds there: in the scenario compared with, and in the variant.
+    shown : bool
+        More went one way than chance explains (exact sign test at the study's confidence, of each level alone).
+    """
+
+    sentence: str
+    gpus: int
+    before: int
+    after: int
+    shown: bool
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What a variant cost: runs, and seconds of wall time."""
+
+    name: str
+    runs: int
+    seconds: float
+
+
 @dataclass(frozen=True, eq=False)
 class Compared:
     """One variant.
@@ -48,13 +79,17 @@ class Compared:
         The `attainment` quantile of its critical sizes; infinite where too many replications meet the levels with no
         size considered.
     difference, low, high : float or None
-        How many GPUs more than `against` that is, and its paired bootstrap interval.
+        How many GPUs more than `against` that is, and its interval: those of all variants hold together.
+    low_alone, high_alone : float or None
+        The interval of this difference if no other had been asked for.
     mean, standard_error : float or None
         Mean paired difference of the critical sizes.
     pairs : int
         Replications behind the mean: those with a critical size on both sides.
     binding : tuple of BindingCount
         Levels that decide, most often first; several can be missed together.
+    shifts : tuple of LevelShift
+        Who pays and who gains at equal size, who pays most first.
     never : int
         Replications that meet the levels with no size considered.
     infeasible : str
@@ -73,10 +108,13 @@ class Compared:
     difference: float | None
     low: float | None
     high: float | None
+    low_alone: float | None
+    high_alone: float | None
     mean: float | None
     standard_error: float | None
     pairs: int
     binding: tuple[BindingCount, ...]
+    shifts: tuple[LevelShift, ...]
     never: int
     infeasible: str
     offered_load: float
@@ -85,13 +123,14 @@ class Compared:
 
     @property
     def shown(self) -> bool:
-        """Whether the interval of the difference excludes 0: otherwise no effect is shown."""
+        """Whether the interval, which holds together with all others, excludes 0: otherwise no effect is shown."""
         return self.low is not None and self.high is not None and not self.low <= 0.0 <= self.high
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data."""
         data = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
         data["binding"] = [dataclasses.asdict(each) for each in self.binding]
+        data["shifts"] = [dataclasses.asdict(each) for each in self.shifts]
         return data | {"critical": self.critical.tolist(), "shown": self.shown}
 
 
@@ -107,11 +146,13 @@ class Comparison:
     vary : str
         "gpus", or the pool whose GPUs are counted.
     attainment, confidence : float
-        The quantile compared; of each interval, alone.
+        The quantile compared; of all intervals together.
     replications, step : int
         Replications of each variant; GPUs between the sizes tried.
     complete : bool
-        No variant was left out for want of time.
+        No variant was left out, or left unexplained, for want of time.
+    costs : tuple of Cost
+        Of each scenario, in the order in which they were measured; of one left out, until then.
     """
 
     base: Compared
@@ -125,6 +166,7 @@ class Comparison:
     horizon: str
     notes: tuple[str, ...]
     spent: Spent
+    costs: tuple[Cost, ...]
     provenance: Provenance
 
     def __str__(self) -> str:
@@ -149,7 +191,8 @@ class Comparison:
             "variants": [each.to_dict() for each in self.variants],
             "horizon": self.horizon,
             "notes": list(self.notes),
-            "spent": dataclasses.asdict(self.spent),
+            "spent": dataclasses.asdict(self.spent)
+            | {"variants": [dataclasses.asdict(each) for each in self.costs]},
             "provenance": dataclasses.asdict(self.provenance),
         }
         return finite(data)  # type: ignore[no-any-return]

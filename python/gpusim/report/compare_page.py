@@ -1,4 +1,4 @@
-"""The page of `gpusim compare`: what each change is worth in GPUs, and which level decides then."""
+"""The page of `gpusim compare`: what each change is worth in GPUs, which level decides then, and who pays."""
 
 from __future__ import annotations
 
@@ -10,10 +10,11 @@ from gpusim.plan.comparison import BASE, Compared, Comparison
 from gpusim.report import words
 from gpusim.report.layout import Column, bullets, headline, page, plain, section, table
 from gpusim.report.origin import origin
+from gpusim.report.worth import deciding, signed, worth
 from gpusim.units import format_share
 
-_LEVELS = 3
-"""Binding levels named in a row."""
+_CHANGES = 3
+"""Changes of a variant that are written out; with more, its description must do."""
 
 
 def compare_page(comparison: Comparison) -> Group:
@@ -30,31 +31,54 @@ def compare_page(comparison: Comparison) -> Group:
         Column("GPUs"),
         Column("difference"),
         Column("interval"),
+        Column("against", number=False),
         Column("mean"),
+        Column("time"),
     )
+    seconds = {each.name: each.seconds for each in c.costs}
     rows = [
-        (each.name, _gpus(each.gpus), _signed(each.difference), _interval(each), _mean(each))
+        (
+            each.name,
+            _gpus(each.gpus),
+            signed(each.difference),
+            _interval(each),
+            each.against,
+            _mean(each),
+            words.duration(seconds[each.name]),
+        )
         for each in (c.base, *c.variants)
     ]
-    abouts = [f"{each.name}: {_about(each)}" for each in c.variants]
+    together = "" if len(c.variants) < 2 else f"; all {len(c.variants)} hold at once"
     return page(
         headline(_headline(c)),
         plain(
             f"{words.things(c.replications, 'period')} of {c.horizon}; sizes in steps of {words.gpus(c.step)}."
         ),
         section(
-            "In GPUs",
+            "In GPUs, at equal service",
             table(columns, rows),
             plain(
                 f"GPUs: smallest size that meets every level in {format_share(c.attainment)} of these periods. "
-                f"Interval: {format_share(c.confidence)}, paired bootstrap; where it holds 0, no effect is shown. "
+                "Difference: how many more it needs for that than what it is compared with; below 0 it saves GPUs. "
+                f"Interval of it: {format_share(c.confidence)}{together}; where it holds 0, no effect is shown. "
                 "Mean: difference of a period's smallest sizes, +- its standard error."
             ),
         ),
         section(
-            "Which level decides", bullets(_binding(each, c.replications) for each in (c.base, *c.variants))
+            "What each is worth, and who pays",
+            bullets(
+                [
+                    deciding(c.base, c.replications),
+                    *(worth(each, c[each.against], c.replications) for each in c.variants if each.against),
+                ]
+            ),
+            plain(
+                f"Decides: in how many of {words.things(c.replications, 'period')} a level is missed one step below "
+                "the size that meets all. Pays, gains: in how many a level holds without the change and with it, in a "
+                "center of one size."
+            ),
         ),
-        section("What was changed", bullets(abouts)),
+        section("What was changed", bullets(f"{each.name}: {_about(each)}" for each in c.variants)),
         section("How sure", bullets(f"{note[:1].upper()}{note[1:]}." for note in c.notes))
         if c.notes
         else None,
@@ -76,7 +100,7 @@ def _headline(c: Comparison) -> str:
     against = "" if largest.against == BASE else f" against {largest.against}"
     return (
         f"As it is the center needs {base}{of}; what changes most is {largest.name}: "
-        f"{_signed(largest.difference)} ({_interval(largest)}){against}."
+        f"{signed(largest.difference)}{f' ({_interval(largest)})' if largest.low != largest.high else ''}{against}."
     )
 
 
@@ -84,16 +108,10 @@ def _gpus(number: float) -> str:
     return words.count(number) if math.isfinite(number) else "none"
 
 
-def _signed(number: float | None) -> str:
-    if number is None:
-        return ""
-    return f"{number:+,.0f}" if math.isfinite(number) else ("never met" if number > 0 else "met now")
-
-
 def _interval(each: Compared) -> str:
     if each.low is None or each.high is None:
         return ""
-    return f"{_signed(each.low)} to {_signed(each.high)}"
+    return f"{signed(each.low)} to {signed(each.high)}" if each.low != each.high else signed(each.low)
 
 
 def _mean(each: Compared) -> str:
@@ -102,17 +120,9 @@ def _mean(each: Compared) -> str:
     return f"{each.mean:+,.0f} +- {each.standard_error:,.0f}"
 
 
-def _binding(each: Compared, replications: int) -> str:
-    if each.infeasible:
-        return f"{each.name}: {each.infeasible}."
-    named = ", ".join(f"'{b.sentence}' {b.replications:,}" for b in each.binding[:_LEVELS])
-    more = len(each.binding) - _LEVELS
-    rest = f", and {words.things(more, 'other')}" if more > 0 else ""
-    never = f"; {each.never:,} never met" if each.never else ""
-    return f"{each.name}: {named or 'none'}{rest} (of {words.things(replications, 'period')}{never})."
-
-
 def _about(each: Compared) -> str:
-    changes = ", ".join(f"{key} = {value}" for key, value in each.changes.items())
-    against = "" if each.against in (BASE, "") else f"; compared with {each.against}"
-    return f"{each.about or 'set'} ({changes}){against}" if each.about else f"{changes}{against}"
+    listed = [f"{key} = {value}" for key, value in each.changes.items()]
+    if not each.about:
+        return ", ".join(listed)
+    more = f"{len(listed):,} settings" if len(listed) > _CHANGES else ", ".join(listed)
+    return f"{each.about} ({more})"

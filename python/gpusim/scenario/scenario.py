@@ -117,7 +117,7 @@ class Scenario(Frozen):
     )
     variants: VariantsField = Field(
         {},
-        description="named changes of this scenario: {NAME: {about: text, of: other variant, set: {KEY: VALUE}}}",
+        description="named changes of this scenario: {NAME: {about: text, of: base, group: name, set: {KEY: VALUE}}}",
         examples=["{fifo: {about: nobody overtakes, set: {policy.backfill: none}}}"],
     )
 

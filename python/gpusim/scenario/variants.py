@@ -3,6 +3,7 @@
     variants:
       fifo:
         about: Nobody overtakes
+        group: contracts                     # `gpusim compare --variants contracts` takes all of a group
         set: {policy.backfill: none}
       eight-weeks:
         set: {study.horizon: 63d}
@@ -32,7 +33,7 @@ from gpusim.suggest import did_you_mean
 from gpusim.units import show
 
 FORM = "write for example {about: Nobody overtakes, set: {policy.backfill: none}}"
-_KEYS = ("about", "of", "set")
+_KEYS = ("about", "of", "group", "set")
 
 Attempt = Callable[[dict[str, Any]], list[Mistake]]
 
@@ -47,12 +48,15 @@ class Variant:
         What is different, in a line; may be empty.
     of : str or None
         The variant that this one changes further, and is to be compared with; None: the scenario itself.
+    group : str or None
+        A name for several variants that answer one question.
     set : dict
         Overrides: path to value, in order.
     """
 
     about: str = ""
     of: str | None = None
+    group: str | None = None
     set: dict[str, Any] = field(default_factory=dict)
 
 
@@ -88,6 +92,7 @@ def read_variants(value: object) -> dict[str, Variant]:
                     )
                 )
     mistakes += _wrong_bases(found, [str(key) for key in value])
+    mistakes += _wrong_groups(found, [str(key) for key in value])
     raise_all(mistakes)
     return found
 
@@ -122,13 +127,16 @@ def _read(given: object) -> Variant:
         mistakes.append(
             Mistake("'set' must hold at least one change", remedy, show(changes), ("set",), "type")
         )
-    for name in ("about", "of"):
+    for name in ("about", "of", "group"):
         text = given.get(name)
         if text is not None and not isinstance(text, str):
             mistakes.append(Mistake("not a text", "put it in quotes", show(text), (name,)))
     raise_all(mistakes)
     return Variant(
-        given.get("about") or "", given.get("of"), {str(k): v for k, v in dict(changes or {}).items()}
+        given.get("about") or "",
+        given.get("of"),
+        given.get("group"),
+        {str(k): v for k, v in dict(changes or {}).items()},
     )
 
 
@@ -145,6 +153,24 @@ def _wrong_bases(found: Mapping[str, Variant], names: list[str]) -> Iterator[Mis
         elif name in _line_up(found, variant.of):
             what = "a variant of itself"
             yield Mistake(what, "remove one 'of'", f"'{variant.of}'", (name, "of"), "variant")
+
+
+def _wrong_groups(found: Mapping[str, Variant], names: list[str]) -> Iterator[Mistake]:
+    for name, variant in found.items():
+        if variant.group is None:
+            continue
+        if variant.group in (*names, "all"):
+            what = "a group needs a name of its own"
+            remedy = "choose another; " + (
+                "all is every variant" if variant.group == "all" else "a variant has this one"
+            )
+            yield Mistake(what, remedy, f"'{variant.group}'", (name, "group"), "variant")
+            continue
+        try:
+            _name(variant.group)
+        except ValueError as error:
+            for mistake in mistakes_of(error):
+                yield Mistake(mistake.what, mistake.remedy, mistake.found, (name, "group"), mistake.code)
 
 
 def _line_up(found: Mapping[str, Variant], name: str | None) -> list[str]:
@@ -269,6 +295,7 @@ def _write(variants: Mapping[str, Variant]) -> dict[str, Any]:
         name: {
             **({"about": each.about} if each.about else {}),
             **({"of": each.of} if each.of else {}),
+            **({"group": each.group} if each.group else {}),
             "set": copy.deepcopy(each.set),
         }
         for name, each in variants.items()
@@ -287,6 +314,7 @@ VariantsField = Annotated[
                 "properties": {
                     "about": {"type": "string"},
                     "of": {"type": "string"},
+                    "group": {"type": "string"},
                     "set": {"type": "object", "minProperties": 1},
                 },
                 "required": ["set"],
