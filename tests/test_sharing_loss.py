@@ -238,17 +238,20 @@ def test_limits_of_tenants_are_thresholds_of_the_product_form(
 
 TREES = {
     "one cohort": Tree(2, (2, 2, -1), (6, 4, 0), (None,) * 3, (None,) * 3),
-    "borrowing limits": Tree(3, (3, 3, 3, -1), (6, 4, 2, 0), (2, 0, 4, None), (None,) * 4),
+    "borrowing limits": Tree(3, (3, 3, 3, -1), (6, 4, 2, 0), (2, 0, 1, None), (None,) * 4),
     "lending limits": Tree(3, (3, 3, 3, -1), (6, 4, 2, 0), (None,) * 4, (2, 0, None, None)),
     "both, and a cohort's own": Tree(
         3, (3, 3, 3, -1), (5, 3, 0, 4), (3, None, 5, None), (1, None, None, None)
     ),
-    "nested": Tree(
+    "nested, borrowing": Tree(
         3,
         (3, 3, 4, 5, 5, -1),
-        (4, 2, 4, 0, 0, 2),
-        (None, 5, None, 3, None, None),
+        (4, 2, 3, 0, 0, 2),
+        (None, 2, 1, 2, None, None),
         (1, None, None, None, 2, None),
+    ),
+    "nested, lending": Tree(
+        3, (3, 3, 4, 5, 5, -1), (4, 2, 3, 0, 0, 1), (None,) * 6, (1, None, None, 1, 1, None)
     ),
 }
 
