@@ -1,9 +1,9 @@
 """Examples that Kueue publishes in its documentation and tests, as facts: quotas, what runs, what must come of it.
 
-Sources, of the repository kubernetes-sigs/kueue on GitHub, read in stored copies. Its cluster queues are our tenants,
-its CPUs our GPUs, its priorities our tiers; cases of two resources or of several pod sets have no counterpart.
+Sources, of the repository kubernetes-sigs/kueue on GitHub. Its cluster queues are our tenants, its CPUs our GPUs, its
+priorities our tiers; cases of two resources or of several pod sets have no counterpart.
 
-- "cluster_queue": documentation page Concepts / Cluster Queue (site/content/en/docs/concepts/cluster_queue.md, copy of
+- "cluster_queue": documentation page Concepts / Cluster Queue (site/content/en/docs/concepts/cluster_queue.md,
   commit 6a2cee3e, lending limits then beta since v0.9).
 - "cohort": page Concepts / Cohort (cohort.md, commit 01486f00, 2025).
 - "preemption": cases of TestPreemption in pkg/scheduler/preemption/preemption_test.go (commit 014d9490, 2025), by name,
@@ -99,6 +99,10 @@ WITH_SHARED = (
         cq(5, 10),
     ),
     (Cohort(),),
+)
+HIERARCHY = (
+    (cq(3, 0, within="lower", reclaim="lower", threshold=0), cq(3, 0), cq(4, 0)),
+    (Cohort(4, (4,)), Cohort(nominal=(1,))),
 )
 OWN_VICTIMS = (
     "R24 asks whether the newcomer fits its nominal as things are; Kueue whether it will once its own victims, "
@@ -324,6 +328,59 @@ EXAMPLES = (
         "admitted2",
         here="",
         why=SUBTREE,
+        source="hierarchical",
+    ),
+    example(
+        "preempt in cohort and own CQ",
+        ((cq(2, 0, within="lower", reclaim="any", threshold=0), cq(2, 0)), (Cohort(3, (3,)), Cohort())),
+        "not-preemptible 1 1 1, preemptible 1 0 1, own-queue 0 -1 1",
+        (0, 1, 2),
+        "preemptible own-queue",
+        source="hierarchical",
+    ),
+    example(
+        "prefer to preempt hierarchical candidate",
+        ((cq(2, 0, within="lower", reclaim="any"), cq(3, 0)), (Cohort(3, (2,)), Cohort())),
+        "borrowing 1 1 1, same-queue 0 -2 1",
+        (0, 0, 1),
+        "borrowing",
+        here="same-queue",
+        why=SUBTREE,
+        source="hierarchical",
+    ),
+    example(
+        "forced to preempt priority candidate",
+        (
+            (cq(3, 0, within="lower", reclaim="any", threshold=0), cq(3, 0), cq(4, 2)),
+            (Cohort(4, (2,)), Cohort()),
+        ),
+        "nominal 2 -10 2, same-cohort 1 -1 2",
+        (0, 0, 2),
+        "same-cohort",
+        source="hierarchical",
+    ),
+    example(
+        "incoming workload fits in CQ nominal quota",
+        ((cq(3, 4, within="lower", reclaim="any"), cq(3, 0), cq(4, 0)), (Cohort(4, (2,)), Cohort())),
+        "borrowing 2 10 3, same-cohort 1 10 3",
+        (0, 0, 4),
+        "borrowing same-cohort",
+        source="hierarchical",
+    ),
+    example(
+        "preempt hierarchical and priority candidates",
+        HIERARCHY,
+        "borrowing 2 -1 2, same-cohort 1 -1 1, borrowing-high 2 1 2",
+        (0, 0, 3),
+        "borrowing same-cohort",
+        source="hierarchical",
+    ),
+    example(
+        "preempt hierarchical candidates and inside CQ",
+        HIERARCHY,
+        "borrowing 2 -1 2, same-queue 0 -1 1, borrowing-high 2 1 2",
+        (0, 0, 3),
+        "borrowing same-queue",
         source="hierarchical",
     ),
 )
