@@ -9,6 +9,8 @@ priorities our tiers; cases of two resources or of several pod sets have no coun
 - "preemption": cases of TestPreemption in pkg/scheduler/preemption/preemption_test.go (commit 014d9490, 2025), by name,
   long ones cut by "..".
 - "hierarchical": cases of TestHierarchicalPreemptions in preemption_hierarchical_test.go beside it (commit 054bf634).
+- "collectCandidatesInSubtree": no case but the rule of that function, in classical/hierarchical_preemption.go beside it
+  (commit 01c0b270).
 - "available": cases of TestAvailable in pkg/cache/resource_test.go (commit 014d9490), by name.
 """
 
@@ -109,6 +111,11 @@ OWN_VICTIMS = (
     "which it evicts beside those of others, have left."
 )
 SUBTREE = "R24 looks at the tenant's own nominal; Kueue also at that of the cohorts above it."
+
+PROTECTED = (
+    "S20 looks for tenants over their own nominal; Kueue passes over cohorts that are within theirs, so that who "
+    "borrows from siblings only is safe from outsiders. Here the siblings' GPUs go, and the outsider keeps the newcomer's."
+)
 
 
 def example(
@@ -382,6 +389,62 @@ EXAMPLES = (
         (0, 0, 3),
         "borrowing same-queue",
         source="hierarchical",
+    ),
+    example(
+        "reclaim nominal quota from lowest priority workload, excluding non-borrowing",
+        ((cq(3, 0, within="lower", reclaim="any"), cq(4, 0), cq(4, 2)), (Cohort(4, (3,)), Cohort())),
+        "prio-8 1 8 1, prio-9 1 9 1, prio-10 1 9 1, nominal 2 -2 2",
+        (0, 0, 1),
+        "prio-8",
+        here="",
+        why=SUBTREE,
+        source="hierarchical",
+    ),
+    example(
+        "infeasible preemption all available workloads in pruned subtrees",
+        (
+            (cq(3, 0, within="lower", reclaim="any"), cq(3, 0), cq(4, 0)),
+            (Cohort(5, (2,)), Cohort(5, (2,)), Cohort()),
+        ),
+        "other-1 2 -10 1, other-2 2 -10 1, same-cohort 1 0 2",
+        (0, 0, 2),
+        source="hierarchical",
+    ),
+    example(
+        "respect lending limits",
+        ((cq(2, 3, lend=2, within="lower", reclaim="any"), cq(3, 0)), (Cohort(3, (2,)), Cohort())),
+        "borrowing 1 0 4",
+        (0, -2, 5),
+        "borrowing",
+        here="",
+        why=SUBTREE,
+        source="hierarchical",
+    ),
+    example(
+        "reclaim in complex hierarchy",
+        (
+            tuple(cq(parent, 0, within="lower", reclaim="any") for parent in (7, 10, 9, 12, 11)),
+            (Cohort(), *(Cohort(parent, (4,)) for parent in (5, 5, 6, 6, 6, 8, 8))),
+        ),
+        "b1 0 -6 4, b2 0 -5 4, b3 1 -9 4, b4 1 -10 4, b5 2 -4 4, b6 2 -3 3, b7 3 4 2, b8 3 2 3",
+        (4, -2, 7),
+        "b1 b4",
+        here="",
+        why=SUBTREE,
+        source="hierarchical",
+    ),
+    example(
+        "subtrees within their quota hold no candidates",
+        (
+            (cq(4, 4, reclaim="any"), cq(5, 2), cq(5, 4), cq(6, 0)),
+            (Cohort(7), Cohort(7), Cohort(7), Cohort()),
+        ),
+        "sibling 1 -1 6, outsider 3 0 3",
+        (0, 0, 4),
+        "outsider",
+        here="sibling",
+        why=PROTECTED,
+        source="collectCandidatesInSubtree",
     ),
 )
 
