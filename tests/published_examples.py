@@ -114,7 +114,7 @@ SUBTREE = "R24 looks at the tenant's own nominal; Kueue also at that of the coho
 
 PROTECTED = (
     "S20 looks for tenants over their own nominal; Kueue passes over cohorts that are within theirs, so that who "
-    "borrows from siblings only is safe from outsiders. Here the siblings' GPUs go, and the outsider keeps the newcomer's."
+    "borrows from siblings only is safe from outsiders. Here their GPUs go, and the outsider keeps the newcomer's."
 )
 
 
