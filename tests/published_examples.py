@@ -1,14 +1,16 @@
 """Examples that Kueue publishes in its documentation and tests, as facts: quotas, what runs, what must come of it.
 
-Sources, of the repository kubernetes-sigs/kueue on GitHub, read in stored copies. Its cluster queues are our tenants,
-its CPUs our GPUs, its priorities our tiers; cases of two resources or of several pod sets have no counterpart.
+Sources, of the repository kubernetes-sigs/kueue on GitHub. Its cluster queues are our tenants, its CPUs our GPUs, its
+priorities our tiers; cases of two resources or of several pod sets have no counterpart.
 
-- "cluster_queue": documentation page Concepts / Cluster Queue (site/content/en/docs/concepts/cluster_queue.md, copy of
+- "cluster_queue": documentation page Concepts / Cluster Queue (site/content/en/docs/concepts/cluster_queue.md,
   commit 6a2cee3e, lending limits then beta since v0.9).
 - "cohort": page Concepts / Cohort (cohort.md, commit 01486f00, 2025).
 - "preemption": cases of TestPreemption in pkg/scheduler/preemption/preemption_test.go (commit 014d9490, 2025), by name,
   long ones cut by "..".
 - "hierarchical": cases of TestHierarchicalPreemptions in preemption_hierarchical_test.go beside it (commit 054bf634).
+- "collectCandidatesInSubtree": no case but the rule of that function, in classical/hierarchical_preemption.go beside it
+  (commit 01c0b270).
 - "available": cases of TestAvailable in pkg/cache/resource_test.go (commit 014d9490), by name.
 """
 
@@ -100,11 +102,20 @@ WITH_SHARED = (
     ),
     (Cohort(),),
 )
+HIERARCHY = (
+    (cq(3, 0, within="lower", reclaim="lower", threshold=0), cq(3, 0), cq(4, 0)),
+    (Cohort(4, (4,)), Cohort(nominal=(1,))),
+)
 OWN_VICTIMS = (
     "R24 asks whether the newcomer fits its nominal as things are; Kueue whether it will once its own victims, "
     "which it evicts beside those of others, have left."
 )
 SUBTREE = "R24 looks at the tenant's own nominal; Kueue also at that of the cohorts above it."
+
+PROTECTED = (
+    "S20 looks for tenants over their own nominal; Kueue passes over cohorts that are within theirs, so that who "
+    "borrows from siblings only is safe from outsiders. Here their GPUs go, and the outsider keeps the newcomer's."
+)
 
 
 def example(
@@ -325,6 +336,115 @@ EXAMPLES = (
         here="",
         why=SUBTREE,
         source="hierarchical",
+    ),
+    example(
+        "preempt in cohort and own CQ",
+        ((cq(2, 0, within="lower", reclaim="any", threshold=0), cq(2, 0)), (Cohort(3, (3,)), Cohort())),
+        "not-preemptible 1 1 1, preemptible 1 0 1, own-queue 0 -1 1",
+        (0, 1, 2),
+        "preemptible own-queue",
+        source="hierarchical",
+    ),
+    example(
+        "prefer to preempt hierarchical candidate",
+        ((cq(2, 0, within="lower", reclaim="any"), cq(3, 0)), (Cohort(3, (2,)), Cohort())),
+        "borrowing 1 1 1, same-queue 0 -2 1",
+        (0, 0, 1),
+        "borrowing",
+        here="same-queue",
+        why=SUBTREE,
+        source="hierarchical",
+    ),
+    example(
+        "forced to preempt priority candidate",
+        (
+            (cq(3, 0, within="lower", reclaim="any", threshold=0), cq(3, 0), cq(4, 2)),
+            (Cohort(4, (2,)), Cohort()),
+        ),
+        "nominal 2 -10 2, same-cohort 1 -1 2",
+        (0, 0, 2),
+        "same-cohort",
+        source="hierarchical",
+    ),
+    example(
+        "incoming workload fits in CQ nominal quota",
+        ((cq(3, 4, within="lower", reclaim="any"), cq(3, 0), cq(4, 0)), (Cohort(4, (2,)), Cohort())),
+        "borrowing 2 10 3, same-cohort 1 10 3",
+        (0, 0, 4),
+        "borrowing same-cohort",
+        source="hierarchical",
+    ),
+    example(
+        "preempt hierarchical and priority candidates",
+        HIERARCHY,
+        "borrowing 2 -1 2, same-cohort 1 -1 1, borrowing-high 2 1 2",
+        (0, 0, 3),
+        "borrowing same-cohort",
+        source="hierarchical",
+    ),
+    example(
+        "preempt hierarchical candidates and inside CQ",
+        HIERARCHY,
+        "borrowing 2 -1 2, same-queue 0 -1 1, borrowing-high 2 1 2",
+        (0, 0, 3),
+        "borrowing same-queue",
+        source="hierarchical",
+    ),
+    example(
+        "reclaim nominal quota from lowest priority workload, excluding non-borrowing",
+        ((cq(3, 0, within="lower", reclaim="any"), cq(4, 0), cq(4, 2)), (Cohort(4, (3,)), Cohort())),
+        "prio-8 1 8 1, prio-9 1 9 1, prio-10 1 9 1, nominal 2 -2 2",
+        (0, 0, 1),
+        "prio-8",
+        here="",
+        why=SUBTREE,
+        source="hierarchical",
+    ),
+    example(
+        "infeasible preemption all available workloads in pruned subtrees",
+        (
+            (cq(3, 0, within="lower", reclaim="any"), cq(3, 0), cq(4, 0)),
+            (Cohort(5, (2,)), Cohort(5, (2,)), Cohort()),
+        ),
+        "other-1 2 -10 1, other-2 2 -10 1, same-cohort 1 0 2",
+        (0, 0, 2),
+        source="hierarchical",
+    ),
+    example(
+        "respect lending limits",
+        ((cq(2, 3, lend=2, within="lower", reclaim="any"), cq(3, 0)), (Cohort(3, (2,)), Cohort())),
+        "borrowing 1 0 4",
+        (0, -2, 5),
+        "borrowing",
+        here="",
+        why=SUBTREE,
+        source="hierarchical",
+    ),
+    example(
+        "reclaim in complex hierarchy",
+        (
+            tuple(cq(parent, 0, within="lower", reclaim="any") for parent in (7, 10, 9, 12, 11)),
+            (Cohort(), *(Cohort(parent, (4,)) for parent in (5, 5, 6, 6, 6, 8, 8))),
+        ),
+        "b1 0 -6 4, b2 0 -5 4, b3 1 -9 4, b4 1 -10 4, b5 2 -4 4, b6 2 -3 3, b7 3 4 2, b8 3 2 3",
+        (4, -2, 7),
+        "b1 b4",
+        here="",
+        why=SUBTREE,
+        source="hierarchical",
+    ),
+    example(
+        "subtrees within their quota hold no candidates",
+        (
+            (cq(4, 4, reclaim="any"), cq(5, 2), cq(5, 4), cq(6, 0)),
+            (Cohort(7), Cohort(7), Cohort(7), Cohort()),
+        ),
+        "sibling 1 -1 6, outsider 3 0 3",
+        (0, 0, 4),
+        "outsider",
+        here="sibling",
+        why=PROTECTED,
+        source="collectCandidatesInSubtree",
     ),
 )
 

@@ -21,15 +21,22 @@ FINE = 1
 LONG = pytest.mark.parametrize("times", [1, pytest.param(16, marks=pytest.mark.slow)])
 """A quick check, and one with runs sixteen times as long and intervals a quarter as wide."""
 RUNS = 32  # replications
+MOST = 4.0  # standard errors
 CHECKS: list[tuple[str, float, Estimate]] = []
 """What was compared: the exact value, and what was found."""
 
 
 def agree(what: str, estimate: Estimate, exact: float, *, within: float) -> None:
-    """The interval holds the exact value and is no wider than `within` of it to either side."""
+    """The exact value is within four standard errors, and these are small: 99.9 % half-width at most `within` of it.
+
+    Four, as there are 360 checks: by Bonferroni fresh seeds would raise a false alarm in one of them with at most 0.03.
+    The errors keep what they promise: over 150 seeds of one tree of quotas the deviations of its five classes had means
+    of -0.14 to 0.07 and spreads of 0.89 to 1.06.
+    """
     assert 0.0 < estimate.half_width <= within * exact, (what, estimate, exact)
     CHECKS.append((what, exact, estimate))
-    assert estimate.holds(exact), f"{what}: {estimate} should be {exact}, z = {estimate.deviation(exact):.2f}"
+    deviation = estimate.deviation(exact)
+    assert abs(deviation) <= MOST, f"{what}: {estimate} should be {exact}, z = {deviation:.2f}"
 
 
 def seed(*case: object) -> int:

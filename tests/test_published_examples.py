@@ -97,11 +97,5 @@ def test_an_older_job_evicts_the_newest_of_its_priority() -> None:
 
 def test_every_example_has_a_source_and_a_name_of_its_own() -> None:
     names = [(e.source, e.name) for e in (*EXAMPLES, *AVAILABLE)]
-    assert len(set(names)) == len(names) >= 40
-    assert {source for source, _ in names} == {
-        "cluster_queue",
-        "cohort",
-        "preemption",
-        "hierarchical",
-        "available",
-    }
+    assert len(set(names)) == len(names) >= 50
+    assert sum(e.here is not None for e in EXAMPLES) == 10  # where our rules differ

@@ -44,7 +44,9 @@ def lossy(
 ) -> Replications:
     """Runs of a center in which a job that cannot start at once is lost."""
     streams = [Poisson(k.load, LAWS[law], {k.gpus: 1.0}) for k in kinds]
-    name = seed(kinds, gpus, time, law, sharing.nominal.tolist(), sharing.lend.tolist())
+    name = seed(
+        kinds, gpus, time, law, *(x.tolist() for x in (sharing.nominal, sharing.borrow, sharing.lend))
+    )
     spec = queue(*streams, seed=name, warm_up=30.0, count=time, cool_down=1.0, policy=Policy(SKIP))
     runs = replicate(shared(spec, [k.tenant for k in kinds], sharing, patience=0), gpus, RUNS)
     assert not runs.result.sums[:, :, 0].any()  # nobody waited
@@ -233,22 +235,25 @@ def test_limits_of_tenants_are_thresholds_of_the_product_form(
         for name, given in (("max_gpus", most_gpus), ("max_jobs", most_jobs))
     }
     runs = lossy(kinds, terms(3, 4, **limits), 16, 300.0 * times)
-    check(f"limits {most_gpus} {most_jobs}", runs, exact, within=0.15 / times**0.5)
+    check(f"limits {most_gpus} {most_jobs}", runs, exact, within=0.2 / times**0.5)
 
 
 TREES = {
     "one cohort": Tree(2, (2, 2, -1), (6, 4, 0), (None,) * 3, (None,) * 3),
-    "borrowing limits": Tree(3, (3, 3, 3, -1), (6, 4, 2, 0), (2, 0, 4, None), (None,) * 4),
+    "borrowing limits": Tree(3, (3, 3, 3, -1), (6, 4, 2, 0), (2, 0, 1, None), (None,) * 4),
     "lending limits": Tree(3, (3, 3, 3, -1), (6, 4, 2, 0), (None,) * 4, (2, 0, None, None)),
     "both, and a cohort's own": Tree(
         3, (3, 3, 3, -1), (5, 3, 0, 4), (3, None, 5, None), (1, None, None, None)
     ),
-    "nested": Tree(
+    "nested, borrowing": Tree(
         3,
         (3, 3, 4, 5, 5, -1),
-        (4, 2, 4, 0, 0, 2),
-        (None, 5, None, 3, None, None),
+        (4, 2, 3, 0, 0, 2),
+        (None, 2, 1, 2, None, None),
         (1, None, None, None, 2, None),
+    ),
+    "nested, lending": Tree(
+        3, (3, 3, 4, 5, 5, -1), (4, 2, 3, 0, 0, 1), (None,) * 6, (1, None, None, 1, 1, None)
     ),
 }
 

@@ -1,8 +1,8 @@
 """Shared centers against queueing theory: exact values inside narrow intervals, and sums that must agree to the tick.
 
 Everything here runs in the kernel for shared centers: each class is a tenant's, and where nobody owns anything the
-terms are `Sharing.nobody`. As in test_theory.py a check forms a 99.9 % Student interval over independent replications
-(3.6 standard errors of 32 of them) and asks that it holds the exact value and is no wider than stated; seeds are fixed.
+terms are `Sharing.nobody`. A check asks that the exact value is within four standard errors, those of 32 independent
+replications, and that the interval is no wider than stated; seeds are fixed.
 Values to nine decimals are those of design/domain.md 9; the formulas are in sharing_formulas.py.
 """
 
@@ -24,7 +24,20 @@ from gpusim.stats import queueing
 from gpusim.workload.distributions import Deterministic, Exponential
 from queues import UNIT, Poisson, Replications, queue, ratio, relaxation, replicate
 from sharing_formulas import Moments, exponential, fixed
-from sharing_queues import CHECKS, FINE, LONG, RUNS, agree, cohort, evicted, seed, shared, sojourn, terms
+from sharing_queues import (
+    CHECKS,
+    FINE,
+    LONG,
+    MOST,
+    RUNS,
+    agree,
+    cohort,
+    evicted,
+    seed,
+    shared,
+    sojourn,
+    terms,
+)
 
 
 def steady(servers: int, offered: float, relaxations: float) -> dict[str, float]:
@@ -303,5 +316,5 @@ def test_a_grace_saves_the_work_and_delays_who_evicts(grace: float, restart: flo
 
 def test_worst_deviation_of_all_checks_is_within_the_interval(summary_line: Callable[[str], None]) -> None:
     worst = max((abs(estimate.deviation(exact)) for _, exact, estimate in CHECKS), default=0.0)
-    summary_line(f"shared centers: {len(CHECKS)} checks, worst |z| {worst:.2f} (an interval ends at 3.29)")
-    assert worst < 3.3
+    summary_line(f"shared centers: {len(CHECKS)} checks, worst |z| {worst:.2f} (at most 4)")
+    assert worst <= MOST
