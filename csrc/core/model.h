@@ -189,6 +189,7 @@ struct StoredJobs {      // sorted by (submit, id) inside each workload
   const u8* part;        // (J,) Part
   i64 n;                 // J
   const i64* offset;     // (workloads + 1,)
+  const i32* user;       // (J,) of its tenant's users; null where no user has a limit
 };
 
 struct Generator {  // formats in ARCHITECTURE.md 3; (R,) per row of the source tables

@@ -71,6 +71,7 @@ void each_array(Model* m, i64 workloads, F f) {
     f(&s.job_class, s.n);
     f(&s.chain, s.n);
     f(&s.part, s.n);
+    f(&s.user, s.n);
     f(&s.delay, s.n);
     f(&s.offset, workloads + 1);
     return;
