@@ -20,6 +20,7 @@ from gpusim.engine.reference import (
     Tenant,
     Windows,
 )
+from sharing_features import with_features
 
 
 @dataclass(frozen=True)
@@ -50,8 +51,11 @@ class SharedCenter:
         )
 
 
-def random_shared_center(seed: int) -> SharedCenter:
-    """Up to 40 jobs of 2-6 classes of 1-4 tenants in 1-2 pools; a failing one is named by its seed."""
+def random_shared_center(seed: int, features: bool = True) -> SharedCenter:
+    """Up to 40 jobs of 2-6 classes of 1-4 tenants in 1-2 pools; a failing one is named by its seed.
+
+    With `features` perhaps an order by use, users, approval, closures (`sharing_features.py`).
+    """
     rng = random.Random(f"shared {seed}")
     gpus = tuple(rng.choice([2, 4, 6, 6, 9, 12]) for _ in range(rng.choice([1, 1, 1, 2])))
     sharing, fairness = random_sharing(rng, gpus)
@@ -95,7 +99,8 @@ def random_shared_center(seed: int) -> SharedCenter:
         for metric in rng.sample(range(5), rng.randint(0, 5))
     )
     center = SharedCenter(tuple(jobs), classes, policy, gpus, windows, slos, sharing, fairness)
-    return _contended(rng, center) if rng.random() < 0.6 else center
+    center = _contended(rng, center) if rng.random() < 0.6 else center
+    return with_features(seed, center) if features else center
 
 
 def _contended(rng: random.Random, center: SharedCenter) -> SharedCenter:
