@@ -8,13 +8,14 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from center_case import Case, differences
+from center_case import COLUMNS, Case, differences
 from gpusim.engine import reference as oracle
 from gpusim.engine import spec
 from gpusim.engine.reference_measures import PREEMPTION_COUNTS, PREEMPTION_SUMS
-from gpusim.engine.reference_terms import Amount, Share, Sharing
+from gpusim.engine.reference_terms import Amount, Fairness, Share, Sharing
 from gpusim.engine.result import CAUSES, EVICTIONS, IDLE, BatchResult
 from gpusim.engine.sharing import NO_AMOUNT, NO_THRESHOLD, RECLAIM, REQUEUE, WITHIN
+from gpusim.workload.jobs import Jobs
 
 COUNTS_OF_SHARING = (*PREEMPTION_COUNTS, *PREEMPTION_SUMS)
 
@@ -24,24 +25,34 @@ class SharedCase(Case):
     """A center in the oracle's own terms, and how its tenants share it."""
 
     sharing: Sharing | None = None
+    fairness: Fairness | None = None
 
     def answer(self) -> oracle.Outcome:
         return oracle.simulate(
-            self.jobs, self.classes, self.policy, self.gpus, self.windows, self.slos, self.sharing
+            self.jobs,
+            self.classes,
+            self.policy,
+            self.gpus,
+            self.windows,
+            self.slos,
+            self.sharing,
+            self.fairness,
         )
 
     def spec(self, *, always_profile: bool = False) -> spec.RunSpec:
         assert self.sharing is not None
-        plain = super().spec(always_profile=always_profile)
+        in_turn = replace(self, policy=replace(self.policy, order=oracle.FIFO))  # fair orders need the rest
+        plain = Case.spec(in_turn, always_profile=always_profile)
         tenants = len(self.sharing.tenants)
         bounds = (*self.policy.tenant_max_waiting, *[-1] * tenants)[:tenants]
         return spec.RunSpec(
-            jobs=plain.jobs,
+            jobs=Jobs(**{name: [getattr(job, name) for job in self.jobs] for name in (*COLUMNS, "user")}),
             classes=replace(plain.classes, tenants=tenants),
-            policy=replace(plain.policy, tenant_max_waiting=bounds),
+            policy=replace(plain.policy, order=self.policy.order, tenant_max_waiting=bounds),
             windows=plain.windows,
             slos=plain.slos,
             sharing=engine_sharing(self.sharing, self.classes, len(self.gpus)),
+            fairness=None if self.fairness is None else engine_fairness(self.fairness),
         )
 
 
@@ -82,6 +93,20 @@ def engine_sharing(sharing: Sharing, classes: Sequence[oracle.JobClass], pools: 
         restart=np.array([c.restart for c in classes]),
         unassigned=sharing.unassigned,
         borrowers_last=sharing.borrowers == "last",
+        users=np.array([t.users for t in tenants]),
+        user_max_gpus=np.array([none(t.user_max_gpus) for t in tenants]),
+        user_max_jobs=np.array([none(t.user_max_jobs) for t in tenants]),
+    )
+
+
+def engine_fairness(fairness: Fairness) -> spec.Fairness:
+    """The oracle's terms as the engine's columns."""
+    scalars = ("calc_period", "decay_q32", "w_age", "w_fairshare", "w_size", "w_qos", "max_age")
+    return spec.Fairness(
+        np.array(fairness.weight),
+        np.array(fairness.account_parent) if fairness.account_parent else None,
+        qos=np.array(fairness.qos) if fairness.qos else None,
+        **{name: getattr(fairness, name) for name in scalars},
     )
 
 

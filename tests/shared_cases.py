@@ -1,4 +1,4 @@
-"""Random small centers that tenants share: nested cohorts, ties, borrowing, chains of preemption."""
+"""Random small centers that tenants share: nested cohorts, borrowing, chains of preemption, fair orders, users."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import hypothesis.strategies as st
 from cases import random_case
 from center_case import Case
 from gpusim.engine import reference as oracle
-from gpusim.engine.reference_terms import Amount, Cohort, Share, Sharing, Tenant
+from gpusim.engine.reference_terms import Amount, Cohort, Fairness, Share, Sharing, Tenant
 from shared_case import SharedCase
 
 
@@ -29,6 +29,74 @@ def random_shared_case(seed: int) -> SharedCase:
         backfill = rng.choice([oracle.NONE, oracle.SKIP, oracle.SKIP, 1, 1, 2, 3, oracle.ALL])
         case = replace(case, policy=replace(case.policy, backfill=backfill))
     return SharedCase(case.jobs, classes, case.policy, case.gpus, case.windows, case.slos, sharing)
+
+
+def random_fair_case(seed: int) -> SharedCase:
+    """A random shared case whose order is one of the fair ones, or whose users have limits, or both."""
+    rng = random.Random(f"fair {seed}")
+    case = random_shared_case(rng.randrange(2**62))
+    kind = rng.choice(["order", "order", "order", "users", "both"])
+    if kind != "users":
+        case = _fair(rng, case)
+    if kind != "order":
+        case = _with_users(rng, case)
+    return case
+
+
+def _fair(rng: random.Random, case: SharedCase) -> SharedCase:
+    assert case.sharing is not None
+    orders = (oracle.FAIRSHARE, oracle.FAIR_TREE, oracle.MULTIFACTOR, oracle.WEIGHTED_SHARE)
+    policy, sharing = replace(case.policy, order=rng.choice(orders)), case.sharing
+    if policy.order == oracle.WEIGHTED_SHARE:
+        policy, sharing = replace(policy, max_tests=-1), replace(sharing, borrowers="in_order")
+    fairness = _fairness(rng, len(sharing.tenants), len(case.classes))
+    tiers = (0,) if rng.random() < 0.5 else (0, 1)  # few tiers: lines of many tenants in each
+    classes = tuple(replace(row, tier=rng.choice(tiers)) for row in case.classes)
+    return replace(case, classes=classes, policy=policy, sharing=sharing, fairness=fairness)
+
+
+def _fairness(rng: random.Random, tenants: int, classes: int) -> Fairness:
+    """Accounts up to four deep, weights with zeros and ties, periods from every tick to never."""
+    accounts = rng.choice([0, 0, 1, 2, 4, 6])
+    nodes = tenants + accounts
+    deep = rng.random() < 0.5
+
+    def parent(node: int) -> int:
+        above = range(max(tenants, node + 1), nodes)
+        if not above or rng.random() < 0.2:
+            return -1
+        return above[0] if deep and node >= tenants else rng.choice(above)
+
+    one = 1 << 20
+    weights = rng.choice([(1,), (0, 1, 1, 2), (1, 3, 7, 2**31 - 1), (0, 5)])
+    factor = rng.choice([(0, 1, 20), (0, one // 3, one), (one,)])
+    return Fairness(
+        weight=tuple(rng.choice(weights) for _ in range(nodes)),
+        account_parent=tuple(parent(node) for node in range(nodes)) if accounts else (),
+        calc_period=rng.choice([1, 2, 3, 5, 7, 20, 60, 10**6]),
+        decay_q32=rng.choice([0, 1, 2**31, 2**32 - 2**20, 2**32]),
+        **{name: rng.choice(factor) for name in ("w_age", "w_fairshare", "w_size", "w_qos")},
+        max_age=rng.choice([1, 3, 10, 100, 10**6]),
+        qos=tuple(rng.choice([0, 1, one // 2, one]) for _ in range(classes)) if rng.random() < 0.7 else (),
+    )
+
+
+def _with_users(rng: random.Random, case: SharedCase) -> SharedCase:
+    assert case.sharing is not None
+    most = max(case.gpus)
+    rows = tuple(
+        replace(
+            row,
+            users=rng.choice([1, 2, 3]),
+            user_max_gpus=rng.choice([None, most, most // 2 + 1, rng.randint(0, 2)]),
+            user_max_jobs=rng.choice([None, None, 0, 1, 2]),
+        )
+        for row in case.sharing.tenants
+    )
+    jobs = tuple(
+        replace(job, user=rng.randrange(rows[case.classes[job.job_class].tenant].users)) for job in case.jobs
+    )
+    return replace(case, jobs=jobs, sharing=replace(case.sharing, tenants=rows))
 
 
 def _spread_out(rng: random.Random, case: Case, tenants: int) -> Case:

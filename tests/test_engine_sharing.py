@@ -10,7 +10,6 @@ import random
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 
 import hypothesis.strategies as st
 import numpy as np
@@ -20,18 +19,20 @@ from hypothesis import given, settings
 from cases import Case, differences, random_case
 from gpusim.engine import reference as oracle
 from gpusim.engine.batch import run_batch
-from gpusim.engine.reference_terms import FAIRSHARE, Sharing, Tenant
+from gpusim.engine.reference_terms import Cohort, Sharing, Tenant
 from gpusim.errors import RunError
 from shared_case import SharedCase, shared_differences
-from shared_cases import random_shared_case
+from shared_cases import random_fair_case, random_shared_case
 from sharing_case import SharingCase
 from sharing_cases import SHARING_CASES
-from sharing_random import random_shared_center
+from sharing_needs import needs
+from sharing_random import SharedCenter, random_shared_center
 
 TINY = {"running_slots": 32, "queue_slots": 4, "profile_slots": 4, "held_slots": 32, "chain_slots": 1}
 PATHS: dict[str, dict[str, int]] = {"host": {}, "lanes": {"lanes": 32}, "overflow": TINY}
-IN_ENGINE = [case for case in SHARING_CASES if case.policy.order != FAIRSHARE]
-"""The fair order is the oracle's alone so far."""
+KNOWN = {"order", "users"}
+"""Features of the engine; the rest is the oracle's alone so far."""
+IN_ENGINE = [case for case in SHARING_CASES if needs(case) <= KNOWN]
 
 
 EVERY = [(name, everybody) for everybody in (False, True) for name in PATHS]
@@ -105,33 +106,63 @@ FATES = {
 }
 
 
+@settings(max_examples=100)
+@given(seed=st.integers(0, 2**63))
+def test_engine_equals_oracle_in_fair_orders_and_with_users(seed: int) -> None:
+    compare(random_fair_case(seed), [EVERY[0], EVERY[1 + seed % (len(EVERY) - 1)]])
+
+
+@pytest.mark.slow
+def test_engine_equals_oracle_on_thousands_of_centers_with_fair_orders_and_users() -> None:
+    seen: Counter[str] = Counter()
+
+    @settings(max_examples=2500)
+    @given(seed=st.integers(0, 2**63))
+    def check(seed: int) -> None:
+        case = random_fair_case(seed)
+        out = compare(case, [EVERY[0], EVERY[1 + seed % (len(EVERY) - 1)]])
+        seen.update(needs_of(case) | fates(case, out))
+
+    check()
+    wanted = {f"order {order}" for order in range(2, 6)} | {"users", "evicted", "cascade", "quota", "held"}
+    assert min(seen[name] for name in wanted) >= 100, seen.most_common()[::-1][:5]
+
+
+def needs_of(case: SharedCase) -> set[str]:
+    """Its order, and whether users have limits."""
+    assert case.sharing is not None
+    rows = case.sharing.tenants
+    limits = any(row.user_max_gpus is not None or row.user_max_jobs is not None for row in rows)
+    return {f"order {case.policy.order}"} | ({"users"} if limits else set())
+
+
 @settings(max_examples=60)
 @given(seed=st.integers(0, 2**63))
 def test_engine_equals_oracle_on_another_kind_of_shared_centers(seed: int) -> None:
     center = random_shared_center(seed)
-    if center.policy.order != FAIRSHARE:
+    if needs(center) <= KNOWN:
         compare(of_center(center))
 
 
 @pytest.mark.slow
-@settings(max_examples=600)
+@settings(max_examples=1200)
 @given(seed=st.integers(0, 2**63))
 def test_engine_equals_oracle_on_hundreds_of_the_other_kind(seed: int) -> None:
     center = random_shared_center(seed)
-    if center.policy.order != FAIRSHARE:
+    if needs(center) <= KNOWN:
         compare(of_center(center))
 
 
-def of_center(center: Any) -> SharedCase:
-    slos = tuple(getattr(center, "slos", ()))
+def of_center(center: SharedCenter) -> SharedCase:
     return SharedCase(
-        tuple(center.jobs),
-        tuple(center.classes),
+        center.jobs,
+        center.classes,
         center.policy,
-        tuple(center.gpus),
+        center.gpus,
         center.windows,
-        slos,
+        center.slos,
         center.sharing,
+        center.fairness,
     )
 
 
@@ -148,7 +179,9 @@ def test_where_nobody_owns_anything_sharing_changes_no_integer(seed: int) -> Non
 @pytest.mark.parametrize("case", IN_ENGINE, ids=lambda case: case.name)
 def test_the_engine_does_what_was_worked_out_by_hand(case: SharingCase) -> None:
     sharing = case.sharing or Sharing((Tenant(),) * (1 + max(row.tenant for row in case.classes)))
-    mine = SharedCase(case.jobs, case.classes, case.policy, case.gpus, case.windows, (), sharing)
+    mine = SharedCase(
+        case.jobs, case.classes, case.policy, case.gpus, case.windows, (), sharing, case.fairness
+    )
     expected = case.expected()
     for lanes in (1, 32):
         result = run_batch(mine.spec(), 0, mine.cell, records=True, causes=True, threads=1, lanes=lanes)
@@ -188,6 +221,15 @@ def check_early(case: SharedCase) -> None:
     for lanes in (1, 32):
         early = run_batch(spec, 0, gpus, early=True, lanes=lanes)
         assert np.array_equal(whole.passed, early.passed)
+
+
+def test_who_is_alone_starts_though_an_urgent_job_overdraws_the_cohort_of_the_others() -> None:
+    sharing = Sharing((Tenant(2, (3,)), Tenant(-1, (1,))), (Cohort(),))
+    classes = (oracle.JobClass(tenant=0, urgent=True), oracle.JobClass(tenant=1))
+    jobs = (oracle.Job(0, 20, 20, 4, 0), oracle.Job(1, 5, 5, 1, 1))
+    policy, windows = oracle.Policy(oracle.SKIP), oracle.Windows(0, 50, 50)
+    out = compare(SharedCase(jobs, classes, policy, (5,), windows, (), sharing))
+    assert out.start == [0, 1]
 
 
 def test_causes_are_told_where_tenants_share_the_center() -> None:

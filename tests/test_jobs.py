@@ -40,7 +40,7 @@ def test_columns_have_the_types_the_engine_takes_and_are_read_only() -> None:
     types = {name: column.dtype.name for name, column in jobs.to_dict().items()}
     assert types == {
         "id": "int64", "submit": "int64", "service": "int64", "limit": "int64", "gpus": "int32",
-        "job_class": "uint16", "after": "int64", "delay": "int64",
+        "job_class": "uint16", "after": "int64", "delay": "int64", "user": "int32",
     }  # fmt: skip
     for column in jobs.to_dict().values():
         assert column.flags.c_contiguous

@@ -13,7 +13,7 @@ import pytest
 
 from cases import random_case
 from gpusim import _native
-from gpusim.engine.spec import ClassTable, RunSpec, Sharing, Windows
+from gpusim.engine.spec import MULTIFACTOR, ClassTable, Fairness, Policy, RunSpec, Sharing, Windows
 from gpusim.workload.alias import compile_alias
 from gpusim.workload.distributions import Deterministic
 from gpusim.workload.jobs import Jobs
@@ -93,6 +93,7 @@ def test_the_arrays_of_these_tests_are_good() -> None:
     assert run(stored())["status"].tolist() == [0, 0]
     assert run(generated())["status"].tolist() == [0, 0]
     assert run(shared())["status"].tolist() == [0, 0]
+    assert run(fair())["status"].tolist() == [0, 0]
 
 
 def shared() -> dict[str, Any]:
@@ -114,14 +115,41 @@ def shared() -> dict[str, Any]:
     return dict(RunSpec(jobs, classes, windows=Windows(0, 50, 90), sharing=sharing).arrays)
 
 
-SPECS = {"stored": stored(), "generated": generated(), "shared": shared()}
-OPTIONAL = {
-    "submit",
+def fair() -> dict[str, Any]:
+    """Arrays of a run in a fair order, with an account, and users that have limits."""
+    n = 6
+    jobs = Jobs(
+        submit=np.arange(n),
+        service=np.full(n, 5),
+        gpus=np.ones(n, int),
+        job_class=[0, 1] * 3,
+        user=[0, 1] * 3,
+    )
+    sharing = replace(
+        Sharing.nobody(3, 3, 1),
+        users=np.array([1, 2, 5]),
+        user_max_gpus=np.array([2, 3, -1]),
+        user_max_jobs=np.array([-1, 2, -1]),
+    )
+    fairness = Fairness(
+        np.array([1, 2, 1, 1, 1]), np.array([3, 3, -1, 4, -1]), w_age=5, qos=np.array([0, 7, 0])
+    )
+    classes = ClassTable([0, 0, 0], [0, 1, 2], [-1, 5, -1], 3)
+    spec = RunSpec(
+        jobs, classes, Policy(order=MULTIFACTOR), Windows(0, 50, 90), sharing=sharing, fairness=fairness
+    )
+    return dict(spec.arrays)
+
+
+SPECS = {"stored": stored(), "generated": generated(), "shared": shared(), "fair": fair()}
+OPTIONAL = {  # without ..
+    "submit",  # .. jobs are generated
     "chain",
     "demand_nodes",
-    "parent",
-}  # without `submit` jobs are generated; without `parent`
-# nobody shares
+    "parent",  # .. nobody shares
+    "account_parent",  # .. the order is no fair one
+    "user",
+}
 ARRAYS = [
     (kind, name)
     for kind, spec in SPECS.items()
@@ -257,6 +285,34 @@ VALUES: list[tuple[str, str, Any, int]] = [
     ("shared", "requeue", 0, 3),
     ("shared", "exempt", 0, -1),
     ("shared", "checkpoint", 0, 2**43),
+    ("shared", "order", None, 2),
+    ("fair", "order", None, 5),
+    ("fair", "order", None, 6),
+    ("fair", "account_parent", 0, 1),
+    ("fair", "account_parent", 0, 5),
+    ("fair", "account_parent", 0, -2),
+    ("fair", "account_parent", 4, 3),
+    ("fair", "fair_weight", 4, -1),
+    ("fair", "fair_weight", 0, 2**31),
+    ("fair", "qos", 1, 2**20 + 1),
+    ("fair", "calc_period", None, 0),
+    ("fair", "calc_period", None, 2**43),
+    ("fair", "decay_q32", None, 2**32 + 1),
+    ("fair", "decay_q32", None, -1),
+    ("fair", "w_age", None, -1),
+    ("fair", "w_fairshare", None, 2**20 + 1),
+    ("fair", "w_size", None, -1),
+    ("fair", "w_qos", None, -1),
+    ("fair", "max_age", None, 0),
+    ("fair", "user_offset", 0, 1),
+    ("fair", "user_offset", 1, 0),
+    ("fair", "user_offset", 2, 2**20 + 1),
+    ("fair", "user_offset", 3, 4),
+    ("fair", "user_max_gpus", 0, -2),
+    ("fair", "user_max_jobs", 0, -2),
+    ("fair", "user", 0, -1),
+    ("fair", "user", 0, 1),
+    ("fair", "user", 1, 2),
     ("generated", "rows", (0, 0), 4),
     ("generated", "rows", (0, 0), -1),
     ("generated", "n_sources", None, 3),

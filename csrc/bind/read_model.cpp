@@ -81,6 +81,10 @@ void read_sharing(const py::dict& spec, Model* m) {
   s.threshold = array<int32_t>(spec, "borrow_threshold", {tenants});
   s.most_gpus = as_i64(array<int64_t>(spec, "tenant_max_gpus", {tenants}));
   s.most_jobs = as_i64(array<int64_t>(spec, "tenant_max_jobs", {tenants}));
+  s.user_offset = array<int32_t>(spec, "user_offset", {tenants + 1});
+  s.limits_users = s.user_offset[tenants] > 0;
+  s.user_most_gpus = as_i64(array<int64_t>(spec, "user_max_gpus", {tenants}));
+  s.user_most_jobs = as_i64(array<int64_t>(spec, "user_max_jobs", {tenants}));
   s.priority = array<int32_t>(spec, "priority", {classes});
   s.rising = array<int32_t>(spec, "rising", {classes});
   s.preemptible = array<uint8_t>(spec, "preemptible", {classes});
@@ -91,6 +95,23 @@ void read_sharing(const py::dict& spec, Model* m) {
   s.checkpoint = as_i64(array<int64_t>(spec, "checkpoint", {classes}));
   s.checkpoint_cost = as_i64(array<int64_t>(spec, "checkpoint_cost", {classes}));
   s.restart = as_i64(array<int64_t>(spec, "restart", {classes}));
+}
+
+void read_fairness(const py::dict& spec, Model* m) {
+  if (!spec.contains("account_parent")) return;
+  py::ssize_t nodes = 0;
+  Fairness& f = m->fairness;
+  f.parent = array<int32_t>(spec, "account_parent", {-1}, &nodes);
+  f.nodes = static_cast<i32>(nodes);
+  f.weight = as_i64(array<int64_t>(spec, "fair_weight", {nodes}));
+  f.qos = as_i64(array<int64_t>(spec, "qos", {m->classes.n}));
+  f.period = scalar<int64_t>(spec, "calc_period");
+  f.left = scalar<int64_t>(spec, "decay_q32");
+  f.w_age = scalar<int64_t>(spec, "w_age");
+  f.w_fairshare = scalar<int64_t>(spec, "w_fairshare");
+  f.w_size = scalar<int64_t>(spec, "w_size");
+  f.w_qos = scalar<int64_t>(spec, "w_qos");
+  f.max_age = scalar<int64_t>(spec, "max_age");
 }
 
 void read_levels(const py::dict& spec, Model* m) {
@@ -123,6 +144,7 @@ void read_stored(const py::dict& spec, Model* m) {
     s.part = array<uint8_t>(spec, "part", {jobs});
     s.delay = as_i64(array<int64_t>(spec, "delay", {jobs}));
   }
+  if (spec.contains("user")) s.user = array<int32_t>(spec, "user", {jobs});
   s.n = jobs;
   s.offset = as_i64(array<int64_t>(spec, "offset", {-1}, &workloads));
   if (workloads < 1) throw py::value_error("'offset' is empty");
@@ -187,6 +209,7 @@ Model read_model(const py::dict& spec, std::int64_t seed_bits) {
   Model m{};
   read_classes(spec, &m);
   read_sharing(spec, &m);
+  read_fairness(spec, &m);
   read_levels(spec, &m);
   if (spec.contains("submit"))
     read_stored(spec, &m);

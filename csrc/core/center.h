@@ -78,7 +78,7 @@ struct Center {
     capacity = cell.gpus;
     tally.out = result;
     queue.index.requests = &m.requests;
-    tenants.model = tenants.quota.model = &m;
+    tenants.model = tenants.quota.model = tenants.fair.model = &m;
   }
 
   HD void clear() {
@@ -155,7 +155,9 @@ struct Center {
 
   HD void set_timer() {
     timer = least(chains.next_eligible(), least(next_expiry, next_pass));
-    if (shares()) timer = least(timer, tenants.next_ripe);
+    if (!shares()) return;
+    tenants.fair.wake = queue.waiting > 0 ? tenants.fair.next : kNever;
+    timer = least(timer, least(tenants.next_ripe, tenants.fair.wake));
   }
 
   // With a scheduler period, passes come at its multiples from a change on (S9). Whether one is due now.
@@ -239,7 +241,17 @@ struct Center {
 
   HD_CALL void put_back(const Job& job, const Past& behind);
 
-  // Running jobs that become victims now wake whoever could evict them (R2, S24). Returns whether anybody could.
+  // What wakes those who wait (R2): keys are computed anew, or running jobs become victims. Returns whether anything did.
+  HD bool wake_up() {
+    const bool anew = tenants.fair.wake == now;
+    if (anew) order_again();
+    return (tenants.next_ripe == now && ripen()) || anew;
+  }
+
+  // The keys of all that wait, at a multiple of the calculation period (S30).
+  HD_CALL void order_again();
+
+  // Running jobs that become victims now wake whoever could evict them (S24). Returns whether anybody could.
   HD_CALL bool ripen();
 
   // Whoever became eligible in this tick while nobody waited: if there is room for all of them, every
@@ -282,6 +294,12 @@ struct Center {
   }
 
  private:
+  // The key of a job that joins the queue now: what orders it beside its tenant's.
+  HD i64 key_of(const Job& job, Tick queued) {
+    tenants.fair.refresh(now);
+    if (model->policy.order != kMultifactor) return 0;
+    return tenants.fair.priority_key(job.job_class, job.gpus, queued, now);
+  }
   HD void note_size(const Job& job) {
     i32* smallest = tenants.smallest + model->classes.line[job.job_class];
     S::once([&] { *smallest = least(*smallest, job.gpus); });
@@ -348,7 +366,8 @@ struct Center {
   HD_CALL bool enqueue(const Job& job) {
     const Tick patience = model->classes.patience[job.job_class];
     const Tick leaves = patience < 0 ? kNever : now + patience;
-    if (!queue.push(model->classes.line[job.job_class], job, leaves)) {
+    const i64 key = shares() ? key_of(job, now) : 0;
+    if (!queue.push(model->classes.line[job.job_class], job, leaves, key)) {
       fail(kQueueFull);
       return false;
     }

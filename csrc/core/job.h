@@ -14,7 +14,11 @@ struct Job {
   i32 gpus;
   i32 job_class;
   i32 chain;  // number of its chain in this run, or -1
-  i32 part;   // Part
+  i32 part;   // Part, and in the bits above it the number of its user (S34)
 };
+
+constexpr i32 kUserShift = 2;
+HD i32 user_of(i32 part) { return part >> kUserShift; }
+HD i32 part_of_user(i32 user) { return user << kUserShift; }
 
 }  // namespace gpusim

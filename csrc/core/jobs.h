@@ -140,6 +140,7 @@ struct JobStream {
       job->chain = s.chain[j];
       job->part = s.part[j];
     }
+    if (s.user) job->part |= part_of_user(s.user[j]);
     head = stored_head(position + 1);
   }
 

@@ -9,9 +9,13 @@
 
 namespace gpusim {
 
-enum Order : i32 {  // inside a tier (R10)
-  kFifo = 0,        // eligible time, then job index
-  kSjf = 1,         // limit first: shortest job first
+enum Order : i32 {     // inside a tier (R10)
+  kFifo = 0,           // eligible time, then job index
+  kSjf = 1,            // limit first: shortest job first
+  kFairshare = 2,      // what the tenant has used by its weight (S30)
+  kFairTree = 3,       // the same on a tree of accounts: the tenant's rank (S31)
+  kMultifactor = 4,    // age, fair share, size and quality of service, weighted (S32)
+  kWeightedShare = 5,  // what the tenant would borrow by its weight, anew at each step (S33)
 };
 
 enum Backfill : i32 {
@@ -110,16 +114,35 @@ struct Sharing {
   const i32* threshold;    // (T,) .. victims of this priority or less
   const i64* most_gpus;    // (T,) GPUs that it uses at most, or kNoAmount
   const i64* most_jobs;    // (T,) jobs that it runs at most, or kNoAmount
-  const i32* priority;     // (C,) of a class: larger is considered first
-  const i32* rising;       // (C,) classes by ascending priority
-  const u8* preemptible;   // (C,)
-  const u8* urgent;        // (C,) quotas are ignored, victims are of any tenant
-  const u8* requeue;       // (C,) Requeue
-  const Tick* exempt;      // (C,) ticks from a start in which a job is no victim
-  const Tick* grace;       // (C,) ticks that a victim has before its GPUs are of use (R30)
-  const Tick* checkpoint;  // (C,) ticks of work between two checkpoints; 0 none
+  i32 limits_users;        // some tenant's users have limits
+  const i32* user_offset;  // (T + 1,) where each tenant's users begin; without limits it has none
+  const i64* user_most_gpus;    // (T,) GPUs that each of its users uses at most, or kNoAmount
+  const i64* user_most_jobs;    // (T,) jobs that each of them runs at most, or kNoAmount
+  const i32* priority;          // (C,) of a class: larger is considered first
+  const i32* rising;            // (C,) classes by ascending priority
+  const u8* preemptible;        // (C,)
+  const u8* urgent;             // (C,) quotas are ignored, victims are of any tenant
+  const u8* requeue;            // (C,) Requeue
+  const Tick* exempt;           // (C,) ticks from a start in which a job is no victim
+  const Tick* grace;            // (C,) ticks that a victim has before its GPUs are of use (R30)
+  const Tick* checkpoint;       // (C,) ticks of work between two checkpoints; 0 none
   const Tick* checkpoint_cost;  // (C,) ticks each
   const Tick* restart;          // (C,) ticks before work goes on at a later start
+};
+
+// What fair orders go by. Nodes are the tenants, then the accounts: N in all.
+struct Fairness {
+  i32 nodes;          // N; 0: the order is none of them
+  const i64* weight;  // (N,)
+  const i32* parent;  // (N,) an account, or -1
+  const i64* qos;     // (C,) quality of service, in 1/kOne
+  Tick period;        // keys are computed at its multiples
+  i64 left;           // of usage after one period, in 2^-32
+  i64 w_age;          // weights of the factors
+  i64 w_fairshare;
+  i64 w_size;
+  i64 w_qos;
+  Tick max_age;  // ticks after which a job grows no older
 };
 
 struct Policy {
@@ -189,6 +212,7 @@ struct StoredJobs {      // sorted by (submit, id) inside each workload
   const u8* part;        // (J,) Part
   i64 n;                 // J
   const i64* offset;     // (workloads + 1,)
+  const i32* user;       // (J,) of its tenant's users; null where no user has a limit
 };
 
 struct Generator {  // formats in ARCHITECTURE.md 3; (R,) per row of the source tables
@@ -243,6 +267,7 @@ struct Model {
   Classes classes;
   Policy policy;
   Sharing sharing;
+  Fairness fairness;
   Windows windows;
   Slos slos;
   StoredJobs stored;         // used when stored.submit is not null

@@ -1,5 +1,6 @@
 // Waiting jobs, in the order in which a pass considers them (R10): tier by tier, inside a tier by
 // (eligible, job index), or by (limit, eligible, job index) under shortest-job-first.
+// Under multifactor each job has a key of its own, which comes first; fairness.h makes it.
 //
 // Each tier is a strip of `slots` entries: gang size and limit, which the index (index.h) searches, when patience
 // ends, and where the job itself lies. A newcomer is appended (under sjf, and beside another newcomer of its
@@ -47,6 +48,7 @@ struct Queue {
   i32* place;       // (tiers, slots) where the job lies
   Job* job;         // (tiers * slots,)
   Past* past;       // (tiers * slots,) or null: nobody is evicted
+  i64* key;         // (tiers * slots,) multifactor: smaller first
   u8* here;         // (tiers * slots,) 1: waiting
   i32* free_place;  // (tiers * slots,) stack of empty places
   i32* newcomer;    // (tiers * slots,) places of this tick's newcomers, by ascending job index
@@ -70,10 +72,13 @@ struct Queue {
     return past ? past_at(tier, position).since : job_at(tier, position).eligible;
   }
 
-  HD bool push(i32 tier, const Job& one, Tick leaves) {
+  HD bool push(i32 tier, const Job& one, Tick leaves, i64 own_key) {
     if (crowded(tier) && !close_up(tier)) return false;
     const i32 p = take_place(one);
-    if (past) S::once([&] { past[p] = Past{one.service, one.eligible, one.eligible, 0, 0}; });
+    if (past) {
+      S::once([&] { past[p] = Past{one.service, one.eligible, one.eligible, 0, 0}; });
+      set_key(p, own_key);
+    }
     const bool sorted = order == kFifo && (newcomers == 0 || one.index > last_index) && !past;
     if (sorted)
       set_entry(tier, tail[tier], one, leaves, p);
@@ -85,10 +90,11 @@ struct Queue {
   }
 
   // A job that was evicted waits again: no newcomer, and patient.
-  HD_CALL bool put_back(i32 tier, const Job& one, const Past& behind) {
+  HD_CALL bool put_back(i32 tier, const Job& one, const Past& behind, i64 own_key) {
     if (crowded(tier) && !close_up(tier)) return false;
     const i32 p = take_place(one);
     S::once([&] { past[p] = behind; });
+    set_key(p, own_key);
     insert_entry(tier, one, kNever, p);
     ++waiting;
     return true;
@@ -116,9 +122,39 @@ struct Queue {
   // Whether the job that waits in place `a` comes after that of `b` in this tier.
   HD bool after(i32 a, i32 b) const {
     if (order == kSjf && job[a].limit != job[b].limit) return job[a].limit > job[b].limit;
+    if (order == kMultifactor && key[a] != key[b]) return key[a] > key[b];
     const Tick of_a = queued(a), of_b = queued(b);
     if (of_a != of_b) return of_a > of_b;
     return job[a].index > job[b].index;
+  }
+
+  // Multifactor: gives every job of a tier the key key_of(job, past), and puts them in order again.
+  template <class K>
+  HD void order_again(i32 tier, K key_of) {
+    if (live[tier] < tail[tier] - head[tier]) squeeze(tier);
+    const i32 first = head[tier], end = tail[tier];
+    const i32* w = place + at(tier, 0);
+    S::each(end - first,
+            [&](i32 i) { key[w[first + i]] = key_of(job[w[first + i]], past[w[first + i]]); });
+    const auto misplaced = [=](i32 from) {
+      return S::prefix_until(from, end, [=](i32 i) { return after(w[i - 1], w[i]); });
+    };
+    i32 lowest = end;
+    ROLLED
+    for (i32 i = misplaced(first + 1); i < end; i = misplaced(i + 1)) {
+      i32 to = i - 1;
+      ROLLED
+      while (to > first && after(w[to - 1], w[i])) --to;
+      const i64 k = at(tier, i);
+      const i32 gpus = index.gpus[k], brief = index.brief[k], p = place[k];
+      const Tick leaves = expiry[k];
+      S::shift_insert(index.gpus + at(tier, 0), i, to, gpus);
+      S::shift_insert(index.brief + at(tier, 0), i, to, brief);
+      S::shift_insert(expiry + at(tier, 0), i, to, leaves);
+      S::shift_insert(place + at(tier, 0), i, to, p);
+      lowest = least(lowest, to);
+    }
+    if (lowest < end) index.rebuild(tier, lowest, end);
   }
 
   // First entry in [from, tail[tier]) that has room, or the tail.
@@ -168,6 +204,10 @@ struct Queue {
       here[p] = 1;
     });
     return p;
+  }
+
+  HD void set_key(i32 p, i64 own_key) {
+    if (order == kMultifactor) S::once([&] { key[p] = own_key; });
   }
 
   HD void set_entry(i32 tier, i32 position, const Job& one, Tick leaves, i32 p) {
@@ -226,6 +266,10 @@ struct Queue {
   }
   HD_CALL bool close_up(i32 tier) {
     if (tail[tier] == slots && live[tier] > slots - slots / 4) return false;
+    squeeze(tier);
+    return true;
+  }
+  HD_CALL void squeeze(i32 tier) {
     S::once([&] {
       i32 to = 0;
       for (i32 from = head[tier]; from < tail[tier]; ++from) {
@@ -242,7 +286,6 @@ struct Queue {
       tail[tier] = to;
     });
     index.rebuild(tier, 0, tail[tier]);
-    return true;
   }
 };
 

@@ -36,7 +36,9 @@ struct Quota {
   i64* ceiling;        // (T, P) most that the tenant may ever use (R18)
   i64* tenant_gpus;    // (T,) over all pools
   i64* tenant_jobs;    // (T,)
-  i64* remainder;      // (N,) for rounding
+  i64* user_gpus;      // of each user whose tenant limits users, over all pools
+  i64* user_jobs;
+  i64* remainder;  // (N,) for rounding
 
   HD i64 at(i32 node, i32 p) const { return static_cast<i64>(node) * pools + p; }
   HD bool has(i32 t, i32 p) const { return nominal[at(t, p)] != kUnbounded; }
@@ -51,6 +53,8 @@ struct Quota {
     const i32 tenants = model->classes.tenants, all = s.nodes * pools;
     S::each(all, [&](i32 i) { used[i] = 0; });
     S::each(tenants, [&](i32 t) { tenant_gpus[t] = tenant_jobs[t] = 0; });
+    S::each(s.limits_users ? s.user_offset[tenants] : 0,
+            [&](i32 u) { user_gpus[u] = user_jobs[u] = 0; });
     forget_reservations();
     find_top();
     S::once([&] {
@@ -66,7 +70,7 @@ struct Quota {
     for (i32 t = 0; t < tenants; ++t) {
       ROLLED
       for (i32 p = 0; p < pools; ++p) {
-        const i64 most = s.most_gpus[t] == kNoAmount ? kUnbounded : s.most_gpus[t];
+        const i64 most = least(or_unbounded(s.most_gpus[t]), or_unbounded(s.user_most_gpus[t]));
         const i64 alone = least(most, available(t, p));
         S::once([&] { ceiling[at(t, p)] = alone; });
       }
@@ -102,17 +106,28 @@ struct Quota {
   }
 
   // What the top of a flat tree has left for its tenants. Then a tenant may take max(0, local - used) + min(that, reach -
-  // max(0, used - local)), or, without a cohort, if it is less than 0, nothing.
-  HD i64 flat_top(i32 p) const { return top < 0 ? 0 : subtree[at(top, p)] - used[at(top, p)]; }
+  // max(0, used - local)), or, without a cohort, if it is less than 0, nothing. An overdrawn top has nothing left: then that
+  // is a bound, and a tenant alone beside the cohort loses nothing by it.
+  HD i64 flat_top(i32 p) const {
+    return top < 0 ? 0 : greatest<i64>(0, subtree[at(top, p)] - used[at(top, p)]);
+  }
 
-  // Whether quotas and the tenant's limits let it take q more GPUs of a pool (S15).
-  HD bool admits(i32 t, i32 p, i64 q) const {
+  // Whether quotas, the tenant's limits and its user's let it take q more GPUs of a pool (S15, S34).
+  HD bool admits(i32 t, i32 user, i32 p, i64 q) const {
     return within_limits(t, q + reserved_gpus[t], reserved_jobs[t]) &&
-           q + reserved[at(t, p)] <= available(t, p);
+           q + reserved[at(t, p)] <= available(t, p) && user_may(t, user, q);
   }
   // The same without the reservations of the pass (S28).
-  HD bool admits_unreserved(i32 t, i32 p, i64 q) const {
-    return within_limits(t, q, 0) && q <= available(t, p);
+  HD bool admits_unreserved(i32 t, i32 user, i32 p, i64 q) const {
+    return within_limits(t, q, 0) && q <= available(t, p) && user_may(t, user, q);
+  }
+  // Whether a tenant's limits on each of its users let this one take q more GPUs.
+  HD bool user_may(i32 t, i32 user, i64 q) const {
+    const Sharing& s = model->sharing;
+    if (!limits_users_of(t)) return true;
+    const i64 u = s.user_offset[t] + user;
+    return user_gpus[u] + q <= or_unbounded(s.user_most_gpus[t]) &&
+           user_jobs[u] < or_unbounded(s.user_most_jobs[t]);
   }
 
   // The tenant uses q more GPUs of a pool, or fewer; `jobs` more run.
@@ -123,10 +138,23 @@ struct Quota {
       pass_up(t, p, q);
     });
   }
+  HD void use_of_user(i32 t, i32 user, i64 q, i32 jobs) {
+    if (!limits_users_of(t)) return;
+    const i64 u = model->sharing.user_offset[t] + user;
+    S::once([&] {
+      user_gpus[u] += q;
+      user_jobs[u] += jobs;
+    });
+  }
   // Counts as used though no job runs (R20).
   HD void hold(i32 t, i32 p, i64 q) { use(t, p, q, 0); }
 
  private:
+  HD bool limits_users_of(i32 t) const {
+    const Sharing& s = model->sharing;
+    return s.limits_users && s.user_offset[t] < s.user_offset[t + 1];
+  }
+  HD static i64 or_unbounded(i64 most) { return most == kNoAmount ? kUnbounded : most; }
   HD bool within_limits(i32 t, i64 q, i64 others) const {
     const Sharing& s = model->sharing;
     return (s.most_gpus[t] == kNoAmount || tenant_gpus[t] + q <= s.most_gpus[t]) &&

@@ -21,7 +21,7 @@ struct Run {  // one running job: 64 bytes, one cache line, like a Job
   i32 gpus;
   i32 job_class;
   i32 chain;
-  i32 part;
+  i32 part;  // as a Job's
   i32 pool;
   i32 killed;  // 1: will be ended by its limit
 };

@@ -108,6 +108,7 @@ HD_BOTH void carve_queue(Carver* carver, const Model& m, const Sizes& sizes, Que
   q->job = carver->take<Job>(all);
   q->past = carver->take<Past>(m.sharing.on ? all : 0);
   if (!m.sharing.on) q->past = nullptr;
+  q->key = carver->take<i64>(m.policy.order == kMultifactor ? all : 0);
   q->here = carver->take<u8>(all);
   q->free_place = carver->take<i32>(all);
   q->newcomer = carver->take<i32>(all);
@@ -141,6 +142,20 @@ HD_BOTH void carve_running(Carver* carver, const Model& m, const Sizes& sizes, R
 }
 
 template <class S>
+HD_BOTH void carve_fairness(Carver* carver, const Model& m, Fair<S>* f) {
+  const i64 nodes = m.fairness.nodes, tenants = nodes > 0 ? m.classes.tenants : 0;
+  f->key = carver->take_near<i64>(tenants);
+  f->usage = carver->take_near<i64>(nodes);
+  f->recent = carver->take_near<i64>(tenants);
+  f->since = carver->take_near<Tick>(tenants);
+  f->until = carver->take_near<Tick>(tenants);
+  f->busy = carver->take_near<i64>(tenants);
+  f->level = carver->take_near<i64>(nodes);
+  f->depth = carver->take_near<i32>(nodes);
+  f->ranked = carver->take_near<i32>(tenants);
+}
+
+template <class S>
 HD_BOTH void carve_tenants(Carver* carver, const Model& m, const Sizes& sizes, Tenants<S>* t) {
   const bool on = m.sharing.on != 0;
   const i64 pools = m.classes.pools, classes = on ? m.classes.n : 0,
@@ -160,11 +175,15 @@ HD_BOTH void carve_tenants(Carver* carver, const Model& m, const Sizes& sizes, T
   q.reserved_jobs = carver->take_near<i64>(tenants);
   q.tenant_gpus = carver->take_near<i64>(tenants);
   q.tenant_jobs = carver->take_near<i64>(tenants);
+  const i64 users = on && m.sharing.limits_users ? m.sharing.user_offset[tenants] : 0;
+  q.user_gpus = carver->take<i64>(users);
+  q.user_jobs = carver->take<i64>(users);
   q.ceiling = carver->take<i64>(tenants * pools);
   q.remainder = carver->take<i64>(nodes);
   t->hot = carver->take_near<i32>(lines);
   t->front = carver->take_near<i32>(lines);
   t->front_most = carver->take_near<i32>(lines);
+  t->share = carver->take_near<i64>(m.policy.order == kWeightedShare ? lines : 0);
   t->change = carver->take<Change>(slots);
   t->newest = carver->take_near<i32>(pools * classes);
   t->cursor = carver->take_near<i32>(classes);
@@ -211,6 +230,7 @@ HD_BOTH i64 carve_scratch(const Model& m, const Sizes& sizes, char* memory, Scra
   carve_queue(&carver, m, sizes, &c.queue);
   carve_running(&carver, m, sizes, &c.running);
   carve_tenants(&carver, m, sizes, &c.tenants);
+  carve_fairness(&carver, m, &c.tenants.fair);
   c.chains.slots = sizes.chains;
   c.chains.held_slots = c.chains.calendar.slots = sizes.held;
   c.chains.chain = carver.take<Chain>(sizes.chains);

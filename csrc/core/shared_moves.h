@@ -18,7 +18,10 @@ HD_CALL void Center<S>::start_shared(i32 line, i32 position, i32 pool, Tick dela
   const Tick wall = wall_time(s, c, past.remaining) + (past.evictions > 0 ? s.restart[c] : 0);
   const bool killed = model->policy.kill_at_limit && wall > job.limit;
   S::once([&] { free[pool] -= job.gpus; });
-  tenants.quota.use(model->classes.tenant[c], pool, job.gpus, 1);
+  const i32 t = model->classes.tenant[c];
+  tenants.quota.use(t, pool, job.gpus, 1);
+  tenants.quota.use_of_user(t, user_of(job.part), job.gpus, 1);
+  tenants.fair.use(t, job.gpus, now);
   const i32 slot = running.start_until(
       job, now, pool, killed, now + delay + (killed ? job.limit : wall), now + delay + job.limit);
   S::once([&] {
@@ -29,7 +32,7 @@ HD_CALL void Center<S>::start_shared(i32 line, i32 position, i32 pool, Tick dela
     tenants.link(running.run, slot, s.exempt[c]);
     timer = least(timer, tenants.next_ripe);
   }
-  tenants.recount(model->classes.tenant[c], pool);
+  tenants.recount(t, pool);
   if (past.evictions == 0)
     tally.started(job, now, pool);
   else
@@ -47,6 +50,7 @@ HD_CALL void Center<S>::evict(i32 slot) {
   const Tick saved = saved_work(s, c, past.remaining, own_time(run, past));
   tenants.unlink(running.run, slot);
   tenants.recount(model->classes.tenant[c], run.pool);
+  tenants.fair.use(model->classes.tenant[c], -run.gpus, now);
   running.end_job(slot);
   tally.evicted(run, now, times, (now - run.start - saved) * run.gpus);
   ++tenants.evictions;
@@ -65,9 +69,26 @@ HD_CALL void Center<S>::evict(i32 slot) {
 
 template <class S>
 HD_CALL void Center<S>::put_back(const Job& job, const Past& behind) {
-  if (!queue.put_back(model->classes.line[job.job_class], job, behind)) return fail(kQueueFull);
+  const i64 key = key_of(job, behind.queued);
+  if (!queue.put_back(model->classes.line[job.job_class], job, behind, key))
+    return fail(kQueueFull);
   note_size(job);
   count_tenant(job.job_class, 1);
+}
+
+template <class S>
+HD_CALL void Center<S>::order_again() {
+  const Fair<S>& fair = tenants.fair;
+  const Tick tick = now;
+  tenants.fair.refresh(tick);
+  if (model->policy.order != kMultifactor) return;
+  ROLLED
+  for (i32 l = 0; l < queue.tiers; ++l) {
+    if (queue.live[l] == 0) continue;
+    queue.order_again(l, [&](const Job& job, const Past& past) {
+      return fair.priority_key(job.job_class, job.gpus, past.queued, tick);
+    });
+  }
 }
 
 template <class S>
@@ -101,10 +122,12 @@ template <class S>
 HD_CALL void Center<S>::end_shared(i32 slot) {
   const Run& run = running.run[slot];
   const Tenure& past = tenants.tenure[slot];
-  const i32 c = run.job_class;
-  tenants.quota.use(model->classes.tenant[c], run.pool, -run.gpus, -1);
+  const i32 c = run.job_class, t = model->classes.tenant[c];
+  tenants.quota.use(t, run.pool, -run.gpus, -1);
+  tenants.quota.use_of_user(t, user_of(run.part), -run.gpus, -1);
+  tenants.fair.use(t, -run.gpus, now);
   if (model->sharing.preemptible[c]) tenants.unlink(running.run, slot);
-  tenants.recount(model->classes.tenant[c], run.pool);
+  tenants.recount(t, run.pool);
   tally.ended(run, now, past.evictions);
   const Tick done = work_done(model->sharing, c, past.remaining, own_time(run, past));
   tally.lose(c, now, (now - run.start - done) * run.gpus);

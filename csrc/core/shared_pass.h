@@ -42,9 +42,9 @@ struct Scan {
     const i32 pools = c.pools, all = c.model->classes.tenants * pools;
     Tenants<S>& t = tenants();
     most = policy.backfill == kAll ? kNever : policy.backfill >= 1 ? policy.backfill : 0;
-    looks = t.wide || policy.always_profile || policy.max_tests >= 0 ? kAtAll
-            : t.by_shadow                                            ? kAtAdmitted
-                                                                     : kAtHot;
+    looks = t.wide || policy.always_profile || policy.max_tests >= 0 || by_share() ? kAtAll
+            : t.by_shadow                                                          ? kAtAdmitted
+                                                                                   : kAtHot;
     blocked = grown = 0;
     ++t.pass;
     t.changes = 0;
@@ -90,10 +90,11 @@ struct Scan {
     ROLLED
     while ((at = q.first_that(line, at, room)) < end) {
       const i32 place = q.place[q.at(line, at)];
-      if (q.past[place].pass != tenants().pass && (cursor < 0 || q.after(place, cursor))) break;
+      if (q.past[place].pass != tenants().pass && (cursor < 0 || after(place, cursor))) break;
       ++at;
     }
     S::once([&] { tenants().front[k] = at < end ? at : -1; });
+    if (by_share()) tell_share(k);
   }
 
   // Lines hot[from .. end) from the job of a place on.
@@ -144,11 +145,48 @@ struct Scan {
     for (i32 k = from; k < end; ++k) {
       if (tenants().front[k] < 0) continue;
       const i32 p = place_of(k);
-      if (best >= 0 && center->queue.after(p, place)) continue;
+      if (best >= 0 && comes_after(k, p, best, place)) continue;
       best = k;
       place = p;
     }
     return best;
+  }
+  // Whether the first job of line hot[a] comes after that of line hot[b].
+  HD bool comes_after(i32 a, i32 place_a, i32 b, i32 place_b) const {
+    const i64* share = tenants().share;
+    if (by_share() && share[a] != share[b]) return share[a] > share[b];
+    return after(place_a, place_b);
+  }
+  // Whether the job of a place comes after that of another one in their tier.
+  HD bool after(i32 a, i32 b) const {
+    const Queue<S>& q = center->queue;
+    if (tenants().fair.by_tenant()) {
+      const i32* tenant = center->model->classes.tenant;
+      const i64 *key = tenants().fair.key, of_a = key[tenant[q.job[a].job_class]],
+                of_b = key[tenant[q.job[b].job_class]];
+      if (of_a != of_b) return of_a > of_b;
+    }
+    return q.after(a, b);
+  }
+
+  // Whether lines take turns by what their tenants would borrow (S33).
+  HD bool by_share() const { return center->model->policy.order == kWeightedShare; }
+  HD_CALL void tell_share(i32 k) const {
+    Tenants<S>& t = tenants();
+    if (t.front[k] < 0) return;
+    const Job& job = center->queue.job_at(t.hot[k], t.front[k]);
+    const i32 tenant = center->model->classes.tenant[job.job_class];
+    const i32 own = center->allowed_pool(
+        job.job_class, [&](i32 p) { return center->may_ever(job.job_class, p, job.gpus); });
+    i64 borrowed = 0;
+    ROLLED
+    for (i32 p = 0; p < center->pools; ++p) {
+      const i64 i = t.quota.at(tenant, p), more = p == own ? job.gpus : 0;
+      borrowed += greatest<i64>(0, t.quota.used[i] + more - t.quota.nominal[i]);
+    }
+    const i64 share =
+        borrowed == 0 ? 0 : level_key(borrowed, center->model->fairness.weight[tenant]);
+    S::once([&] { t.share[k] = share; });
   }
   HD void mark(i32 place) const {
     S::once([&] { center->queue.past[place].pass = tenants().pass; });
@@ -187,7 +225,12 @@ struct Scan {
           mark(here);
           handle(job);
         }
-        if (grown) {  // who could not start before may be able to now, behind this job
+        if (grown && by_share()) {  // everybody is looked at, but what tenants use has changed
+          grown = 0;
+          move(k, t.front[k] + 1, -1);
+          ROLLED
+          for (i32 i = from; i < end; ++i) tell_share(i);
+        } else if (grown) {  // who could not start before may be able to now, behind this job
           grown = 0;
           if (looks == kAtHot && !t.touchy) find_hot_lines(c);
           for (from = 0; from < t.hots && tier_of(t.hot[from]) < tier;) ++from;
@@ -210,6 +253,7 @@ struct Scan {
                  tenant,
                  sharing().priority[c],
                  sharing().urgent[c],
+                 user_of(job.part),
                  job.gpus,
                  job.limit,
                  q.past_at(line, position).queued,
@@ -240,8 +284,8 @@ struct Scan {
     for (i32 k = 0; sweep == 1 && k < t.changes; ++k) {
       const Change& one = t.change[k];
       if (one.tenant != tenant || one.pool != p) continue;
-      const bool later = one.sweep > 0 || tier < one.tier ||
-                         (tier == one.tier && !center->queue.after(here, one.place));
+      const bool later =
+          one.sweep > 0 || tier < one.tier || (tier == one.tier && !after(here, one.place));
       if (later) return one.used;
     }
     return t.quota.used[t.quota.at(tenant, p)];
@@ -256,7 +300,7 @@ struct Scan {
   }
 
   HD bool admits(const Asker& job, i32 p) const {
-    return job.urgent || tenants().quota.admits(job.tenant, p, job.gpus);
+    return job.urgent || tenants().quota.admits(job.tenant, job.user, p, job.gpus);
   }
   HD bool fits_now(const Asker& job, i32 p) const {
     const Center<S>& c = *center;
@@ -325,9 +369,10 @@ struct Scan {
     return used;
   }
 
-  // Blocked by quota in all its open pools (S19).
+  // Blocked by quota in all its open pools (S19). What blocks its user alone means nothing to others (S34).
   HD void blocked_by_quota(const Asker& job) {
     Center<S>& c = *center;
+    if (!tenants().quota.user_may(job.tenant, job.user, job.gpus)) return;
     if (sharing().reclaim[job.tenant] == kReclaimNever) hold_own(job);
     if (!sharing().strict[job.tenant]) return;
     c.allowed_pool(job.job_class, [&](i32 p) {

@@ -138,9 +138,10 @@ HD_IN void settle(Center<S>& center, bool passing) {
 // Held jobs become eligible, and patience ends, which settle() attends to. Returns whether anything changed.
 template <class S>
 HD_CALL bool ring(Center<S>& center) {
-  bool changed = center.release_held();
+  bool changed = false;
   if constexpr (may_share<S>())
-    if (center.shares() && center.tenants.next_ripe == center.now) changed |= center.ripen();
+    if (center.shares()) changed = center.wake_up();
+  changed |= center.release_held();
   if (center.next_expiry == center.now) {
     center.next_expiry = center.queue.next_expiry();
     changed |= center.next_expiry == center.now;

@@ -4,6 +4,7 @@
 // victims are found in their order (R25) without a search: lists of classes are merged. A job is *ripe* when its exempt
 // time is over.
 #pragma once
+#include "fairness.h"
 #include "model.h"
 #include "quota.h"
 #include "queue.h"
@@ -62,6 +63,7 @@ struct Change {
 template <class S>
 struct Tenants {
   Quota<S> quota;
+  Fair<S> fair;
   const Model* model;
   i32 classes;  // C
   i32 lines;
@@ -101,6 +103,7 @@ struct Tenants {
   i32* hot;            // (lines,) see might.h
   i32* front;          // (lines,) of each of them: position of its next job; -1 none
   i32* front_most;     // (lines,) and the largest gang that is looked at
+  i64* share;          // (lines,) under weighted share: of that job (S33)
   Change* change;      // (slots of running jobs,)
   i64* head_index;     // (lines,) first waiting job of a line, or -1
   i32* head_place;     // (lines,)
@@ -133,6 +136,7 @@ struct Tenants {
       touchy |= never && m.sharing.parent[t] >= 0 ? 1 : 0;
     }
     quota.clear(capacity);
+    fair.clear(capacity, pools);
     S::each(pools * classes, [&](i32 i) { newest[i] = unripe[i] = -1; });
     S::each(classes, [&](i32 c) { class_waiting[c] = 0; });
     S::each(tenants * pools, [&](i32 i) {

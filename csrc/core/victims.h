@@ -19,6 +19,7 @@ struct Asker {
   i32 tenant;
   i32 priority;
   i32 urgent;
+  i32 user;
   i32 gpus;
   Tick limit;
   Tick queued;
@@ -37,7 +38,8 @@ struct Search {
   HD bool passes() const {
     Center<S>& c = *center;
     if (job->gpus > c.free[pool]) return false;
-    if (!job->urgent && !c.tenants.quota.admits(job->tenant, pool, job->gpus)) return false;
+    if (!job->urgent && !c.tenants.quota.admits(job->tenant, job->user, pool, job->gpus))
+      return false;
     return !c.running.reserves || keeps_room(c, pool, job->gpus, grace() + job->limit);
   }
 
@@ -187,7 +189,9 @@ struct Search {
     const Run& run = c.running.run[slot];
     const i32 gpus = sign * run.gpus;
     S::once([&] { c.free[pool] += gpus; });
-    c.tenants.quota.use(c.model->classes.tenant[run.job_class], pool, -gpus, -sign);
+    const i32 tenant = c.model->classes.tenant[run.job_class];
+    c.tenants.quota.use(tenant, pool, -gpus, -sign);
+    c.tenants.quota.use_of_user(tenant, user_of(run.part), -gpus, -sign);
     if (c.running.reserves) take_room(c, pool, -gpus, greatest(c.now + 1, c.expected_end(slot)));
   }
 };

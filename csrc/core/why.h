@@ -28,11 +28,13 @@ HD_CALL void charge_why(Center<S>& center) {
   S::each(center.pools, [&](i32 p) { idle[p * kIdles + t.idle_cause[p]] += dt * t.idle_gpus[p]; });
 }
 
-// Whether a waiting job of class c passes the quota test of pool p as it is.
+// Whether a waiting job passes the quota test of pool p as it is.
 template <class S>
-HD bool admitted(const Center<S>& center, i32 c, i32 p, i32 gpus) {
+HD bool admitted(const Center<S>& center, const Job& job, i32 p) {
+  const i32 c = job.job_class;
   return center.model->sharing.urgent[c] ||
-         center.tenants.quota.admits_unreserved(center.model->classes.tenant[c], p, gpus);
+         center.tenants.quota.admits_unreserved(center.model->classes.tenant[c], user_of(job.part),
+                                                p, job.gpus);
 }
 
 template <class S>
@@ -40,7 +42,7 @@ HD Cause cause_of(const Center<S>& center, const Job& job) {
   const i32 c = job.job_class, gpus = job.gpus;
   bool any = false;
   const i32 now = center.allowed_pool(c, [&](i32 p) {
-    if (!center.may_ever(c, p, gpus) || !admitted(center, c, p, gpus)) return false;
+    if (!center.may_ever(c, p, gpus) || !admitted(center, job, p)) return false;
     any = true;
     return gpus <= center.free[p];
   });
@@ -67,7 +69,7 @@ HD Idle idle_cause(Center<S>& center, i32 p) {
       }) >= 0;
       if (!mine) continue;
       wanted = true;
-      if (!admitted(center, job.job_class, p, job.gpus)) continue;
+      if (!admitted(center, job, p)) continue;
       if (job.gpus <= center.free[p]) return kReservedIdle;
       admits_some = true;
     }

@@ -9,6 +9,7 @@ namespace {
 constexpr i32 kMostSlots = 1 << 27;
 constexpr i64 kTickBound = 1LL << 43;   // keys hold ticks below this
 constexpr i32 kMostNodes = 4096;        // tenants and cohorts
+constexpr i32 kMostUsers = 1 << 20;     // of all tenants that limit theirs
 constexpr i64 kMostAmount = 1LL << 30;  // GPUs, or millionths
 constexpr i64 kValueBound = 1LL << 44;  // quantile tables hold values below this
 
@@ -114,6 +115,53 @@ std::string check_sharing(const Model& m) {
   return "";
 }
 
+// A tenant's users stand in a row of counters, those of tenants whose users have no limits in none.
+std::string check_users(const Model& m) {
+  const Sharing& s = m.sharing;
+  if (!s.on) return "";
+  for (i32 t = 0; t < m.classes.tenants; ++t) {
+    if (!within(s.user_most_gpus[t], kNoAmount, kMostAmount))
+      return at("out of range", "user_max_gpus", t, s.user_most_gpus[t]);
+    if (!within(s.user_most_jobs[t], kNoAmount, kMostAmount))
+      return at("out of range", "user_max_jobs", t, s.user_most_jobs[t]);
+    const bool limited = s.user_most_gpus[t] != kNoAmount || s.user_most_jobs[t] != kNoAmount;
+    if (s.user_offset[0] != 0 || s.user_offset[t + 1] > kMostUsers ||
+        (limited ? s.user_offset[t + 1] <= s.user_offset[t]
+                 : s.user_offset[t + 1] != s.user_offset[t]))
+      return at("users of a tenant out of range", "user_offset", t + 1, s.user_offset[t + 1]);
+  }
+  return "";
+}
+
+// Every path up the accounts ends in -1.
+std::string check_fairness(const Model& m) {
+  const Fairness& f = m.fairness;
+  const i32 tenants = m.classes.tenants;
+  if (f.nodes == 0) return "";
+  if (f.nodes < tenants || f.nodes > kMostNodes)
+    return "fewer nodes than tenants, or too many nodes (" + std::to_string(f.nodes) + ")";
+  for (i32 n = 0; n < f.nodes; ++n) {
+    if (f.parent[n] != -1 && !within(f.parent[n], tenants, f.nodes - 1))
+      return at("parent is no account", "account_parent", n, f.parent[n]);
+    if (!within(f.weight[n], 0, (1LL << 31) - 1))
+      return at("weight out of range", "fair_weight", n, f.weight[n]);
+  }
+  for (i32 n = 0; n < f.nodes; ++n) {
+    i32 steps = 0;
+    for (i32 i = n; i >= 0 && steps <= f.nodes; i = f.parent[i]) ++steps;
+    if (steps > f.nodes) return at("accounts form a circle", "account_parent", n, f.parent[n]);
+  }
+  for (i32 c = 0; c < m.classes.n; ++c)
+    if (!within(f.qos[c], 0, kOne)) return at("out of range", "qos", c, f.qos[c]);
+  for (const i64 weight : {f.w_age, f.w_fairshare, f.w_size, f.w_qos})
+    if (!within(weight, 0, kOne))
+      return "weight of a factor out of range (" + std::to_string(weight) + ")";
+  if (!within(f.period, 1, kTickBound - 1)) return "calc_period out of range";
+  if (!within(f.left, 0, 1LL << 32)) return "decay_q32 out of range";
+  if (!within(f.max_age, 1, kTickBound - 2)) return "max_age out of range";
+  return "";
+}
+
 std::string check_levels(const Model& m) {
   const Slos& l = m.slos;
   for (i32 s = 0; s < l.n; ++s) {
@@ -147,8 +195,12 @@ std::string check_policy(const Model& m) {
     return "day or week_phase out of range";
   const Policy& p = m.policy;
   if (p.backfill < kAll) return "backfill out of range (" + std::to_string(p.backfill) + ")";
-  if (p.order != kFifo && p.order != kSjf)
+  if (!within(p.order, kFifo, kWeightedShare))
     return "order out of range (" + std::to_string(p.order) + ")";
+  if (p.order >= kFairshare && (!m.sharing.on || m.fairness.nodes == 0))
+    return "a fair order needs sharing and fairness (" + std::to_string(p.order) + ")";
+  if (p.order == kWeightedShare && (m.sharing.borrowers_last || p.max_tests >= 0))
+    return "weighted share has one sweep over all jobs";
   if (p.period < 1 || p.period >= kTickBound) return "period out of range";
   if (p.window < -1 || p.window >= kTickBound) return "window out of range";
   if (p.max_tests < -1) return "max_tests out of range";
@@ -194,11 +246,20 @@ bool sound(const StoredJobs& s, i64 first, i64 end, i32 classes) {
          fewest >= 1 && most < kHole && last_class < classes;
 }
 
+// Users of tenants that limit theirs have counters; others are not looked at.
+bool user_exists(const Model& m, i32 c, i32 user) {
+  const Sharing& s = m.sharing;
+  if (!within(user, 0, kMostUsers - 1)) return false;
+  if (!s.on) return true;
+  const i32 t = m.classes.tenant[c], users = s.user_offset[t + 1] - s.user_offset[t];
+  return users == 0 || user < users;
+}
+
 std::string check_stored(const Ensemble& e, i64 workloads) {
   const StoredJobs& s = e.model.stored;
   const i64 jobs = s.offset[workloads];
   if (s.offset[0] != 0) return at("first offset is not 0", "offset", 0, s.offset[0]);
-  bool all_sound = !s.chain;
+  bool all_sound = !s.chain && !s.user;
   for (i64 w = 0; all_sound && w < workloads; ++w)
     all_sound = s.offset[w] <= s.offset[w + 1] && s.offset[w + 1] <= s.n &&
                 sound(s, s.offset[w], s.offset[w + 1], e.model.classes.n);
@@ -223,6 +284,8 @@ std::string check_stored(const Ensemble& e, i64 workloads) {
       return at("gang size out of range", "gpus", j, s.gpus[j]);
     if (s.job_class[j] >= e.model.classes.n)
       return at("unknown class", "job_class", j, s.job_class[j]);
+    if (s.user && !user_exists(e.model, s.job_class[j], s.user[j]))
+      return at("no such user of the tenant", "user", j, s.user[j]);
     if (!s.chain) continue;
     if (s.delay[j] < 0 || s.delay[j] >= kTickBound)
       return at("delay out of range", "delay", j, s.delay[j]);
@@ -399,8 +462,8 @@ std::string check_generator(const Ensemble& e) {
 
 std::string first_problem(const Ensemble& e) {
   for (const std::string& problem :
-       {check_classes(e.model), check_lines(e.model), check_sharing(e.model), check_levels(e.model),
-        check_policy(e.model)})
+       {check_classes(e.model), check_lines(e.model), check_sharing(e.model), check_users(e.model),
+        check_fairness(e.model), check_levels(e.model), check_policy(e.model)})
     if (!problem.empty()) return problem;
   i64 workloads = 0;
   const i32 pools = e.model.classes.pools;

@@ -37,6 +37,9 @@ void each_array(Model* m, i64 workloads, F f) {
   f(&a.threshold, tenants);
   f(&a.most_gpus, tenants);
   f(&a.most_jobs, tenants);
+  f(&a.user_offset, tenants + 1);
+  f(&a.user_most_gpus, tenants);
+  f(&a.user_most_jobs, tenants);
   f(&a.priority, classes);
   f(&a.rising, classes);
   f(&a.preemptible, classes);
@@ -47,6 +50,11 @@ void each_array(Model* m, i64 workloads, F f) {
   f(&a.checkpoint, classes);
   f(&a.checkpoint_cost, classes);
   f(&a.restart, classes);
+
+  Fairness& w = m->fairness;
+  f(&w.weight, static_cast<i64>(w.nodes));
+  f(&w.parent, static_cast<i64>(w.nodes));
+  f(&w.qos, classes);
 
   Slos& l = m->slos;
   const i64 levels = l.n, pairs = l.class_offset[c.n];
@@ -71,6 +79,7 @@ void each_array(Model* m, i64 workloads, F f) {
     f(&s.job_class, s.n);
     f(&s.chain, s.n);
     f(&s.part, s.n);
+    f(&s.user, s.n);
     f(&s.delay, s.n);
     f(&s.offset, workloads + 1);
     return;

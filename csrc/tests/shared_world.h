@@ -8,10 +8,31 @@ namespace gpusim::test {
 
 struct SharedWorld {
   World world;
-  std::vector<i32> parent, root, bottom_up, threshold, priority, rising;
-  std::vector<i64> amount, most_gpus, most_jobs;
+  std::vector<i32> parent, root, bottom_up, threshold, priority, rising, user_offset;
+  std::vector<i64> amount, most_gpus, most_jobs, user_most_gpus, user_most_jobs, weight, qos;
+  std::vector<i32> account;
   std::vector<u8> is_share, strict, within, reclaim, borrows, preemptible, urgent, requeue;
   std::vector<Tick> exempt, grace, checkpoint, cost, restart;
+  Fairness fairness{};
+
+  // A fair order: the last tenants hang below two accounts, one inside the other; one weighs nothing.
+  void order_by(i32 order) {
+    const i32 tenants = static_cast<i32>(strict.size());
+    weight.assign(at(tenants) + 2, 3);
+    account.assign(at(tenants) + 2, -1);
+    for (i32 t = 1; t < tenants; ++t) account[at(t)] = tenants + t % 2;
+    account[at(tenants)] = tenants + 1;
+    weight[at(tenants) - 1] = 0;
+    weight[0] = 2;
+    qos.assign(priority.size(), 0);
+    qos[0] = kOne / 2;
+    fairness.period = 700;
+    fairness.left = 3LL << 30;
+    fairness.w_age = fairness.w_qos = 1000;
+    fairness.w_fairshare = fairness.w_size = 500;
+    fairness.max_age = 5000;
+    world.policy.order = order;
+  }
 
   // Classes of tenant 0 from the highest priority down, of tenant 1, .. All but the highest may be evicted.
   SharedWorld(i32 tenants, i32 priorities) {
@@ -47,7 +68,8 @@ struct SharedWorld {
     is_share.assign(at(kAmounts * nodes), 0);
     for (i32 t = 0; t < tenants; ++t) is_share[at(t)] = 1;
     most_gpus.assign(at(tenants), kNoAmount);
-    most_jobs = most_gpus;
+    most_jobs = user_most_gpus = user_most_jobs = most_gpus;
+    user_offset.assign(at(tenants) + 1, 0);
     strict.assign(at(tenants), 0);
     within.assign(at(tenants), kWithinLower);
     reclaim.assign(at(tenants), kReclaimAny);
@@ -79,6 +101,10 @@ struct SharedWorld {
                 threshold.data(),
                 most_gpus.data(),
                 most_jobs.data(),
+                user_offset.back() > 0,
+                user_offset.data(),
+                user_most_gpus.data(),
+                user_most_jobs.data(),
                 priority.data(),
                 rising.data(),
                 preemptible.data(),
@@ -89,6 +115,11 @@ struct SharedWorld {
                 checkpoint.data(),
                 cost.data(),
                 restart.data()};
+    m.fairness = fairness;
+    m.fairness.nodes = static_cast<i32>(weight.size());
+    m.fairness.weight = weight.data();
+    m.fairness.parent = account.data();
+    m.fairness.qos = qos.data();
     const i32 tenants = m.classes.tenants;
     line_.clear();
     for (i32 c = 0; c < m.classes.n; ++c)

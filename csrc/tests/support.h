@@ -211,7 +211,7 @@ struct World {
       m.stored = StoredJobs{submit.data(), service.data(),   limit.data(),
                             gpus.data(),   job_class.data(), stored_delay.data(),
                             chain.data(),  part.data(),      static_cast<i64>(submit.size()),
-                            offset.data()};
+                            offset.data(), nullptr};
     Generator& g = m.generator;
     g.seed = 20260;
     g.sources = g.tables = size(key);

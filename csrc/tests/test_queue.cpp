@@ -1,4 +1,4 @@
-// The queue against plain lists: both orders, holes, closing up, searches, newcomers, bounds.
+// The queue against plain lists: orders that keep their keys and one that does not, holes, closing up, searches, newcomers, bounds.
 #include "../core/queue.h"
 
 #include <algorithm>
@@ -11,11 +11,13 @@ namespace gpusim::test {
 struct Entry {
   Job job;
   Tick expiry;
+  i64 key;
 };
 
 typedef std::vector<Entry> List;  // live jobs of one tier, in order
 
 static bool before(i32 order, const Entry& a, const Entry& b) {
+  if (order == kMultifactor && a.key != b.key) return a.key < b.key;
   if (order == kSjf && a.job.limit != b.job.limit) return a.job.limit < b.job.limit;
   if (a.job.eligible != b.job.eligible) return a.job.eligible < b.job.eligible;
   return a.job.index < b.job.index;
@@ -72,11 +74,15 @@ static bool searches_agree(Queue<S>& queue, i32 tier, Random* random) {
   return true;
 }
 
+// Keys that change: now and then, for a few.
+static i64 key_of(const Job& job, Tick now) { return job.index % 5 == now / 7 % 5 ? now % 3 : 1; }
+
 template <class S>
 static void compare(i32 order, i32 slots, u64 seed) {
   World world = busy_world(1000);
   world.policy.order = order;
-  const Model model = world.model();
+  Model model = world.model();
+  model.sharing.on = order == kMultifactor;
   Memory<S> memory(model, Sizes{32, slots, 4, 32, 1});
   Queue<S>& queue = memory.scratch.center.queue;
   queue.index.requests = &model.requests;
@@ -101,9 +107,10 @@ static void compare(i32 order, i32 slots, u64 seed) {
       job.limit = random.between(1, 99);
       job.index = i;
       job.gpus = random.small(1, 64);
-      const Entry e{job, random.small(0, 1) ? now + random.between(0, 50) : kNever};
+      const Entry e{job, random.small(0, 1) ? now + random.between(0, 50) : kNever,
+                    key_of(job, now)};
       const bool full = queue.tail[tier] == slots && queue.live[tier] > slots - slots / 4;
-      if (!CHECK_EQUAL(queue.push(tier, e.job, e.expiry), !full)) return;
+      if (!CHECK_EQUAL(queue.push(tier, e.job, e.expiry, e.key), !full)) return;
       if (full) {
         ++refused;
         continue;
@@ -131,6 +138,16 @@ static void compare(i32 order, i32 slots, u64 seed) {
       if (!CHECK_EQUAL(static_cast<i32>(queue.here[p]), 0)) return;
       list.erase(list.begin() + nth);
     }
+    if (order == kMultifactor && now % 7 == 0) {
+      for (i32 tier = 0; tier < queue.tiers; ++tier) {
+        List& list = expected[static_cast<size_t>(tier)];
+        for (Entry& e : list) e.key = key_of(e.job, now);
+        std::stable_sort(list.begin(), list.end(),
+                         [=](const Entry& a, const Entry& b) { return before(order, a, b); });
+        if (!list.empty())
+          queue.order_again(tier, [=](const Job& job, const Past&) { return key_of(job, now); });
+      }
+    }
     if (!same(queue, expected)) return;
     for (i32 tier = 0; tier < queue.tiers; ++tier) {
       if (!searches_agree(queue, tier, &random)) return;
@@ -146,7 +163,8 @@ static void compare(i32 order, i32 slots, u64 seed) {
 }
 
 TEST(queue_keeps_order_through_holes_and_closing_up) {
-  for (i32 order : {static_cast<i32>(kFifo), static_cast<i32>(kSjf)})
+  for (i32 order :
+       {static_cast<i32>(kFifo), static_cast<i32>(kSjf), static_cast<i32>(kMultifactor)})
     for (i32 slots : {64, 128, 320}) {
       compare<OneLane>(order, slots, static_cast<u64>(slots));
       compare<Lanes>(order, slots, static_cast<u64>(slots));
@@ -167,7 +185,7 @@ TEST(a_strip_of_holes_is_closed_up_before_it_is_full) {
     job.gpus = 8;
     job.limit = 10;
     queue.forget_newcomers();
-    if (!CHECK(queue.push(0, job, kNever))) return;
+    if (!CHECK(queue.push(0, job, kNever, 0))) return;
     if (queue.live[0] <= 10) continue;
     queue.remove(0, queue.next_live(0, queue.head[0] + 1));
     if (!CHECK(queue.tail[0] <= 2 * 11 + kFewHoles + 1)) return;

@@ -41,6 +41,7 @@ static Shared run_shared(const SharedWorld& world, Tick horizon, i32 capacity, b
   Model m = world.model();
   m.windows = Windows{horizon / 10, horizon, horizon, 86400, 0};
   m.policy.always_profile = everybody;
+  m.sharing.borrowers_last = m.policy.order != kWeightedShare;
   Shared out{Rows(m, 1), std::vector<i64>(static_cast<size_t>(m.classes.n * kEvictionSums)),
              std::vector<i64>(static_cast<size_t>(m.classes.n * kCauses)), std::vector<i64>(kIdles),
              0};
@@ -76,6 +77,22 @@ TEST(shared_centers_have_the_same_integers_on_every_path) {
     }
   }
   CHECK(evicted > 100);
+}
+
+TEST(fair_orders_have_the_same_integers_on_every_path) {
+  std::vector<std::vector<i64>> sums;
+  for (i32 order = kFifo; order <= kWeightedShare; ++order) {
+    for (const i32 backfill : {-1, 1}) {
+      SharedWorld world = crowd(4, backfill);
+      world.order_by(order);
+      const Shared one = run_shared<OneLane>(world, 40000, 30, false);
+      CHECK(same(one, run_shared<WarpStrips<EmulatedLanes>>(world, 40000, 30, false)));
+      CHECK(same(one, run_shared<OneLane>(world, 40000, 30, true)));
+      if (backfill < 0) sums.push_back(one.rows.sums);
+    }
+  }
+  for (size_t a = 0; a < sums.size(); ++a)
+    for (size_t b = 0; b < a; ++b) CHECK(sums[a] != sums[b]);  // each order is one of its own
 }
 
 }  // namespace gpusim::test

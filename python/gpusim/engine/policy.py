@@ -10,8 +10,9 @@ import numpy as np
 from gpusim.engine.checked import column, flag, integer
 from gpusim.engine.limits import FOREVER
 
-FIFO, SJF = 0, 1
-"""Order inside a tier (S10): by eligible time, or by limit first."""
+FIFO, SJF, FAIRSHARE, FAIR_TREE, MULTIFACTOR, WEIGHTED_SHARE = range(6)
+"""Order inside a tier: by eligible time, or by limit first (S10); by what tenants have used (S30, S31), or by that
+and more (S32); by what they would borrow (S33)."""
 
 NONE, SKIP, ALL = 0, -1, -2
 """Backfill policies that are not a number of reservations (R14); K >= 1 is K reservations, 1 is EASY."""
@@ -36,8 +37,8 @@ class Policy:
         Compute EASY through the general profile. Same integers, slower: the proof of the fast path.
     always_events : bool, default False
         Serve first come, first served by the loop over events too. Same integers, slower: likewise.
-    order : {FIFO, SJF}
-        Inside a tier (S10).
+    order : {FIFO, SJF, FAIRSHARE, FAIR_TREE, MULTIFACTOR, WEIGHTED_SHARE}
+        Inside a tier (S10, S30-S33); the last four need `RunSpec.fairness` and `RunSpec.sharing`.
     window : int, default -1
         Reservations further ahead than this are not given [ticks] (R15); -1: no bound.
     max_tests : int, default -1
@@ -71,7 +72,7 @@ class Policy:
             "max_waiting": integer("policy.max_waiting", self.max_waiting, -1, most),
             "tenant_max_waiting": tuple(bounds.tolist()),
             "always_profile": flag("policy.always_profile", self.always_profile),
-            "order": integer("policy.order", self.order, FIFO, SJF),
+            "order": integer("policy.order", self.order, FIFO, WEIGHTED_SHARE),
             "window": integer("policy.window", self.window, -1, FOREVER),
             "max_tests": integer("policy.max_tests", self.max_tests, -1, most),
             "period": integer("policy.period", self.period, 1, FOREVER),

@@ -19,6 +19,7 @@ REQUEUE = ("place", "tail", "cancel")
 NO_THRESHOLD = -(1 << 40)
 _MOST_NODES = 4096
 _MOST_AMOUNT = 1 << 30
+_MOST_USERS = 1 << 20
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,6 +41,10 @@ class Sharing:
         The tenant that owns what all others do not; -1 none.
     borrowers_last : bool, default True
         Passes take jobs first that fit what their tenant owns (R22).
+    users : (T,) int, optional
+        Users of each tenant, at least 1; 2^20 in all where they have limits. Default: 1 each.
+    user_max_gpus, user_max_jobs : (T,) int, optional
+        GPUs and running jobs of each user of a tenant at most, over all pools; -1 no limit (S34). Default: none.
     strict : (T,) bool
         A job blocked by quota stops its tenant's later ones (R19).
     within : (T,) int
@@ -83,6 +88,9 @@ class Sharing:
     shares: npt.NDArray[np.bool_] | None = None
     unassigned: int = -1
     borrowers_last: bool = True
+    users: npt.NDArray[np.int32] | None = None
+    user_max_gpus: npt.NDArray[np.int64] | None = None
+    user_max_jobs: npt.NDArray[np.int64] | None = None
 
     def __post_init__(self) -> None:
         tenants, nodes = np.size(self.strict), np.size(self.parent)
@@ -106,12 +114,19 @@ class Sharing:
             "urgent": flag_column("sharing.urgent", self.urgent),
             "requeue": column("sharing.requeue", self.requeue, np.int32, 0, len(REQUEUE) - 1),
         }
+        users = np.ones(tenants, np.int32) if self.users is None else self.users
+        checked["users"] = column("sharing.users", users, np.int32, 1, _MOST_USERS)
+        for name in ("user_max_gpus", "user_max_jobs"):
+            given = getattr(self, name)
+            most = np.full(tenants, NO_AMOUNT) if given is None else given
+            checked[name] = column(f"sharing.{name}", most, np.int64, -1, _MOST_AMOUNT)
         for name in ("exempt", "grace", "checkpoint", "checkpoint_cost", "restart"):
             checked[name] = column(f"sharing.{name}", getattr(self, name), np.int64, 0, FOREVER)
         for name in ("nominal", "borrow", "lend"):
             checked[name] = _amounts(f"sharing.{name}", getattr(self, name), (nodes, pools))
         checked["shares"] = _which(self.shares, (3, nodes, pools))
         rows = dict.fromkeys(("within", "reclaim", "borrow_preempts", "max_gpus", "max_jobs"), tenants)
+        rows |= dict.fromkeys(("users", "user_max_gpus", "user_max_jobs"), tenants)
         rows |= dict.fromkeys(
             ("urgent", "requeue", "exempt", "grace", "checkpoint", "checkpoint_cost", "restart"),
             len(checked["preemptible"]),
@@ -123,6 +138,9 @@ class Sharing:
         for name, value in checked.items():
             object.__setattr__(self, name, value)
         self._check_tree(tenants)
+        if self.user_offset[-1] > _MOST_USERS:
+            remedy = f"limit at most {_MOST_USERS:,} users"
+            raise refuse("sharing.users", "are too many", remedy, f"{self.user_offset[-1]:,} with limits")
 
     def _check_tree(self, tenants: int) -> None:
         for node, parent in enumerate(self.parent.tolist()):
@@ -168,6 +186,16 @@ class Sharing:
             restart=by_class,
         )
 
+    @cached_property
+    def user_offset(self) -> npt.NDArray[np.int32]:
+        """Where each tenant's users begin among those with limits, (T + 1,); a tenant without limits has none there."""
+        assert self.users is not None
+        assert self.user_max_gpus is not None
+        assert self.user_max_jobs is not None
+        limited = (self.user_max_gpus >= 0) | (self.user_max_jobs >= 0)
+        ends = np.cumsum(np.where(limited, self.users, 0), dtype=np.int64)
+        return np.concatenate([[0], np.minimum(ends, _MOST_USERS + 1)]).astype(np.int32)
+
     @property
     def tenants(self) -> int:
         """Number of tenants."""
@@ -206,6 +234,9 @@ class Sharing:
             "borrow_threshold": np.clip(threshold, -(1 << 31), (1 << 31) - 1).astype(np.int32),
             "tenant_max_gpus": self.max_gpus,
             "tenant_max_jobs": self.max_jobs,
+            "user_offset": self.user_offset,
+            "user_max_gpus": self.user_max_gpus,
+            "user_max_jobs": self.user_max_jobs,
             "priority": np.ascontiguousarray(tier, dtype=np.int32),
             "rising": np.argsort(tier, kind="stable").astype(np.int32),
             "preemptible": self.preemptible.astype(np.uint8),

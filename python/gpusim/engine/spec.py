@@ -17,8 +17,20 @@ import numpy as np
 from gpusim.engine.chain_columns import chain_columns
 from gpusim.engine.checked import refuse
 from gpusim.engine.class_table import ClassTable
+from gpusim.engine.fairness import Fairness
 from gpusim.engine.limits import FOREVER, MAX_CLASSES, MILLION
-from gpusim.engine.policy import ALL, FIFO, NONE, SJF, SKIP, Policy
+from gpusim.engine.policy import (
+    ALL,
+    FAIR_TREE,
+    FAIRSHARE,
+    FIFO,
+    MULTIFACTOR,
+    NONE,
+    SJF,
+    SKIP,
+    WEIGHTED_SHARE,
+    Policy,
+)
 from gpusim.engine.sharing import Sharing
 from gpusim.engine.slo_table import SLOWDOWN, TURNAROUND, TURNED_AWAY, WAIT, SloTable
 from gpusim.engine.windows import Windows
@@ -28,10 +40,13 @@ from gpusim.workload.ticks import MAX_GPUS
 
 __all__ = [
     "ALL",
+    "FAIRSHARE",
+    "FAIR_TREE",
     "FIFO",
     "FOREVER",
     "MAX_CLASSES",
     "MILLION",
+    "MULTIFACTOR",
     "NONE",
     "SJF",
     "SKIP",
@@ -39,7 +54,9 @@ __all__ = [
     "TURNAROUND",
     "TURNED_AWAY",
     "WAIT",
+    "WEIGHTED_SHARE",
     "ClassTable",
+    "Fairness",
     "Policy",
     "RunSpec",
     "Sharing",
@@ -62,6 +79,8 @@ class RunSpec:
     slos : SloTable, optional
     sharing : Sharing, optional
         Quotas and preemption. Default: nobody owns anything.
+    fairness : Fairness, optional
+        What fair orders go by; they need it, and a `sharing`: `Sharing.nobody` if nobody owns anything.
 
     Attributes
     ----------
@@ -71,8 +90,8 @@ class RunSpec:
     Raises
     ------
     RunError
-        If the parts do not fit together, there is no workload, a job names a class that does not exist, or a
-        time could leave the 43 bits of the engine's clock.
+        If the parts do not fit together, there is no workload, a job names a class or a user that does not exist, or
+        a time could leave the 43 bits of the engine's clock.
     """
 
     jobs: Jobs | Sequence[Jobs] | Generator
@@ -81,6 +100,7 @@ class RunSpec:
     windows: Windows = field(default_factory=Windows.whole)
     slos: SloTable | None = None
     sharing: Sharing | None = None
+    fairness: Fairness | None = None
     room: dict[str, int] = field(default_factory=dict, init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -101,10 +121,16 @@ class RunSpec:
             raise refuse("policy.tenant_max_waiting", "has the wrong length", remedy, str(bounds))
         if self.sharing is not None:
             _check_sharing(self.sharing, self.classes)
+        if self.fairness is not None:
+            self.fairness.check_fits(self.classes.tenants, classes)
+        if self.policy.order >= FAIRSHARE:
+            _check_order(self.policy, self.sharing, self.fairness)
         if isinstance(self.jobs, Generator):
             _check_sources(self.jobs, classes, self.windows)
         else:
             _check_tables(self.tables, classes, self.windows.horizon, self.policy.kill_at_limit)
+            if self.sharing is not None:
+                _check_users(self.tables, self.classes, self.sharing)
 
     @cached_property
     def tables(self) -> tuple[Jobs, ...]:
@@ -132,10 +158,13 @@ class RunSpec:
     def arrays(self) -> dict[str, Any]:
         """The arrays and scalars of ARCHITECTURE.md 2, by name."""
         jobs = self._generated() if isinstance(self.jobs, Generator) else _stored(self.tables)
+        if self.tables and self.sharing is not None and self.sharing.user_offset[-1]:
+            jobs["user"] = np.ascontiguousarray(np.concatenate([t.user for t in self.tables]), np.int32)
         return {
             **jobs,
             **self.classes.arrays,
             **self._lines(),
+            **self._order(),
             **self.policy.arrays(self.classes.tenants),
             **self.windows.arrays,
             **self.levels.arrays,
@@ -150,6 +179,12 @@ class RunSpec:
         line = np.ascontiguousarray(ranks * tenants + self.classes.tenant, dtype=np.int32)
         lines = self.classes.tiers * tenants
         return {"line": line, "lines": lines, **self.sharing.arrays(self.classes.tier)}
+
+    def _order(self) -> dict[str, Any]:
+        """What a fair order goes by; nothing for the others."""
+        if self.fairness is None or self.policy.order < FAIRSHARE:
+            return {}
+        return self.fairness.arrays(len(self.classes))
 
     def _generated(self) -> dict[str, Any]:
         assert isinstance(self.jobs, Generator)
@@ -178,6 +213,38 @@ def _check_sharing(sharing: Sharing, classes: ClassTable) -> None:
     if wrong:
         remedy = "give rows for " + ", ".join(f"{n} {name}" for name, n in wanted.items())
         raise refuse("sharing", "does not fit the classes", remedy, ", ".join(wrong))
+
+
+def _check_order(policy: Policy, sharing: Sharing | None, fairness: Fairness | None) -> None:
+    """What a fair order needs."""
+    if sharing is None:
+        remedy = "give the spec a sharing; Sharing.nobody(...) if nobody owns anything"
+        raise refuse("policy.order", "is a fair order, and nobody shares", remedy, str(policy.order))
+    if fairness is None:
+        remedy = "give the spec a fairness, with the weights of the tenants"
+        raise refuse("policy.order", "is a fair order without weights", remedy, str(policy.order))
+    if policy.order != WEIGHTED_SHARE:
+        return
+    if sharing.borrowers_last:
+        remedy = "give borrowers_last=False: shares say who is next"
+        raise refuse("sharing.borrowers_last", "does not go with the order WEIGHTED_SHARE", remedy)
+    if policy.max_tests >= 0:
+        remedy = "leave it at -1: lines take turns, there is no first job of all"
+        raise refuse(
+            "policy.max_tests", "does not go with the order WEIGHTED_SHARE", remedy, str(policy.max_tests)
+        )
+
+
+def _check_users(tables: Sequence[Jobs], classes: ClassTable, sharing: Sharing) -> None:
+    assert sharing.users is not None
+    users = sharing.users[classes.tenant]  # by class
+    for i, table in enumerate(tables):
+        unknown = np.flatnonzero(table.user >= users[table.job_class])
+        if len(unknown):
+            row = int(unknown[0])
+            where = f"jobs[{i}].user[{row}]" if len(tables) > 1 else f"jobs.user[{row}]"
+            remedy = f"use 0 to {users[table.job_class[row]] - 1}, or give its tenant more sharing.users"
+            raise refuse(where, "is no user of the job's tenant", remedy, str(table.user[row]))
 
 
 def _check_tables(tables: Sequence[Jobs], classes: int, horizon: int, kill_at_limit: bool) -> None:
