@@ -12,12 +12,23 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from gpusim.engine import reference as oracle
-from gpusim.engine.reference import Job, JobClass, Outcome, Policy, Sharing, Tenant, Windows
+from gpusim.engine.reference import (
+    Closure,
+    Fairness,
+    Job,
+    JobClass,
+    Outcome,
+    Policy,
+    Sharing,
+    Tenant,
+    Windows,
+)
 
 H = 1000
 CAUSES = ("held", "behind_own", "quota", "reservation", "priority", "capacity", "fragmentation", "down")
 NO_CAUSE = dict.fromkeys(CAUSES, 0)
-NO_IDLE = dict.fromkeys(("reserved", "quota_idle", "free", "fragmented", "allocated"), 0)
+LABELS = ("reserved", "quota_idle", "free", "fragmented", "drained", "closed", "allocated")
+NO_IDLE = dict.fromkeys(LABELS, 0)
 
 
 @dataclass(frozen=True)
@@ -36,10 +47,20 @@ class SharingCase:
     windows: Windows = field(default_factory=lambda: Windows(0, H, H))
     outcome: dict[int, str] = field(default_factory=dict)  # of jobs that do not finish
     also: dict[str, object] = field(default_factory=dict)  # further fields of the outcome
+    fairness: Fairness | None = None
+    closures: tuple[Closure, ...] = ()
 
     def answer(self) -> Outcome:
         return oracle.simulate(
-            self.jobs, self.classes, self.policy, self.gpus, self.windows, [], self.sharing
+            self.jobs,
+            self.classes,
+            self.policy,
+            self.gpus,
+            self.windows,
+            [],
+            self.sharing,
+            self.fairness,
+            self.closures,
         )
 
     def expected(self) -> dict[str, object]:

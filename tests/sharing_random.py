@@ -7,7 +7,9 @@ from dataclasses import dataclass, replace
 
 from gpusim.engine import reference as oracle
 from gpusim.engine.reference import (
+    Closure,
     Cohort,
+    Fairness,
     Job,
     JobClass,
     Outcome,
@@ -18,6 +20,7 @@ from gpusim.engine.reference import (
     Tenant,
     Windows,
 )
+from sharing_features import with_features
 
 
 @dataclass(frozen=True)
@@ -31,18 +34,31 @@ class SharedCenter:
     windows: Windows
     slos: tuple[Slo, ...]
     sharing: Sharing | None
+    fairness: Fairness | None = None
+    closures: tuple[Closure, ...] = ()
 
     def answer(self) -> Outcome:
         return oracle.simulate(
-            self.jobs, self.classes, self.policy, self.gpus, self.windows, self.slos, self.sharing
+            self.jobs,
+            self.classes,
+            self.policy,
+            self.gpus,
+            self.windows,
+            self.slos,
+            self.sharing,
+            self.fairness,
+            self.closures,
         )
 
 
-def random_shared_center(seed: int) -> SharedCenter:
-    """Up to 40 jobs of 2-6 classes of 1-4 tenants in 1-2 pools; a failing one is named by its seed."""
+def random_shared_center(seed: int, features: bool = True) -> SharedCenter:
+    """Up to 40 jobs of 2-6 classes of 1-4 tenants in 1-2 pools; a failing one is named by its seed.
+
+    With `features` perhaps an order by use, users, approval, closures (`sharing_features.py`).
+    """
     rng = random.Random(f"shared {seed}")
     gpus = tuple(rng.choice([2, 4, 6, 6, 9, 12]) for _ in range(rng.choice([1, 1, 1, 2])))
-    sharing = random_sharing(rng, gpus)
+    sharing, fairness = random_sharing(rng, gpus)
     classes = tuple(_job_class(rng, len(sharing.tenants), len(gpus)) for _ in range(rng.randint(2, 6)))
     longest, span = rng.choice([6, 15, 40]), rng.choice([10, 20, 40, 100])
     largest = rng.choice([1, 2, (max(gpus) + 1) // 2, (max(gpus) + 1) // 2, max(gpus)])
@@ -57,7 +73,7 @@ def random_shared_center(seed: int) -> SharedCenter:
         for i in range(1, len(jobs), 4):
             jobs[i] = replace(jobs[i], after=i - 1, delay=rng.choice([0, 0, 3]))
     order = oracle.FIFO
-    if sharing.calc_period > 0:
+    if fairness is not None:
         order = rng.choice([oracle.FAIRSHARE, oracle.FAIRSHARE, oracle.FIFO])
     elif rng.random() < 0.2:
         order = oracle.SJF
@@ -82,8 +98,9 @@ def random_shared_center(seed: int) -> SharedCenter:
         )
         for metric in rng.sample(range(5), rng.randint(0, 5))
     )
-    center = SharedCenter(tuple(jobs), classes, policy, gpus, windows, slos, sharing)
-    return _contended(rng, center) if rng.random() < 0.6 else center
+    center = SharedCenter(tuple(jobs), classes, policy, gpus, windows, slos, sharing, fairness)
+    center = _contended(rng, center) if rng.random() < 0.6 else center
+    return with_features(seed, center) if features else center
 
 
 def _contended(rng: random.Random, center: SharedCenter) -> SharedCenter:
@@ -129,8 +146,8 @@ def _contended(rng: random.Random, center: SharedCenter) -> SharedCenter:
     )
 
 
-def random_sharing(rng: random.Random, gpus: tuple[int, ...]) -> Sharing:
-    """1-4 tenants, alone or in a tree; amounts in GPUs or shares, roughly as much as there is."""
+def random_sharing(rng: random.Random, gpus: tuple[int, ...]) -> tuple[Sharing, Fairness | None]:
+    """1-4 tenants, alone or in a tree; amounts in GPUs or shares, roughly as much as there is; perhaps fair keys."""
     tenants = rng.choice([1, 2, 2, 3, 4])
     cohorts = rng.choice([0, 1, 1, 1, 2, 3])
     no_quotas = rng.random() < 0.1
@@ -151,7 +168,7 @@ def random_sharing(rng: random.Random, gpus: tuple[int, ...]) -> Sharing:
         above = parent(tenants)
         alone = above < 0 and (no_quotas or rng.random() < 0.2)
         reclaim = rng.choice(["never", "lower", "any", "any"])
-        return Tenant(
+        row = Tenant(
             above,
             () if alone else tuple(amount(max(1, 2 * g // tenants)) for g in gpus),
             limit(),
@@ -162,10 +179,12 @@ def random_sharing(rng: random.Random, gpus: tuple[int, ...]) -> Sharing:
             borrow_preempts=rng.choice([None, None, 0, 1]) if reclaim != "never" else None,
             max_gpus=rng.choice([None, None, None, None, None, max(gpus) // 2 + 1]),
             max_jobs=rng.choice([None, None, None, None, 1, 3]),
-            weight=rng.choice([1, 1, 2, 5]),
         )
+        weights.append(rng.choice([1, 1, 2, 5]))
+        return row
 
-    return Sharing(
+    weights: list[int] = []
+    sharing = Sharing(
         tuple(tenant() for _ in range(tenants)),
         tuple(
             Cohort(
@@ -178,9 +197,12 @@ def random_sharing(rng: random.Random, gpus: tuple[int, ...]) -> Sharing:
         ),
         borrowers=rng.choice(["last", "last", "in_order"]),
         unassigned=rng.choice([-1, -1, -1, rng.randrange(tenants)]),
-        calc_period=rng.choice([0, 0, 5, 16]),
-        decay_q32=rng.choice([0, 2**31, 3 * 10**9, 2**32]),
     )
+    calc_period = rng.choice([0, 0, 5, 16])
+    decay_q32 = rng.choice([0, 2**31, 3 * 10**9, 2**32])
+    if calc_period == 0:
+        return sharing, None
+    return sharing, Fairness(tuple(weights), calc_period=calc_period, decay_q32=decay_q32)
 
 
 def _job_class(rng: random.Random, tenants: int, pools: int) -> JobClass:

@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from gpusim.engine.reference import FAIRSHARE, NONE, SKIP, JobClass, Policy, Sharing, Tenant, Windows
+from gpusim.engine.reference import (
+    FAIRSHARE,
+    NONE,
+    SKIP,
+    Fairness,
+    JobClass,
+    Policy,
+    Sharing,
+    Tenant,
+    Windows,
+)
 from sharing_case import NO_CAUSE, NO_IDLE, SharingCase, flat, job
 
 A, B, C, D, E, F, G = range(7)
@@ -395,17 +405,18 @@ FAIR = SharingCase(
     "the tenant that used less of late goes first",
     (job(0, 1, 10), job(1, 1, 5), job(2, 1, 5, 1), job(3, 1, 5), job(16, 1, 5, 1), job(21, 1, 5)),
     (JobClass(), JobClass(tenant=1)),
-    Sharing((Tenant(), Tenant()), calc_period=10, decay_q32=2**31),
+    Sharing((Tenant(), Tenant())),
     (1,),
     starts=((0, A), (10, C), (15, B), (20, E), (25, D), (30, F)),
     ends=(10, 20, 15, 30, 25, 35),
     policy=Policy(order=FAIRSHARE),
+    fairness=Fairness((1, 1), calc_period=10, decay_q32=2**31),
 )
 # Tenant 0 weighs 4: 20: 10/4 | 5: D before E. 25: F before E. 30: E.
 FAIR_WEIGHT = replace(
     FAIR,
     name="usage is divided by the weight",
-    sharing=Sharing((Tenant(weight=4), Tenant()), calc_period=10, decay_q32=2**31),
+    fairness=Fairness((4, 1), calc_period=10, decay_q32=2**31),
     starts=((0, A), (10, C), (15, B), (20, D), (25, F), (30, E)),
     ends=(10, 20, 15, 25, 35, 30),
 )
@@ -414,7 +425,7 @@ FAIR_MEMORY = replace(
     FAIR,
     name="without decay all that was ever used counts",
     jobs=(*FAIR.jobs, job(31, 1, 5, 1)),
-    sharing=Sharing((Tenant(), Tenant()), calc_period=10, decay_q32=2**32),
+    fairness=Fairness((1, 1), calc_period=10),
     starts=((0, A), (10, C), (15, B), (20, E), (25, D), (30, F), (35, G)),
     ends=(10, 20, 15, 30, 25, 35, 40),
 )
@@ -424,11 +435,12 @@ FAIR_FINE = SharingCase(
     "keys are finer than usage",
     (job(0, 1, 5), job(5, 1, 2, 1), job(7, 1, 4, 2), job(8, 1, 3), job(9, 1, 3, 1)),
     (JobClass(), JobClass(tenant=1), JobClass(tenant=2)),
-    Sharing((Tenant(weight=2), Tenant(), Tenant()), calc_period=10, decay_q32=0),
+    Sharing((Tenant(),) * 3),
     (1,),
     starts=((0, A), (5, B), (7, C), (11, E), (14, D)),
     ends=(5, 7, 11, 17, 14),
     policy=Policy(order=FAIRSHARE),
+    fairness=Fairness((2, 1, 1), calc_period=10, decay_q32=0),
 )
 
 # A multiple is a wake-up while somebody waits: ticks 10 and 20, not 30.
@@ -442,6 +454,7 @@ FAIR_WAKES = SharingCase(
     ends=(25, -1),
     outcome={B: "running"},
     policy=FAIR.policy,
+    fairness=FAIR.fairness,
     windows=Windows(0, 34, 34),
     also={"end_tick": 25},
 )

@@ -26,12 +26,13 @@ from shared_case import SharedCase, shared_differences
 from shared_cases import random_shared_case
 from sharing_case import SharingCase
 from sharing_cases import SHARING_CASES
+from sharing_needs import needs
 from sharing_random import random_shared_center
 
 TINY = {"running_slots": 32, "queue_slots": 4, "profile_slots": 4, "held_slots": 32, "chain_slots": 1}
 PATHS: dict[str, dict[str, int]] = {"host": {}, "lanes": {"lanes": 32}, "overflow": TINY}
-IN_ENGINE = [case for case in SHARING_CASES if case.policy.order != FAIRSHARE]
-"""The fair order is the oracle's alone so far."""
+IN_ENGINE = [case for case in SHARING_CASES if not needs(case)]
+"""The rest is the oracle's alone so far."""
 
 
 EVERY = [(name, everybody) for everybody in (False, True) for name in PATHS]
@@ -108,7 +109,7 @@ FATES = {
 @settings(max_examples=60)
 @given(seed=st.integers(0, 2**63))
 def test_engine_equals_oracle_on_another_kind_of_shared_centers(seed: int) -> None:
-    center = random_shared_center(seed)
+    center = random_shared_center(seed, features=False)
     if center.policy.order != FAIRSHARE:
         compare(of_center(center))
 
@@ -117,7 +118,7 @@ def test_engine_equals_oracle_on_another_kind_of_shared_centers(seed: int) -> No
 @settings(max_examples=600)
 @given(seed=st.integers(0, 2**63))
 def test_engine_equals_oracle_on_hundreds_of_the_other_kind(seed: int) -> None:
-    center = random_shared_center(seed)
+    center = random_shared_center(seed, features=False)
     if center.policy.order != FAIRSHARE:
         compare(of_center(center))
 

@@ -231,8 +231,9 @@ def test_every_job_is_in_one_state_and_evictions_are_counted(seed: int) -> None:
 def test_tenants_without_quotas_and_rules_are_no_sharing(seed: int) -> None:
     case, _ = answered(seed)
     assert case.sharing is not None
-    order = FIFO if case.policy.order == FAIRSHARE else case.policy.order
-    case = replace(case, policy=replace(case.policy, order=order))
+    order = FIFO if case.policy.order >= FAIRSHARE else case.policy.order
+    jobs = tuple(replace(job, user=0) for job in case.jobs)
+    case = replace(case, jobs=jobs, policy=replace(case.policy, order=order))
     free = Sharing(tuple(Tenant() for _ in case.sharing.tenants))
     plenty = Sharing(tuple(Tenant(nominal=tuple(10**6 for _ in case.gpus)) for _ in case.sharing.tenants))
     none, with_tenants, with_quotas = (

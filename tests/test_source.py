@@ -218,6 +218,14 @@ def test_arrays_hold_every_field_of_every_row_with_the_agreed_types() -> None:
     assert arrays["profile_offset"].tolist() == [0, 169]
     assert "demand_nodes" not in arrays
     unsent = {"name", "gap", "service"}  # the tables go as nodes and shift
+    unsent |= {
+        "claw_threshold",
+        "claw_after",
+        "call_period",
+        "call_phase",
+        "hold",
+        "users",
+    }  # the oracle's so far
     sent = {"key": "source_key", "active": "source_active", "profile": "source_profile", "cap": "service_cap"}
     sent |= {"job_class": "source_class", "cap_from": "service_cap_from"}
     sent |= {name: f"atom_{name}" for name in ("gpus", "threshold", "alias")}

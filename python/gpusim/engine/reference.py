@@ -8,16 +8,19 @@ never for studies. It imports nothing but the standard library and shares no cod
 `reference_terms.py` is the question (`reference_problems.py`: what is wrong with it), `reference_center.py` the run,
 `reference_measures.py` the answer. One pass is `reference_pass.py`, on profiles of free GPUs (`reference_profile.py`),
 quotas (`reference_quota.py`) and victims (`reference_preemption.py`); what a start makes of its time is
-`reference_work.py`, fair keys are `reference_fairness.py`, why jobs wait and GPUs idle is `reference_causes.py`.
+`reference_work.py`, why jobs wait and GPUs idle is `reference_causes.py`. Orders by use: keys of tenants are
+`reference_fairness.py` and `reference_fair_tree.py`, priorities `reference_multifactor.py`, shares
+`reference_weighted_share.py`. Limits of users are `reference_users.py`, closures `reference_closures.py`.
 
-Rules R1..R40 are those of the model, S1..S30 its readings where it is silent. Covered: orders `fifo`, `sjf` and
-`fairshare` inside priority tiers, several flat pools, backfill with `window` and `max_tests`, a scheduler period,
-patience, `max_waiting`, limits, rejection, chains, tenants with quotas in cohort trees, preemption, requeueing,
-checkpoints, windows, verdicts. Not covered, because the engine does not have it either: nodes, failures.
+Rules R1..R40 are those of the model, S1..S36 its readings where it is silent. Covered: orders `fifo`, `sjf`,
+`fairshare`, Fair Tree, multifactor and weighted share inside priority tiers, several flat pools, backfill with
+`window` and `max_tests`, a scheduler period, patience, `max_waiting`, limits, rejection, chains, approval, tenants
+with quotas in cohort trees, users, preemption, requeueing, checkpoints, closures, windows, verdicts. Not covered,
+because the engine does not have it either: nodes, failures.
 
 Ties, all of them: within a tick first completions, then arrivals and jobs that become eligible by job index, then
-passes (S6, S11); in the queue the larger tier, then the smaller key (limit or fair key), then the earlier eligible
-tick (of the last eviction for `tail`), then the lower job index (R10, S10, S26); among pools that could start a job
+passes (S6, S11); in the queue the larger tier, then the smaller key (S10, S30-S33), then the earlier eligible
+tick (of the last eviction for `tail`), then the lower job index (R10, S26); among pools that could start a job
 now, or at the same earliest time, the preferred one (R12, S8); a start wins over patience (R4); of this tick's
 newcomers the last index is refused first (S3); victims of other tenants first, then the lower tier, the later last
 start, the higher index (R25). Time is in integer ticks, the run covers ticks [0, horizon) (R5).
@@ -43,7 +46,6 @@ Where the rules are silent:
 - A chain whose later segments are submitted at the horizon or after it is undecided there, unless it is dead.
 - A waiting job is censored for `turned_away`. Hours are half-open, [hours_from, hours_to); the whole day is the
   calendar day. A level without decided jobs is met.
-- A `delay` without `after` means nothing.
 
 Where they are silent about sharing:
 
@@ -72,8 +74,10 @@ from gpusim.engine.reference_measures import COUNTS, Outcome, measure
 from gpusim.engine.reference_problems import problems_of
 from gpusim.engine.reference_terms import (
     ALL,
+    FAIR_TREE,
     FAIRSHARE,
     FIFO,
+    MULTIFACTOR,
     NONE,
     PREEMPTIONS,
     SJF,
@@ -82,7 +86,10 @@ from gpusim.engine.reference_terms import (
     TURNAROUND,
     TURNED_AWAY,
     WAIT,
+    WEIGHTED_SHARE,
+    Closure,
     Cohort,
+    Fairness,
     Job,
     JobClass,
     Policy,
@@ -97,7 +104,9 @@ __all__ = [
     "ALL",
     "COUNTS",
     "FAIRSHARE",
+    "FAIR_TREE",
     "FIFO",
+    "MULTIFACTOR",
     "NONE",
     "PREEMPTIONS",
     "SJF",
@@ -106,7 +115,10 @@ __all__ = [
     "TURNAROUND",
     "TURNED_AWAY",
     "WAIT",
+    "WEIGHTED_SHARE",
+    "Closure",
     "Cohort",
+    "Fairness",
     "Job",
     "JobClass",
     "Outcome",
@@ -128,6 +140,8 @@ def simulate(
     windows: Windows,
     slos: Sequence[Slo],
     sharing: Sharing | None = None,
+    fairness: Fairness | None = None,
+    closures: Sequence[Closure] = (),
 ) -> Outcome:
     """Run `jobs` through a center of `gpus` GPUs and report what happened.
 
@@ -142,13 +156,18 @@ def simulate(
     slos : sequence of Slo
     sharing : Sharing or None
         Tenants and cohorts; None: no quotas, and only urgent jobs preempt.
+    fairness : Fairness or None
+        Weights and periods; orders from FAIRSHARE on need them, and a `sharing`.
+    closures : sequence of Closure
+        When pools have fewer GPUs [ticks].
 
     Raises
     ------
     ValueError
         For jobs out of order, a submit below 0, a service, limit or gang below 1, a class, pool or tenant that does
         not exist, chains that fork or point ahead, an unknown policy or metric, gpus below 0, windows out of order,
-        a tree of cohorts that is none, amounts or times below 0. All problems are listed.
+        a tree of cohorts or accounts that is none, amounts or times below 0, an order without its weights, closures
+        without limits that end jobs. All problems are listed.
 
     Examples
     --------
@@ -157,8 +176,8 @@ def simulate(
     [0, 5]
     """
     pools = (gpus,) if isinstance(gpus, int) else tuple(gpus)
-    if problems := problems_of(jobs, classes, policy, pools, windows, slos, sharing):
+    if problems := problems_of(jobs, classes, policy, pools, windows, slos, sharing, fairness, closures):
         raise ValueError("\n".join(problems))
-    run = Center(jobs, classes, policy, pools, windows, sharing)
+    run = Center(jobs, classes, policy, pools, windows, sharing, fairness, closures)
     run.simulate()
     return measure(run, jobs, classes, windows, slos)

@@ -1,4 +1,4 @@
-"""Why jobs wait and GPUs idle: one cause for each waiting job and one label for each pool (R34-R36, S28, S29)."""
+"""Why jobs wait and GPUs idle: one cause for each waiting job and one label for each pool (R34-R36, S28, S29, S36)."""
 
 from __future__ import annotations
 
@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING
 
 from gpusim.engine.reference_quota import Use
 from gpusim.engine.reference_terms import NONE, SKIP
+from gpusim.engine.reference_users import user_admits
 
 if TYPE_CHECKING:
     from gpusim.engine.reference_center import Center
 
 CAUSES = ("held", "behind_own", "quota", "reservation", "priority", "capacity", "fragmentation", "down")
-LABELS = ("reserved", "quota_idle", "free", "fragmented")
+LABELS = ("reserved", "quota_idle", "free", "fragmented", "drained", "closed")
 
 
 class Ledger:
@@ -34,8 +35,9 @@ class Ledger:
         for i in run.held:
             self.causes[run.jobs[i].job_class]["held"] += ticks * run.jobs[i].gpus
         for pool, gpus in enumerate(run.gpus):
-            free = run.free(pool)
-            self.idle[pool]["allocated"] += ticks * (gpus - free)
+            free, closed = run.free(pool), run.closures.closed(pool, run.end_tick)
+            self.idle[pool]["allocated"] += ticks * (gpus - closed - free)
+            self.idle[pool]["closed"] += ticks * closed
             self.idle[pool][self.label[pool]] += ticks * free
 
     def renew(self) -> None:
@@ -73,7 +75,11 @@ class Ledger:
         run = self.run
         waiting = [i for i in run.waiting if pool in run.allowed(i)]
         admitted = [i for i in waiting if self.admits(i, pool)]
-        if any(run.jobs[i].gpus <= run.free(pool) for i in admitted):
+        small = [run.jobs[i] for i in admitted if run.jobs[i].gpus <= run.free(pool)]
+        now = run.end_tick
+        if any(run.closures.one_begins(pool, now, now + job.limit) for job in small):
+            return "drained"
+        if small:
             return "reserved"
         return "quota_idle" if waiting and not admitted else "free"
 
@@ -82,4 +88,5 @@ class Ledger:
         quotas, row = self.run.quotas, self.run.class_of(i)
         if quotas is None or row.urgent:
             return True
-        return quotas.admits(row.tenant, pool, self.run.jobs[i].gpus, self.run.use(), Use())
+        gang = self.run.jobs[i].gpus
+        return user_admits(self.run, i) and quotas.admits(row.tenant, pool, gang, self.run.use(), Use())

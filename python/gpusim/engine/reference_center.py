@@ -5,11 +5,26 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from gpusim.engine.reference_causes import Ledger
+from gpusim.engine.reference_closures import Closures
 from gpusim.engine.reference_fairness import FairKeys
+from gpusim.engine.reference_multifactor import priority
 from gpusim.engine.reference_pass import Pass
 from gpusim.engine.reference_preemption import class_could_preempt
 from gpusim.engine.reference_quota import Quotas, Use
-from gpusim.engine.reference_terms import FAIRSHARE, SJF, Job, JobClass, Policy, Sharing, Windows
+from gpusim.engine.reference_terms import (
+    FAIR_TREE,
+    FAIRSHARE,
+    MULTIFACTOR,
+    SJF,
+    Closure,
+    Fairness,
+    Job,
+    JobClass,
+    Policy,
+    Sharing,
+    Windows,
+)
+from gpusim.engine.reference_users import user_could_ever
 from gpusim.engine.reference_work import wall_time, work_done, work_saved
 
 
@@ -38,11 +53,18 @@ class Center:
         gpus: Sequence[int],
         windows: Windows,
         sharing: Sharing | None = None,
+        fairness: Fairness | None = None,
+        closures: Sequence[Closure] = (),
     ) -> None:
         self.jobs, self.classes, self.policy, self.gpus = jobs, classes, policy, gpus
-        self.horizon, self.sharing = windows.horizon, sharing
+        self.horizon, self.sharing, self.fairness = windows.horizon, sharing, fairness
         self.quotas = Quotas(sharing, gpus) if sharing is not None else None
-        self.fair = FairKeys(sharing) if sharing is not None and policy.order == FAIRSHARE else None
+        self.fair: FairKeys | None = None  # keys that change at multiples of calc_period (S30)
+        if policy.order in (FAIRSHARE, FAIR_TREE, MULTIFACTOR):
+            assert sharing is not None
+            assert fairness is not None
+            self.fair = FairKeys(fairness, len(sharing.tenants))
+        self.closures = Closures(closures, gpus)
         self.window = (windows.warm_up, min(windows.count_end, windows.horizon))
         self.ledger = Ledger(self, self.window)
         self.pools = [self.pools_of(job) for job in jobs]
@@ -67,14 +89,15 @@ class Center:
         self.evictions: list[tuple[int, int]] = []  # (tick, job), in order
         self.outcome = ["unsubmitted"] * len(jobs)
         self.max_waiting = self.max_running = self.end_tick = 0
+        self.has_begun = False  # a tick was processed; the last one is end_tick
 
     def simulate(self) -> None:
         """The main loop: next tick, drain its events, run passes until nothing changes."""
         while (now := self.next_tick()) < self.horizon:  # R5: events at the horizon are not processed
-            woken = now in self.wake_ups()  # R2, S24, S30: as things are before this tick
+            woken = now in self.wake_ups()  # R2, S24, S30, S36: as things are before this tick
             expired = any(now >= self.expiry(i) for i in self.waiting)  # S2: a live expiry is an event
             self.elapse(now)
-            self.end_tick = now
+            self.end_tick, self.has_begun = now, True
             completed = self.complete(now)
             newcomers = self.join(now)
             if (
@@ -112,7 +135,7 @@ class Center:
 
     def wake_ups(self) -> list[int]:
         """Ticks ahead at which a pass is worth while though nothing happens, if nothing happens before (R2)."""
-        ticks = []
+        ticks = self.closures.next_from(self.end_tick + self.has_begun)  # S36: also while nobody waits
         if self.fair is not None and self.waiting:  # S30
             ticks.append(self.fair.next_after(self.end_tick))
         for old in self.running:  # S24: the end of an exempt time that somebody waits for
@@ -135,10 +158,10 @@ class Center:
         return self.horizon if patience < 0 or self.start[i] >= 0 else self.eligible[i] + patience
 
     def release(self, i: int) -> int:
-        """S11: the tick at which submitted job i is eligible; the horizon while its predecessor has no end."""
+        """S11, S35: the tick at which submitted job i is eligible; the horizon while its predecessor has no end."""
         job = self.jobs[i]
         if job.after < 0:
-            return job.submit
+            return job.submit + job.delay
         if self.outcome[job.after] not in ("finished", "killed_limit"):
             return self.horizon
         return max(job.submit, self.end[job.after] + job.delay)
@@ -152,8 +175,11 @@ class Center:
         return self.pools[i]
 
     def pools_of(self, job: Job) -> list[int]:
-        """Allowed pools that are large enough and in which the tenant's ceiling is high enough (R9, S16)."""
+        """Allowed pools that are large enough and in which the tenant's ceiling is high enough (R9, S16, S34)."""
         row, quotas = self.classes[job.job_class], self.quotas
+        tenant = self.sharing.tenants[row.tenant] if self.sharing is not None else None
+        if tenant is not None and not row.urgent and not user_could_ever(tenant, job):
+            return []
         return [
             pool
             for pool in row.pools
@@ -162,8 +188,9 @@ class Center:
         ]
 
     def free(self, pool: int) -> int:
-        """GPUs of the pool that nobody holds."""
-        return self.gpus[pool] - sum(self.jobs[i].gpus for i in self.running if self.pool[i] == pool)
+        """GPUs of the pool that are not closed and that nobody holds (S36)."""
+        open_gpus = self.gpus[pool] - self.closures.closed(pool, self.end_tick)
+        return open_gpus - sum(self.jobs[i].gpus for i in self.running if self.pool[i] == pool)
 
     def use(self, without: Sequence[int] = ()) -> Use:
         """What tenants use, but for some of the running jobs."""
@@ -247,14 +274,25 @@ class Center:
         return scan.evicted
 
     def rank(self, i: int) -> tuple[int, int, int, int]:
-        """R10, S10, S26, S30: the larger tier, the smaller key, the earlier place in the queue, the lower index."""
-        job = self.jobs[i]
-        key = 0
+        """R10, S10, S26: the larger tier, the smaller key, the earlier place in the queue, the lower index."""
+        return -self.class_of(i).tier, self.key(i), self.queued[i], i
+
+    def key(self, i: int) -> int:
+        """What orders waiting jobs of a tier now (S10, S30-S33)."""
+        tenant = self.class_of(i).tenant
         if self.policy.order == SJF:
-            key = job.limit
-        elif self.fair is not None:
-            key = self.fair.key[self.class_of(i).tenant]
-        return -self.class_of(i).tier, key, self.queued[i], i
+            return self.jobs[i].limit
+        if self.policy.order == FAIRSHARE and self.fair is not None:
+            return self.fair.level[tenant]
+        if self.policy.order == FAIR_TREE and self.fair is not None:
+            return self.fair.rank[tenant]
+        if self.policy.order == MULTIFACTOR and self.fair is not None:
+            # R11: as of the last multiple of calc_period, or of joining the queue
+            at = max(self.waiting_since[i], self.fair.last_until(self.end_tick))
+            age, tenants = at - self.queued[i], len(self.fair.rank)
+            rank, total = self.fair.rank[tenant], sum(self.gpus)
+            return -priority(self.fair.fairness, self.jobs[i], age, rank, tenants, total)
+        return 0
 
     def begin(self, i: int, now: int, pool: int, grace: int) -> None:
         """Job i leaves the queue and holds its GPUs of the pool until its end (R7, S5, S23)."""

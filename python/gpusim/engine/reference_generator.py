@@ -25,6 +25,7 @@ from gpusim.errors import WorkloadError
 from gpusim.workload.philox import (
     STREAM_ARRIVAL,
     STREAM_DEMAND,
+    STREAM_HOLD,
     STREAM_JOB,
     WordArray,
     philox4x32,
@@ -48,6 +49,7 @@ COLUMNS = {
     "job_class": np.uint16,
     "after": np.int64,
     "delay": np.int64,
+    "user": np.int32,
     "source": np.int32,
     "source_index": np.int64,
 }
@@ -132,9 +134,10 @@ def generate(
     -------
     dict
         One array for each of: ``submit``, ``service``, ``limit``, ``delay`` (int64) [tick], ``gpus`` (int32),
-        ``job_class`` (uint16), ``after`` (int64, row of the predecessor in a chain, -1 none), ``source``
-        (int32, column of `Generator.rows`), ``source_index`` (int64, running count of the jobs of the source).
-        ``delay`` is 0 where ``after`` is -1. Sorted by submit, then source, then index inside the source.
+        ``job_class`` (uint16), ``after`` (int64, row of the predecessor in a chain, -1 none), ``user`` (int32,
+        of the tenant), ``source`` (int32, column of `Generator.rows`), ``source_index`` (int64, running count of
+        the jobs of the source). Where ``after`` is -1 ``delay`` counts from submit. Sorted by submit, then
+        source, then index inside the source.
 
     Raises
     ------
@@ -161,7 +164,8 @@ def generate(
         listed["gpus"].append(job.gpus)
         listed["job_class"].append(sources[k].job_class)
         listed["after"].append(row[k, index - 1] if job.follows else -1)
-        listed["delay"].append(sources[k].delay if job.follows else 0)
+        listed["delay"].append(sources[k].delay if job.follows else job.hold)
+        listed["user"].append(job.user)
         listed["source"].append(k)
         listed["source_index"].append(index)
     return {name: np.array(listed[name], dtype=kind) for name, kind in COLUMNS.items()}
@@ -198,6 +202,8 @@ class _Job(NamedTuple):
     limit: int
     gpus: int
     follows: bool  # the job before it in its source is its predecessor
+    hold: int  # [ticks] from submit to eligible, without a predecessor
+    user: int
 
 
 def _source_jobs(source: Source, run: _Run) -> Iterator[_Job]:
@@ -214,17 +220,17 @@ def _source_jobs(source: Source, run: _Run) -> Iterator[_Job]:
 # ------------------------------------------------------------------------------------------- when
 
 
-def _arrivals(source: Source, run: _Run, stream: int) -> Iterator[tuple[int, list[int]]]:
-    """(submit, words of `stream`) of each arrival before until_tick and the horizon."""
+def _arrivals(source: Source, run: _Run, stream: int) -> Iterator[tuple[int, int, list[int]]]:
+    """(submit, word index, words of `stream`) of each arrival before until_tick and the horizon."""
     end = run.horizon if source.until_tick == -1 else min(source.until_tick, run.horizon)
     arrivals = _scheduled(source, run, stream) if source.is_scheduled else _renewal(source, run, stream)
-    for submit, words in arrivals:
+    for submit, index, words in arrivals:
         if submit >= end:  # submits do not fall
             return
-        yield submit, words
+        yield submit, index, words
 
 
-def _renewal(source: Source, run: _Run, stream: int) -> Iterator[tuple[int, list[int]]]:
+def _renewal(source: Source, run: _Run, stream: int) -> Iterator[tuple[int, int, list[int]]]:
     """Endless renewal process, its clock in operational time."""
     shift = source.gap.shift
     if run.horizon << shift >= 1 << 62:
@@ -232,14 +238,14 @@ def _renewal(source: Source, run: _Run, stream: int) -> Iterator[tuple[int, list
     profile = None if source.profile == -1 else run.generator.profiles[source.profile]
     cum = [] if profile is None else profile.cum.tolist()
     clock = 0
-    for words in run.all_words(source, stream):
+    for index, words in enumerate(run.all_words(source, stream)):
         value = int(_value(source.gap, words[0]))
         clock += (((value * run.scale) >> 16) * MILLION) // run.demand_ppm
         if profile is None:
-            yield source.from_tick + (clock >> shift), words
+            yield source.from_tick + (clock >> shift), index, words
         else:
             p = (clock >> (shift - 8)) + source.profile_start
-            yield _real_tick(cum, profile.week, p) - run.generator.week_phase, words
+            yield _real_tick(cum, profile.week, p) - run.generator.week_phase, index, words
 
 
 def _real_tick(cum: list[int], week: int, p: int) -> int:
@@ -251,7 +257,7 @@ def _real_tick(cum: list[int], week: int, p: int) -> int:
     return q * week + b * width + ((r - cum[b]) * width) // (cum[b + 1] - cum[b])
 
 
-def _scheduled(source: Source, run: _Run, stream: int) -> Iterator[tuple[int, list[int]]]:
+def _scheduled(source: Source, run: _Run, stream: int) -> Iterator[tuple[int, int, list[int]]]:
     """Arrivals of the events, in the order of their submit."""
     for e, (tick, within, nominal) in enumerate(source.events.tolist()):
         n = (nominal * run.demand_ppm + e * GOLDEN % MILLION) // MILLION
@@ -259,7 +265,7 @@ def _scheduled(source: Source, run: _Run, stream: int) -> Iterator[tuple[int, li
         offsets = [(word[0] * within) >> 32 for word in run.words(source, STREAM_JOB, index)]
         words = run.words(source, stream, index)
         for offset, j in sorted((offset, j) for j, offset in enumerate(offsets)):
-            yield tick + offset, words[j]
+            yield tick + offset, e * EVENT_STRIDE + j, words[j]
 
 
 # ------------------------------------------------------------------------------------------- what
@@ -267,37 +273,75 @@ def _scheduled(source: Source, run: _Run, stream: int) -> Iterator[tuple[int, li
 
 def _single(source: Source, run: _Run) -> Iterator[_Job]:
     """Each arrival is a job."""
-    for submit, words in _arrivals(source, run, STREAM_JOB):
-        service = _service(source, words[1])
-        yield _Job(submit, service, _limit(source, service, words[3]), _gpus(source, words[2]), False)
+    for submit, index, words in _arrivals(source, run, STREAM_JOB):
+        service, decision = _service(source, words[1]), _decision(source, run, index)
+        limit, hold = _limit(source, service, words[3]), _hold(source, decision, submit)
+        kept = _kept(source, service, words[3])
+        yield _Job(submit, kept, limit, _gpus(source, words[2]), False, hold, _user(source, decision))
 
 
 def _batches(source: Source, run: _Run) -> Iterator[_Job]:
-    """Each arrival is a batch of jobs of one gang size."""
+    """Each arrival is a batch of jobs of one gang size, one decision and one user."""
     job_words = run.all_words(source, STREAM_JOB)
     latest = 0
-    for arrival, common in _arrivals(source, run, STREAM_ARRIVAL):
+    for arrival, index, common in _arrivals(source, run, STREAM_ARRIVAL):
         n = _picked(common[1], source.batch_sizes, source.batch_threshold, source.batch_alias)
-        gpus = _gpus(source, common[2])
+        gpus, decision = _gpus(source, common[2]), _decision(source, run, index)
         for m in range(n):
             own = next(job_words)
             latest = max(latest, arrival + (source.spread * m) // n)
             service = _service(source, mix(common[3], own[1], source.common))
-            yield _Job(latest, service, _limit(source, service, own[3]), gpus, False)
+            limit, hold = _limit(source, service, own[3]), _hold(source, decision, latest)
+            kept = _kept(source, service, own[3])
+            yield _Job(latest, kept, limit, gpus, False, hold, _user(source, decision))
 
 
 def _chains(source: Source, run: _Run) -> Iterator[_Job]:
-    """Each arrival is a chain of jobs, submitted together."""
+    """Each arrival is a chain of jobs, submitted together; the decision is about the first one."""
     job_words = run.all_words(source, STREAM_JOB)
-    for submit, words in _arrivals(source, run, STREAM_ARRIVAL):
-        gpus = _gpus(source, words[2])
+    for submit, index, words in _arrivals(source, run, STREAM_ARRIVAL):
+        gpus, decision = _gpus(source, words[2]), _decision(source, run, index)
+        hold, user = _hold(source, decision, submit), _user(source, decision)
         left = _service(source, words[3])
         follows = False
         while left > 0:
-            service = min(left, source.segment)
-            yield _Job(submit, service, _limit(source, service, next(job_words)[3]), gpus, follows)
+            service, word = min(left, source.segment), next(job_words)[3]
+            limit, kept = _limit(source, service, word), _kept(source, service, word)
+            yield _Job(submit, kept, limit, gpus, follows, hold, user)
             left -= service
             follows = True
+
+
+def _decision(source: Source, run: _Run, index: int) -> list[int]:
+    """Words that decide about an arrival: how long it is held, and whose it is."""
+    if source.hold is None and source.users == 1:  # nothing to decide
+        return [0, 0, 0, 0]
+    return run.words(source, STREAM_HOLD, np.array([index]))[0]
+
+
+def _hold(source: Source, decision: list[int], submit: int) -> int:
+    """Ticks from submit to eligible: until the next call closes, and what the decision takes (S35)."""
+    call = submit
+    if source.call_period > 0:
+        call += (source.call_phase - submit) % source.call_period
+    return call - submit + (0 if source.hold is None else _rounded(source.hold, decision[0]))
+
+
+def _user(source: Source, decision: list[int]) -> int:
+    """One of the source's users, all alike (S35)."""
+    return decision[1] * source.users >> 32
+
+
+def _kept(source: Source, service: int, word: int) -> int:
+    """Ticks until a lease ends: its term, or the review if it is clawed back there (S35)."""
+    return min(service, source.claw_after) if word < source.claw_threshold else service
+
+
+def _rounded(table: QuantileTable, word: int) -> int:
+    """Value of a table with its cap, in whole ticks."""
+    half = (1 << table.shift) >> 1
+    value = table.cap if word >= table.cap_from else min(_value(table, word), table.cap)
+    return (value + half) >> table.shift
 
 
 def _service(source: Source, word: int) -> int:

@@ -1,4 +1,4 @@
-"""One pass of the oracle: scan the queue in order, start who may start (R10-R15, R19-R22, S7, S8, S17-S19)."""
+"""One pass of the oracle: scan the queue in order, start who may start (R10-R15, R19-R22, S7, S8, S17-S19, S33)."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 from gpusim.engine.reference_preemption import victims
 from gpusim.engine.reference_profile import Profile
 from gpusim.engine.reference_quota import Use
-from gpusim.engine.reference_terms import ALL, NONE, SKIP
+from gpusim.engine.reference_terms import ALL, NONE, SKIP, WEIGHTED_SHARE
+from gpusim.engine.reference_users import user_admits
+from gpusim.engine.reference_weighted_share import in_turn
 
 if TYPE_CHECKING:
     from gpusim.engine.reference_center import Center
@@ -22,6 +24,8 @@ class Pass:
         self.profiles = [Profile(now, gpus) for gpus in run.gpus]
         for i in run.running:
             self.profiles[run.pool[i]].carve(now, run.estimated_end(i, now), run.jobs[i].gpus)
+        for pool, profile in enumerate(self.profiles):
+            run.closures.carve(profile, pool, now)  # S36
         self.blocked: set[int] = set()  # pools whose scan has ended (NONE)
         self.stopped: set[tuple[int, int]] = set()  # (strict tenant, pool) behind a quota-blocked job
         self.reservations = [0] * len(run.gpus)  # by pool
@@ -35,6 +39,10 @@ class Pass:
         queue = sorted(self.run.waiting, key=self.run.rank)
         if policy.max_tests >= 0:  # S7
             queue = queue[: policy.max_tests]
+        if policy.order == WEIGHTED_SHARE:
+            for i in in_turn(self, queue):
+                self.handle(i)
+            return
         if self.run.sharing is None or self.run.sharing.borrowers == "in_order":
             for i in queue:
                 self.handle(i)
@@ -105,7 +113,7 @@ class Pass:
     def block_by_quota(self, i: int, pools: Sequence[int]) -> None:
         """No reservation; a strict tenant's later jobs stop, an owner that may not reclaim keeps its own (R19, R20)."""
         quotas, tenant, gang = self.run.quotas, self.run.class_of(i).tenant, self.run.jobs[i].gpus
-        if quotas is None:
+        if quotas is None or not user_admits(self.run, i):  # S34: a user's limits are nobody else's matter
             return
         if quotas.tenants[tenant].strict:
             self.stopped.update((tenant, pool) for pool in pools)
@@ -132,8 +140,10 @@ class Pass:
         return use
 
     def admits(self, i: int, pool: int, without: Sequence[int] = ()) -> bool:
-        """The quota test of the job in the pool, with these running jobs gone (S15)."""
+        """The quota test of the job in the pool, with these running jobs gone (S15, S25, S34)."""
         quotas, row = self.run.quotas, self.run.class_of(i)
         if quotas is None or row.urgent:
             return True
+        if not user_admits(self.run, i, without):
+            return False
         return quotas.admits(row.tenant, pool, self.run.jobs[i].gpus, self.use(without), self.reserved)

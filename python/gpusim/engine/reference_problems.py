@@ -2,17 +2,23 @@
 
 from collections.abc import Sequence
 
+from gpusim.engine.reference_problems_fair import (
+    problems_of_closures,
+    problems_of_fairness,
+    problems_of_users,
+)
 from gpusim.engine.reference_terms import (
     ALL,
-    FAIRSHARE,
     FIFO,
     PREEMPTIONS,
-    SJF,
     SLOWDOWN,
     TURNAROUND,
     TURNED_AWAY,
     WAIT,
+    WEIGHTED_SHARE,
+    Closure,
     Cohort,
+    Fairness,
     Job,
     JobClass,
     Policy,
@@ -32,6 +38,8 @@ def problems_of(
     windows: Windows,
     slos: Sequence[Slo],
     sharing: Sharing | None = None,
+    fairness: Fairness | None = None,
+    closures: Sequence[Closure] = (),
 ) -> list[str]:
     """Everything wrong with the input, one line each."""
     problems = []
@@ -53,7 +61,7 @@ def problems_of(
             problems.append(f"after names a job twice ({job.after}, jobs {other} and {i}); chains never fork")
         followed[job.after] = i
         if job.delay < 0:
-            problems.append(f"delay below 0 ({job.delay}, job {i}); a job cannot follow one that runs")
+            problems.append(f"delay below 0 ({job.delay}, job {i}); nobody is eligible before submit")
     for c, row in enumerate(classes):
         if not row.pools or len(set(row.pools)) < len(row.pools):
             problems.append(f"pools empty or repeated ({row.pools}, class {c}); name each allowed pool once")
@@ -62,10 +70,8 @@ def problems_of(
         problems += _problems_of_preemption(c, row)
     if policy.backfill < ALL:
         problems.append(f"unknown backfill ({policy.backfill}); use NONE, SKIP, ALL or K >= 1")
-    if policy.order not in (FIFO, SJF, FAIRSHARE):
-        problems.append(f"unknown order ({policy.order}); use FIFO, SJF or FAIRSHARE")
-    if policy.order == FAIRSHARE and (sharing is None or sharing.calc_period < 1):
-        problems.append("order FAIRSHARE without fair keys; give sharing with a calc_period of at least 1")
+    if not FIFO <= policy.order <= WEIGHTED_SHARE:
+        problems.append(f"unknown order ({policy.order}); use FIFO .. WEIGHTED_SHARE")
     if policy.period < 1:
         problems.append(f"period below 1 ({policy.period}); 1 is a pass at every change")
     if min(gpus, default=-1) < 0:
@@ -79,6 +85,9 @@ def problems_of(
             problems.append(f"unknown metric ({slo.metric}, level {s}); use WAIT .. PREEMPTIONS")
     if sharing is not None:
         problems += _problems_of_sharing(sharing, classes, len(gpus))
+    problems += problems_of_fairness(policy, fairness, sharing, len(classes))
+    problems += problems_of_users(sharing, jobs, classes)
+    problems += problems_of_closures(closures, policy, len(gpus))
     return problems
 
 
@@ -136,16 +145,8 @@ def _problems_of_sharing(sharing: Sharing, classes: Sequence[JobClass], pools: i
             most = getattr(tenant, name)
             if most is not None and most < 0:
                 problems.append(f"{name} below 0 ({most}, tenant {t}); None is no limit")
-        if tenant.weight < 1:
-            problems.append(f"weight below 1 ({tenant.weight}, tenant {t}); use an integer of at least 1")
     if sharing.borrowers not in ("last", "in_order"):
         problems.append(f"unknown borrowers ({sharing.borrowers}); use last or in_order")
     if not -1 <= sharing.unassigned < tenants:
         problems.append(f"unassigned is no tenant ({sharing.unassigned}); use -1 or 0..{tenants - 1}")
-    if sharing.calc_period < 0:
-        problems.append(f"calc_period below 0 ({sharing.calc_period}); give ticks")
-    if not 0 <= sharing.decay_q32 <= 2**32:
-        problems.append(
-            f"decay_q32 out of range ({sharing.decay_q32}); use 0 (forgets all) .. 2^32 (nothing)"
-        )
     return problems

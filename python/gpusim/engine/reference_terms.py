@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 NONE, SKIP, ALL = 0, -1, -2  # Policy.backfill; K >= 1: reservations for the first K blocked jobs of a pool
-FIFO, SJF, FAIRSHARE = 0, 1, 2  # Policy.order
+FIFO, SJF, FAIRSHARE, FAIR_TREE, MULTIFACTOR, WEIGHTED_SHARE = range(6)  # Policy.order
 WAIT, TURNAROUND, SLOWDOWN, TURNED_AWAY, PREEMPTIONS = 0, 1, 2, 3, 4  # Slo.metric
 
 
@@ -18,7 +18,8 @@ class Job:
     gpus: int  # size of the gang, started whole or not at all, in one pool
     job_class: int = 0  # position in the class table
     after: int = -1  # index of an earlier job that must end first (S11); -1 none
-    delay: int = 0  # [ticks] from that job's end until this one is eligible; without `after` it means nothing
+    delay: int = 0  # [ticks] from that job's end, or its own submit, until it is eligible (S11, S35)
+    user: int = 0  # of its tenant (S34)
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,7 @@ class Policy:
     kill_at_limit: bool = True  # S5; False: limits only decide reservations (replays of logs)
     max_waiting: int = -1  # [jobs] of the center; -1 no bound (S3)
     tenant_max_waiting: tuple[int, ...] = ()  # [jobs] by tenant; -1, or a tenant past the end, no bound
-    order: int = FIFO  # inside a tier (S10, S30)
+    order: int = FIFO  # inside a tier (S10, S30-S33)
     window: int = -1  # [ticks] a reservation is at most this far ahead; -1 no bound (R15, S8)
     max_tests: int = -1  # [jobs] a pass looks at; -1 all (S7)
     period: int = 1  # [ticks] passes only at its multiples (S9)
@@ -78,7 +79,9 @@ class Tenant:
     borrow_preempts: int | None = None  # highest tier that a borrowing job of a higher one may evict
     max_gpus: int | None = None  # used at a time over all pools (S25)
     max_jobs: int | None = None  # running at a time
-    weight: int = 1  # over-quota weight of the fair order (S30)
+    users: int = 1  # a job has one of users 0 .. users - 1 (S34)
+    user_max_gpus: int | None = None  # used at a time by each of them over all pools
+    user_max_jobs: int | None = None  # running at a time
 
 
 @dataclass(frozen=True)
@@ -99,8 +102,32 @@ class Sharing:
     cohorts: tuple[Cohort, ...] = ()
     borrowers: str = "last"  # "last": two sweeps; "in_order": one (S17)
     unassigned: int = -1  # tenant whose nominal is what the others leave (S14); its own entry means nothing
-    calc_period: int = 0  # [ticks] between two computations of the fair keys (S30)
-    decay_q32: int = 0  # what is left of usage after one such period, in units of 2^-32
+
+
+@dataclass(frozen=True)
+class Fairness:
+    """Who comes first by what was used (S30-S33). Nodes are the T tenants, 0 .. T - 1, and then the accounts."""
+
+    weight: tuple[int, ...]  # by node; 0: behind everybody
+    account_parent: tuple[int, ...] = ()  # by node: an account's node, -1 the top; empty: all -1
+    calc_period: int = 300  # [ticks] between two computations of the keys
+    decay_q32: int = 2**32  # what is left of usage after one such period, in units of 2^-32
+    w_age: int = 0  # weights of MULTIFACTOR (S32)
+    w_fairshare: int = 0
+    w_size: int = 0
+    w_qos: int = 0
+    max_age: int = 604_800  # [ticks] at which age counts in full
+    qos: tuple[int, ...] = ()  # by class, in units of 2^-20; empty: all 0
+
+
+@dataclass(frozen=True)
+class Closure:
+    """A time known from the beginning in which a pool has fewer GPUs (S36)."""
+
+    pool: int
+    start: int  # [tick]
+    end: int  # [tick] the first one after it
+    gpus: int
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,8 @@ STREAM_ARRIVAL = 2
 """Words of an arrival of a batch or chain source: gap, batch size, gpus, service common to the arrival."""
 STREAM_ELICITED = 3
 """Word 0 at index 0, the CRC-32 of the path in place of the source key: an uncertain number."""
+STREAM_HOLD = 4
+"""Words that decide about an arrival: how long it is held for approval, and its user."""
 
 _MULTIPLIER = (np.uint64(0xD2511F53), np.uint64(0xCD9E8D57))  # of counter words 0 and 2
 _WEYL = (0x9E3779B9, 0xBB67AE85)  # added to the key words from round to round

@@ -128,6 +128,16 @@ class Source:
         Longest service time of a job of a chain [tick]; 0: no chains.
     delay : int, default 0
         Time from the end of a job of a chain until the next is eligible [tick].
+    claw_threshold : int, default 0
+        Jobs whose limit word is below it end early; in [0, 2^32].
+    claw_after : int, default 0
+        Their service time is at most this long [tick].
+    call_period, call_phase : int, default 0
+        A job is held for the first of the ticks phase + k * period from its submit on; 0: no calls.
+    hold : QuantileTable, optional
+        What it is held beyond that [2^-shift tick]; rounded to whole ticks. Default: nothing.
+    users : int, default 1
+        Users of the tenant that its jobs have, all alike.
     name : str, default ""
         "tenant/class", for messages only.
 
@@ -165,6 +175,12 @@ class Source:
     choice_alias: NDArray[np.int32] = field(default_factory=_no_int32)
     segment: int = 0
     delay: int = 0
+    claw_threshold: int = 0
+    claw_after: int = 0
+    call_period: int = 0
+    call_phase: int = 0
+    hold: QuantileTable | None = None
+    users: int = 1
     name: str = ""
 
     def __post_init__(self) -> None:
