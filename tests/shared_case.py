@@ -12,7 +12,7 @@ from center_case import Case, differences
 from gpusim.engine import reference as oracle
 from gpusim.engine import spec
 from gpusim.engine.reference_measures import PREEMPTION_COUNTS, PREEMPTION_SUMS
-from gpusim.engine.reference_terms import Amount, Share, Sharing
+from gpusim.engine.reference_terms import Amount, Closure, Share, Sharing
 from gpusim.engine.result import CAUSES, EVICTIONS, IDLE, BatchResult
 from gpusim.engine.sharing import NO_AMOUNT, NO_THRESHOLD, RECLAIM, REQUEUE, WITHIN
 
@@ -24,10 +24,18 @@ class SharedCase(Case):
     """A center in the oracle's own terms, and how its tenants share it."""
 
     sharing: Sharing | None = None
+    closures: tuple[Closure, ...] = ()
 
     def answer(self) -> oracle.Outcome:
         return oracle.simulate(
-            self.jobs, self.classes, self.policy, self.gpus, self.windows, self.slos, self.sharing
+            self.jobs,
+            self.classes,
+            self.policy,
+            self.gpus,
+            self.windows,
+            self.slos,
+            self.sharing,
+            closures=self.closures,
         )
 
     def spec(self, *, always_profile: bool = False) -> spec.RunSpec:
@@ -42,7 +50,16 @@ class SharedCase(Case):
             windows=plain.windows,
             slos=plain.slos,
             sharing=engine_sharing(self.sharing, self.classes, len(self.gpus)),
+            closures=engine_closures(self.closures),
         )
+
+
+def engine_closures(closures: Sequence[Closure]) -> spec.Closures | None:
+    """The oracle's closures as the engine's columns."""
+    if not closures:
+        return None
+    rows = sorted(closures, key=lambda one: (one.pool, one.start))
+    return spec.Closures(*([getattr(row, name) for row in rows] for name in ("pool", "start", "end", "gpus")))
 
 
 def engine_sharing(sharing: Sharing, classes: Sequence[oracle.JobClass], pools: int) -> spec.Sharing:

@@ -36,7 +36,7 @@ CAUSES = (
     "fragmentation",
     "down",
 )
-IDLE = ("reserved", "quota_idle", "free", "fragmented")
+IDLE = ("reserved", "quota_idle", "free", "fragmented", "drained", "closed")
 SLO_COUNTS = ("met", "violated", "censored")
 INTEGRALS = ("allocated", "waiting_jobs", "waiting_gpus", "running_jobs")
 EXTREMES = ("max_waiting", "max_running", "end_tick")

@@ -39,7 +39,10 @@ from gpusim.workload.ticks import (
 MAX_TENANTS = 1 << 16
 """Most tenants (classes) of a table: a job names its own in 16 bits."""
 
-_COLUMNS = ("id", "submit", "service", "limit", "gpus", "job_class", "after", "delay")
+MAX_USERS = 1 << 28
+"""Most users of a tenant."""
+
+_COLUMNS = ("id", "submit", "service", "limit", "gpus", "job_class", "after", "delay", "user")
 
 
 @dataclass(frozen=True, init=False, repr=False, eq=False)
@@ -67,16 +70,20 @@ class Jobs:
         stand earlier in queue order, and no two jobs may name the same. Default: -1.
     delay : sequence of n numbers or timedeltas, optional
         Time from the end of the job named by `after` until this one may start [s], 0 or more; rounded to the
-        nearest tick, halves up. Without effect where `after` is -1. Default: 0.
+        nearest tick, halves up. Where `after` is -1, from its submit: until then it is held, and does not wait.
+        Default: 0.
+    user : sequence of n whole numbers, 0 .. 2**28 - 1, optional
+        Which of its tenant's users each job belongs to. Default: 0.
     tick : float, default 1.0
         Length of one tick [s].
 
     Attributes
     ----------
     submit, service, limit, delay : (n,) int64 array
-        [ticks], below 2**43. `delay` is 0 where `after` is -1.
+        [ticks], below 2**43.
     gpus : (n,) int32 array
     job_class : (n,) uint16 array
+    user : (n,) int32 array
     id : (n,) int64 array
     after : (n,) int64 array
         Row of the predecessor **in this table** (sorted), smaller than the job's own; -1 none.
@@ -121,6 +128,7 @@ class Jobs:
     id: npt.NDArray[np.int64]
     after: npt.NDArray[np.int64]
     delay: npt.NDArray[np.int64]
+    user: npt.NDArray[np.int32]
     tenants: tuple[str, ...]
     tick: float
     source: str
@@ -139,6 +147,7 @@ class Jobs:
         job_class: Column | None = None,
         after: Column | None = None,
         delay: Column | None = None,
+        user: Column | None = None,
         tick: float = 1.0,
     ) -> None:
         tick = checked_tick(tick)
@@ -160,11 +169,17 @@ class Jobs:
             else read_integers("after", after, findings, "the number of a row")
         )
         delays = np.zeros(rows, np.int64) if delay is None else read_durations("delay", delay, findings)
+        users = (
+            np.zeros(rows, np.int64)
+            if user is None
+            else read_integers("user", user, findings, "the number of a user")
+        )
         given: dict[str, Numbers | None] = {"submit": instants, "service": lasts, "gpus": counts}
         given |= {} if limit is None else {"limit": limits}
         given |= {} if id is None else {"id": ids}
         given |= {} if job_class is None else {"job_class": classes}
         given |= {} if after is None else {"after": follows}
+        given |= {} if user is None else {"user": users}
         given |= {} if delay is None else {"delay": delays}
         same_length = check_lengths(given, findings)
 
@@ -173,19 +188,15 @@ class Jobs:
         limit_t = service_t if limit is None else check_durations("limit", limits, tick, findings)
         check_range("gpus", counts, 1, MAX_GPUS, findings, "workload/no-gpus")
         check_range("job_class", classes, 0, 2**16 - 1, findings, "workload/class")
+        check_range("user", users, 0, MAX_USERS - 1, findings, "workload/user")
         check_distinct(ids, findings)
         delay_t = check_delays(delays, tick, findings)
-        if delay is not None and after is None:
-            remedy = "give after as well, the row of the job that each one follows, or leave delay out"
-            findings.add(
-                Problem("jobs.delay", "is given without after", remedy, "workload/delay-without-after")
-            )
         if same_length and follows is not None and submit_t is not None and ids is not None:
             check_after(follows, np.floor(submit_t), ids, findings)
         findings.raise_if_any()
         if submit_t is None or service_t is None or limit_t is None or counts is None:
             raise AssertionError("a column is unusable and nothing was reported")  # pragma: no cover
-        if ids is None or classes is None or follows is None or delay_t is None:
+        if ids is None or classes is None or follows is None or delay_t is None or users is None:
             raise AssertionError("a column is unusable and nothing was reported")  # pragma: no cover
         if too_much_work(counts, service_t):
             findings.add(
@@ -205,7 +216,8 @@ class Jobs:
             job_class=classes,
             id=ids,
             after=follows,
-            delay=np.where(follows < 0, 0, np.floor(delay_t + 0.5)),
+            delay=np.floor(delay_t + 0.5),
+            user=users,
             is_repeated=np.zeros(rows, np.bool_),
         )
         self._set(tick=tick, source="table", dropped={}, unix_start=unix_start, tenants=())
@@ -226,12 +238,13 @@ class Jobs:
         job_class: npt.NDArray[Any] | None = None,
         after: npt.NDArray[np.int64] | None = None,
         delay: npt.NDArray[np.int64] | None = None,
+        user: npt.NDArray[Any] | None = None,
         tenants: Sequence[str] = (),
         is_repeated: npt.NDArray[np.bool_] | None = None,
     ) -> Jobs:
         """Build a table from columns that a reader has already checked and put on ticks (any order).
 
-        `after` counts the rows given here. Left out: one class, no chains, no delays.
+        `after` counts the rows given here. Left out: one class, one user, no chains, no delays.
         """
         jobs = cls.__new__(cls)
         n = len(submit)
@@ -244,6 +257,7 @@ class Jobs:
             id=id,
             after=np.full(n, -1, np.int64) if after is None else after,
             delay=np.zeros(n, np.int64) if delay is None else delay,
+            user=np.zeros(n, np.int32) if user is None else user,
             is_repeated=np.zeros(n, np.bool_) if is_repeated is None else is_repeated,
         )
         jobs._set(
@@ -258,7 +272,7 @@ class Jobs:
     def of_tenants(self, *names: str) -> Jobs:
         """Only the jobs of some tenants, as a table of its own; times, ids and `dropped` stay as they are.
 
-        A job that follows one of another tenant follows none in the result.
+        A job that follows one of another tenant follows none in the result, and is not held.
 
         Raises
         ------
@@ -289,7 +303,8 @@ class Jobs:
             id=self.id[kept],
             job_class=moved_to[self.job_class[kept]],
             after=row_of[self.after[kept]],
-            delay=self.delay[kept],
+            delay=np.where((self.after >= 0) & (row_of[self.after] < 0), 0, self.delay)[kept],
+            user=self.user[kept],
             tick=self.tick,
             source=self.source,
             dropped=self.dropped,
@@ -331,6 +346,11 @@ class Jobs:
         return bool((self.after >= 0).any())
 
     @property
+    def has_holds(self) -> bool:
+        """Whether any job that follows no other is held at first."""
+        return bool((self.delay[self.after < 0] > 0).any())
+
+    @property
     def repeated(self) -> int:
         """How many rows are equal to an earlier one: `is_repeated`, counted."""
         return int(self.is_repeated.sum())
@@ -357,7 +377,12 @@ class Jobs:
     def _fill(self, **columns: npt.NDArray[Any]) -> None:
         order = queue_order(columns["submit"], columns["id"])
         columns["after"] = renumbered(columns["after"], order)
-        types: dict[str, Any] = {"gpus": np.int32, "job_class": np.uint16, "is_repeated": np.bool_}
+        types: dict[str, Any] = {
+            "gpus": np.int32,
+            "job_class": np.uint16,
+            "user": np.int32,
+            "is_repeated": np.bool_,
+        }
         for name, values in columns.items():
             column: npt.NDArray[Any] = np.ascontiguousarray(values[order], dtype=types.get(name, np.int64))
             column.flags.writeable = False
