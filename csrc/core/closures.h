@@ -36,6 +36,7 @@ struct Closures {
   HD i32 at(i32 p, i32 k) const {
     return static_cast<i32>(least<i64>(steps->gpus[k], capacity[p]));
   }
+  HD i32 before(i32 p, i32 k) const { return k == passed[p] ? closed[p] : at(p, k - 1); }
   HD i32 closed_now(i32 p) const { return steps->n > 0 ? closed[p] : 0; }
 
   // Steps of a pool that are still to come: numbers first .. end(p).
@@ -43,6 +44,10 @@ struct Closures {
   HD i32 end(i32 p) const { return steps->offset[p + 1]; }
   HD bool ahead(i32 p) const { return steps->n > 0 && first(p) < end(p); }
 
+  // Whether a profile that has to be right before a tick needs step k of a pool, and all before it.
+  HD bool matters(i32 p, i32 k, Tick until) const {
+    return k < end(p) && (steps->tick[k] < until || before(p, k) > 0);
+  }
   HD void carve_anew(i32 p) const {
     S::once([&] { carved[p] = passed[p]; });
   }

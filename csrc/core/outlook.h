@@ -18,15 +18,16 @@ HD bool has_profile(const Center<S>& c, i32 p) {
 }
 
 // Takes what will be closed before a tick out of a pool's profile, as far as that has not been done in this pass; whether
-// there was anything. Who is looked at needs no more than what is closed before it would end.
+// there was anything. Who is looked at needs no more than what is closed before it would end. A closure is taken out to
+// its end, so that the profile ends with the whole pool.
 template <class S>
 HD_CALL bool carve_closures(Center<S>& c, i32 p, Tick until) {
   Closures<S>& all = c.closures;
-  const i32 from = all.carved[p], end = all.end(p);
+  const i32 from = all.carved[p];
   i32 k = from;
   ROLLED
-  for (; k < end && all.steps->tick[k] < until && !c.profile[p].full; ++k) {
-    const i32 more = all.at(p, k) - (k == all.first(p) ? all.closed[p] : all.at(p, k - 1));
+  for (; all.matters(p, k, until) && !c.profile[p].full; ++k) {
+    const i32 more = all.at(p, k) - all.before(p, k);
     if (more != 0) c.profile[p].close(all.steps->tick[k], more);
   }
   S::once([&] { all.carved[p] = k; });
@@ -38,8 +39,7 @@ HD_CALL bool carve_closures(Center<S>& c, i32 p, Tick until) {
 template <class S>
 HD bool closes(Center<S>& c, i32 p, Tick until) {
   const Closures<S>& all = c.closures;
-  if (all.steps->n == 0 || all.carved[p] == all.end(p)) return false;
-  return all.steps->tick[all.carved[p]] < until && carve_closures(c, p, until);
+  return all.steps->n > 0 && all.matters(p, all.carved[p], until) && carve_closures(c, p, until);
 }
 
 template <class S>
@@ -89,6 +89,7 @@ template <class S>
 HD Tick earliest_room(Center<S>& c, i32 p, i32 gpus, Tick length, i64* given) {
   *given = 0;
   if (c.tenants.by_shadow) return c.running.release[0].when_back(gpus - c.free[0], c.now, given);
+  closes(c, p, c.now + length);
   Tick time = c.profile[p].earliest(gpus, length);
   ROLLED
   while (closes(c, p, time + length)) time = c.profile[p].earliest(gpus, length);
