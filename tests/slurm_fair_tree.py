@@ -12,6 +12,9 @@ from collections.abc import Callable, Sequence
 from fractions import Fraction
 from itertools import groupby
 
+from gpusim.engine.reference_fairness import FairKeys
+from gpusim.engine.reference_terms import Fairness
+
 Level = Callable[[int], tuple[int, Fraction]]  # (0, use for a share), or (1, 0) for a node without shares
 
 
@@ -68,3 +71,11 @@ class FairTree:
 
         walk(self.children(-1), None)
         return rank
+
+
+def oracle_keys(shares: Sequence[int], parent: Sequence[int], usage: Sequence[int]) -> FairKeys:
+    """The oracle's keys of tenants that have used this much [GPU-ticks]."""
+    keys = FairKeys(Fairness(tuple(shares), tuple(parent)), len(usage))
+    keys.usage = list(usage)
+    keys.judge()
+    return keys

@@ -7,17 +7,7 @@ import random
 import hypothesis.strategies as st
 from hypothesis import given, settings
 
-from gpusim.engine.reference_fairness import FairKeys
-from gpusim.engine.reference_terms import Fairness
-from slurm_fair_tree import FairTree
-
-
-def keys_of(fairness: Fairness, usage: list[int]) -> FairKeys:
-    """The keys when tenants have used this much [GPU-ticks]."""
-    keys = FairKeys(fairness, len(usage))
-    keys.usage = list(usage)
-    keys.judge()
-    return keys
+from slurm_fair_tree import FairTree, oracle_keys
 
 
 def random_tree(rng: random.Random, users: int, accounts: int) -> tuple[int, ...]:
@@ -37,7 +27,7 @@ def test_ranks_are_those_of_a_walk_down_the_tree(seed: int) -> None:
     shares = tuple(rng.choice([0, 1, 1, 2]) for _ in parent)
     usage = [rng.choice([0, 0, 4, 4, 8, 12]) for _ in range(users)]  # many ties
     tree = FairTree(parent, shares, usage)
-    assert keys_of(Fairness(shares, parent), usage).rank == tree.ranks(tree.plain)
+    assert oracle_keys(shares, parent, usage).rank == tree.ranks(tree.plain)
 
 
 @settings(deadline=None, max_examples=300)
@@ -51,4 +41,4 @@ def test_ranks_are_slurm_s_where_no_accounts_with_usage_are_level(seed: int) -> 
     tree = FairTree(parent, shares, usage)
     levels = [(parent[n], tree.plain(n)) for n in range(users, len(parent)) if tree.usage[n] > 0]
     if len(set(levels)) == len(levels):
-        assert keys_of(Fairness(shares, parent), usage).rank == tree.ranks(tree.normalised)
+        assert oracle_keys(shares, parent, usage).rank == tree.ranks(tree.normalised)
