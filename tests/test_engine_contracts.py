@@ -14,6 +14,7 @@ from hypothesis import given, settings
 
 from cases import Case, differences
 from contract_cases import random_contract_case, random_held_case
+from emulated_device import EmulatedDevice, emulated
 from gpusim.engine import reference as oracle
 from gpusim.engine.batch import run_batch
 from gpusim.engine.spec import ClassTable, Closures, Policy, RunSpec, Sharing
@@ -22,6 +23,7 @@ from gpusim.workload.jobs import Jobs
 from shared_case import SharedCase, shared_differences
 from sharing_cases import SHARING_CASES
 from sharing_needs import needs
+from test_device_contract import sliced
 
 TINY = {"running_slots": 32, "queue_slots": 4, "profile_slots": 4, "held_slots": 32, "chain_slots": 1}
 PATHS: dict[str, dict[str, int]] = {"host": {}, "lanes": {"lanes": 32}, "overflow": TINY}
@@ -132,6 +134,15 @@ def test_early_runs_give_the_verdict_of_the_whole_run(seed: int) -> None:
             assert np.array_equal(
                 whole.passed, run_batch(case.spec(), 0, gpus, early=True, lanes=lanes).passed
             )
+
+
+@settings(max_examples=30)
+@given(seed=st.integers(0, 2**63), events=st.sampled_from((1, 7, 1 << 40)))
+def test_a_device_gives_the_integers_of_the_oracle_in_slices(seed: int, events: int) -> None:
+    case = random_contract_case(seed)
+    with emulated(EmulatedDevice()), sliced(events):
+        result = run_batch(case.spec(), 0, case.cell, records=True, causes=True, backend="emulated", **TINY)
+    assert not shared_differences(result, case.answer())
 
 
 def test_a_job_alone_is_held_and_its_wait_counts_from_then_on() -> None:

@@ -20,7 +20,7 @@ from hypothesis import given, settings
 from cases import Case, differences, random_case
 from gpusim.engine import reference as oracle
 from gpusim.engine.batch import run_batch
-from gpusim.engine.reference_terms import FAIRSHARE, Sharing, Tenant
+from gpusim.engine.reference_terms import FAIRSHARE, Cohort, Sharing, Tenant
 from gpusim.errors import RunError
 from shared_case import SharedCase, shared_differences
 from shared_cases import random_shared_case
@@ -164,6 +164,17 @@ def test_the_engine_does_what_was_worked_out_by_hand(case: SharingCase) -> None:
         assert result.records.start.tolist() == starts
         times = Counter(job for _, job in case.evictions)
         assert result.records.preemptions.tolist() == [times[i] for i in range(len(case.jobs))]
+
+
+def test_a_tenant_alone_is_not_held_up_by_a_cohort_that_is_overdrawn() -> None:
+    # 2 GPUs. The cohort owns none, and its urgent job runs on one of them; the other is the lone tenant's.
+    jobs = (oracle.Job(0, 10, 10, 1, 0), oracle.Job(1, 5, 5, 1, 1))
+    classes = (oracle.JobClass(urgent=True), oracle.JobClass(tenant=1))
+    tenants = (Tenant(2, nominal=(0,)), Tenant(nominal=(1,)))
+    sharing = Sharing(tenants, (Cohort(),))
+    policy = oracle.Policy(backfill=oracle.SKIP)
+    case = SharedCase(jobs, classes, policy, (2,), oracle.Windows(0, 100, 100), (), sharing)
+    assert compare(case).start == [0, 1]
 
 
 @settings(max_examples=60)

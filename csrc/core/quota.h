@@ -102,8 +102,11 @@ struct Quota {
   }
 
   // What the top of a flat tree has left for its tenants. Then a tenant may take max(0, local - used) + min(that, reach -
-  // max(0, used - local)), or, without a cohort, if it is less than 0, nothing.
-  HD i64 flat_top(i32 p) const { return top < 0 ? 0 : subtree[at(top, p)] - used[at(top, p)]; }
+  // max(0, used - local)), or, without a cohort, if it is less than 0, nothing. An overdrawn top has nothing left: then that
+  // is a bound, and a tenant alone beside the cohort loses nothing by it.
+  HD i64 flat_top(i32 p) const {
+    return top < 0 ? 0 : greatest<i64>(0, subtree[at(top, p)] - used[at(top, p)]);
+  }
 
   // Whether quotas and the tenant's limits let it take q more GPUs of a pool (S15).
   HD bool admits(i32 t, i32 p, i64 q) const {
