@@ -281,7 +281,8 @@ struct World {
     g.hold_cap = hold_cap.data();
     g.hold_cap_from = hold_cap_from.data();
     g.users = users.data();
-    g.decides = 1;
+    for (size_t r = 0; r < hold.size(); ++r)
+      g.decides |= holds_jobs(g, static_cast<i32>(r)) || users[r] > 1 ? 1 : 0;
     g.profile_offset = profile_offset.data();
     g.profile_cum = profile_cum.data();
     g.week = week;

@@ -9,13 +9,12 @@ import numpy as np
 import numpy.typing as npt
 
 from gpusim.engine.checked import column, refuse
-from gpusim.engine.limits import FOREVER
+from gpusim.engine.limits import FOREVER, MAX_POOLS
 from gpusim.errors import Problem, RunError
 from gpusim.workload.ticks import MAX_GPUS
 
 NEVER = (1 << 63) - 1
 """A tick that does not come."""
-_MOST_POOLS = 1 << 16
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,7 +46,7 @@ class Closures:
 
     def __post_init__(self) -> None:
         wanted: tuple[tuple[str, Any, int, int], ...] = (
-            ("pool", np.int32, 0, _MOST_POOLS),
+            ("pool", np.int32, 0, MAX_POOLS - 1),
             ("start", np.int64, 0, FOREVER - 1),
             ("end", np.int64, 1, FOREVER),
             ("gpus", np.int64, 1, MAX_GPUS),
