@@ -7,13 +7,14 @@
 
 namespace gpusim {
 
-// Starts a waiting job. Requires its GPUs to be free.
+// A job starts. Requires its GPUs to be free.
 template <class S>
-HD_CALL void Center<S>::start_shared(i32 line, i32 position, i32 pool, Tick delay) {
-  if (running.full()) return fail(kRunningFull);
+HD_CALL bool Center<S>::begin_shared(const Job& job, const Past& past, i32 pool, Tick delay) {
+  if (running.full()) {
+    fail(kRunningFull);
+    return false;
+  }
   const Sharing& s = model->sharing;
-  const Job& job = queue.job_at(line, position);
-  const Past& past = queue.past_at(line, position);
   const i32 c = job.job_class;
   const Tick wall = wall_time(s, c, past.remaining) + (past.evictions > 0 ? s.restart[c] : 0);
   const bool killed = model->policy.kill_at_limit && wall > job.limit;
@@ -34,7 +35,15 @@ HD_CALL void Center<S>::start_shared(i32 line, i32 position, i32 pool, Tick dela
     tally.started(job, now, pool);
   else
     tally.started_again(job, now - past.since, pool);
-  leave_queue(line, position, job);
+  return true;
+}
+
+// Starts a waiting job.
+template <class S>
+HD void Center<S>::start_shared(i32 line, i32 position, i32 pool, Tick delay) {
+  const Job& job = queue.job_at(line, position);
+  if (begin_shared(job, queue.past_at(line, position), pool, delay))
+    leave_queue(line, position, job);
 }
 
 // Its GPUs and its share of the quota have been given back already (victims.h).

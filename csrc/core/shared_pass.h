@@ -36,7 +36,8 @@ struct Scan {
   HD Tenants<S>& tenants() const { return center->tenants; }
   HD const Sharing& sharing() const { return center->model->sharing; }
 
-  HD_CALL void run() {
+  // From a tier on.
+  HD_CALL void run(i32 first) {
     Center<S>& c = *center;
     const Policy& policy = c.model->policy;
     const i32 pools = c.pools, all = c.model->classes.tenants * pools;
@@ -56,10 +57,10 @@ struct Scan {
     if (looks != kAtHot || t.touchy) take_all_lines(c);
     if (policy.max_tests >= 0) skip_all_but(policy.max_tests);
     if (sharing().borrowers_last) {
-      sweep_once(0);
-      sweep_once(1);
+      sweep_once(0, first);
+      sweep_once(1, first);
     } else {
-      sweep_once(2);
+      sweep_once(2, first);
     }
     let_go();
   }
@@ -112,7 +113,7 @@ struct Scan {
   HD i64 largest_of_interest(i32 line) const {
     const Quota<S>& quota = tenants().quota;
     const i32 tenant = line % center->model->classes.tenants;
-    if (looks == kAtAll) return kAnyGang;
+    if (looks == kAtAll || (looks == kAtAdmitted && tenants().has_urgent[line])) return kAnyGang;
     i64 most_gpus = largest_that_might(*center, line);
     const bool never = tenants().touchy && sharing().reclaim[tenant] == kReclaimNever;
     ROLLED
@@ -169,7 +170,7 @@ struct Scan {
     }
   }
 
-  HD_CALL void sweep_once(i32 which) {
+  HD_CALL void sweep_once(i32 which, i32 first) {
     Center<S>& c = *center;
     Tenants<S>& t = tenants();
     sweep = which;
@@ -177,6 +178,7 @@ struct Scan {
     for (i32 from = 0, end; from < t.hots; from = end) {
       tier = tier_of(t.hot[from]);
       end = behind(from);
+      if (tier < first) continue;
       open(from, end, -1);
       ROLLED
       for (i32 k = next_line(from, end); k >= 0; k = next_line(from, end)) {
@@ -189,6 +191,7 @@ struct Scan {
         }
         if (grown) {  // who could not start before may be able to now, behind this job
           grown = 0;
+          if (c.queue.waiting == 0) return;
           if (looks == kAtHot && !t.touchy) find_hot_lines(c);
           for (from = 0; from < t.hots && tier_of(t.hot[from]) < tier;) ++from;
           for (end = from; end < t.hots && tier_of(t.hot[end]) == tier;) ++end;
@@ -346,6 +349,7 @@ struct Scan {
     note_change(job.tenant, own, quota.used[quota.at(job.tenant, own)]);
     quota.hold(job.tenant, own, job.gpus);
     S::once([&] { tenants().held[quota.at(job.tenant, own)] += job.gpus; });
+    tenants().holds = 1;
   }
 
   // Without backfill: its open pools that admit it start nobody any more (R13, S18).
@@ -391,7 +395,7 @@ struct Scan {
     Tenants<S>& t = tenants();
     const i32 n = c.model->classes.tenants;
     ROLLED
-    for (i32 u = 0; u < n; ++u) {
+    for (i32 u = 0; t.holds && u < n; ++u) {
       if (sharing().reclaim[u] != kReclaimNever) continue;
       ROLLED
       for (i32 p = 0; p < c.pools; ++p) {
@@ -402,21 +406,58 @@ struct Scan {
       }
     }
     const i32 back = t.evicted;
-    t.evicted = 0;
+    t.evicted = t.holds = 0;
     ROLLED
     for (i32 k = 0; k < back && c.status == kOk; ++k) c.put_back(t.back[k], t.behind[k]);
   }
 };
 
-// A pass over all that waits; returns whether somebody was evicted, so that another one follows (R3).
+// A pass over tenants.hot, from a tier on; returns whether somebody was evicted, so that another one follows (R3).
 template <class S>
-HD_CALL bool pass_shared(Center<S>& center) {
-  find_hot_lines(center);
+HD_CALL bool pass_hot(Center<S>& center, i32 first) {
   if (center.tenants.hots == 0 && !center.model->policy.always_profile) return false;
   const i32 before = center.tenants.evictions;
   Scan<S> scan{&center, 0, 0, 0, 0, 0, 0, 0};
-  scan.run();
+  scan.run(first);
   return center.tenants.evictions > before;
+}
+
+// A pass over all that waits.
+template <class S>
+HD bool pass_shared(Center<S>& center) {
+  find_hot_lines(center);
+  return pass_hot(center, 0);
+}
+
+// The first pass of a tick in which one job has joined, which is in no line yet. If nobody else could start, it is the
+// first to do so wherever it stands: then it starts at once, or joins its line, and the pass goes on behind it. Only
+// where it has become a borrower somebody there may start now; being the last in its tier (R10), those are the tiers below.
+// Where jobs are blocked, or hold reservations or GPUs, that is so if nobody else waits. Otherwise it joins its line first.
+template <class S>
+HD_CALL bool receive(Center<S>& center, bool passing) {
+  Tenants<S>& t = center.tenants;
+  const Job& job = center.walk_in[0];
+  const i32 c = job.job_class, line = center.model->classes.line[c], tenant = center.model->classes.tenant[c];
+  const bool alone = center.queue.waiting == 0;
+  const bool lone = passing && (alone || t.passes_lone);
+  if (lone && !alone) find_hot_lines(center);
+  if (!lone || (!alone && t.hots > 0))
+    return center.enqueue_walk_in() && passing && pass_shared(center);
+  const i32 pool = center.allowed_pool(c, [&](i32 p) {
+    return job.gpus <= center.free[p] && center.may_ever(c, p, job.gpus) &&
+           (center.model->sharing.urgent[c] || t.quota.admits_unreserved(tenant, p, job.gpus));
+  });
+  if (pool < 0) {
+    if (!center.enqueue_walk_in()) return false;
+    t.hots = 0;
+    add_hot_line(center, line);
+    return pass_hot(center, 0);
+  }
+  center.walk_ins = 0;
+  const Past fresh{job.service, job.eligible, job.eligible, 0, 0};
+  if (!center.begin_shared(job, fresh, pool, 0) || alone || !t.reclaims || !t.quota.over_nominal(tenant, pool)) return false;
+  find_hot_lines(center);
+  return pass_hot(center, line / center.model->classes.tenants + 1);
 }
 
 }  // namespace gpusim

@@ -108,7 +108,8 @@ HD_CALL void settle_shared(Center<S>& center, bool passing) {
   center.tenants.evictions = 0;
   ROLLED
   for (;;) {
-    const bool evicted = passing && center.queue.waiting > 0 && pass_shared(center);
+    const bool evicted = center.walk_ins > 0 ? receive(center, passing)
+                                             : passing && center.queue.waiting > 0 && pass_shared(center);
     if (center.status != kOk) return;
     const bool left = leave_impatient(center);
     const bool refused = refuse_newcomers(center);
