@@ -53,12 +53,12 @@ struct Center {
   i32 counts_waiting;  // who waits is counted by tenant, or by class
   i32 shared;          // tenants share the center
   i32 walks_in;        // a job that meets no queue and has room starts under any rule (see seat)
-  i32 comes_alone;     // where tenants share: who joins alone in its tick is kept out of the queue until the pass
-  i32 one_pool_easy;   // passes are pass_easy_one_pool
-  i32 calms;           // it leaves a calm behind
-  i32 walk_ins;        // jobs that became eligible in this tick while nobody waited
-  i64 walk_in_gpus;    // of these
-  Job* walk_in;        // (kWalkIns,)
+  i32 comes_alone;  // where tenants share: who joins alone in its tick is kept out of the queue until the pass
+  i32 one_pool_easy;  // passes are pass_easy_one_pool
+  i32 calms;          // it leaves a calm behind
+  i32 walk_ins;       // jobs that became eligible in this tick while nobody waited
+  i64 walk_in_gpus;   // of these
+  Job* walk_in;       // (kWalkIns,)
   Calm calm;
   i64* tenant_waiting;  // (T,) waiting jobs by tenant
   Tick* shadow;         // (P,) reservations of the present pass of EASY: kNever = none
@@ -296,6 +296,7 @@ struct Center {
   HD void note_size(const Job& job) {
     i32* smallest = tenants.smallest + model->classes.line[job.job_class];
     S::once([&] { *smallest = least(*smallest, job.gpus); });
+    tenants.slack = 0;
   }
 
   HD_CALL void end_shared(i32 slot);

@@ -8,6 +8,9 @@
 // where `own` are the GPUs of running jobs that a job of its line may evict whoever is over its nominal, and `over` those of
 // all preemptible jobs of tenants that are. If the smallest gang of every line is larger, the pass finds nobody and leaves
 // no trace.
+// By how much they are larger, the *slack*, is kept: the end of a job of q GPUs raises no bound by more than q; a start
+// raises none but by what is added to `over` (what it takes away it adds at most to `own`); an eviction, or a job that joins
+// a line, ends it. So most passes need not look at the lines at all.
 #pragma once
 #include "center.h"
 #include "types.h"
@@ -31,18 +34,18 @@ HD i64 largest_that_might(const Center<S>& center, i32 line) {
   return most;
 }
 
-// Adds a line whose smallest gang might start.
+// Adds a line if its smallest gang, which as noted is at most `most`, might start.
 template <class S>
-HD_CALL void add_hot_line(Center<S>& center, i32 line) {
+HD void add_hot_line(Center<S>& center, i32 line, i64 most) {
   Tenants<S>& t = center.tenants;
   Queue<S>& q = center.queue;
-  const i64 most = largest_that_might(center, line);
-  if (t.smallest[line] > most || q.live[line] == 0) return;
+  if (q.live[line] == 0) return;
   const i32 exactly = q.index.smallest(line, q.tail[line]);
   const i32 n = t.hots;
   S::once([&] {
     t.smallest[line] = exactly;  // what was noted may have left
     t.hot[n] = line;
+    t.hot_most[n] = static_cast<i32>(least<i64>(most, kAnyGang));
   });
   if (exactly <= most) ++t.hots;
 }
@@ -65,30 +68,48 @@ HD void find_hot_tenants(Center<S>& center) {
     });
   } else {
     const Quota<S>& q = t.quota;
-    S::each(n, [&](i32 u) { takes[u] = static_cast<i32>(least<i64>(free, greatest<i64>(-kPlenty, q.available(u, 0)))); });
+    S::each(n, [&](i32 u) {
+      takes[u] = static_cast<i32>(least<i64>(free, greatest<i64>(-kPlenty, q.available(u, 0))));
+    });
   }
+  const i32* owned = t.owned;
+  const auto most = [=](i32 u, i32 own) {
+    return greatest(greatest(0, takes[u] + own), least(owned[u], gone + own));
+  };
+  i32 slack = kHole;
   ROLLED
   for (i32 first = 0; first < lines; first += n) {
-    const i32 *smallest = t.smallest + first, *own = t.lower + first, *owned = t.owned;
-    const auto might = [=](i32 u) {
-      return smallest[u] <= greatest(takes[u] + own[u], least(owned[u], gone + own[u]));
-    };
+    const i32 *smallest = t.smallest + first, *own = t.lower + first;
+    slack = least(slack, S::min_of(n, kHole, [=](i32 u) { return smallest[u] - most(u, own[u]); }));
+  }
+  t.slack = slack;
+  if (slack > 0) return;
+  ROLLED
+  for (i32 first = 0; first < lines; first += n) {
+    const i32 *smallest = t.smallest + first, *own = t.lower + first;
+    const auto might = [=](i32 u) { return smallest[u] <= most(u, own[u]); };
     ROLLED
     for (i32 u = S::block_until(0, n, might); u < n; u = S::block_until(u + 1, n, might))
-      add_hot_line(center, first + u);
+      add_hot_line(center, first + u, most(u, own[u]));
   }
 }
 
-// Finds the lines in which somebody might start: tenants.hot[0 .. hots), tier by tier.
+// Finds the lines in which somebody might start: tenants.hot[0 .. hots), tier by tier, and of each the largest gang that
+// might, tenants.hot_most. While the slack lasts there is none.
 template <class S>
 HD_CALL void find_hot_lines(Center<S>& center) {
   Tenants<S>& t = center.tenants;
   t.hots = 0;
   if (center.pools == 1 && !t.urgents && center.capacity[0] < kPlenty)
     return find_hot_tenants(center);
+  t.slack = kUnbounded;
   ROLLED
-  for (i32 l = 0; l < center.model->classes.lines; ++l)
-    if (t.smallest[l] != kHole) add_hot_line(center, l);
+  for (i32 l = 0; l < center.model->classes.lines; ++l) {
+    if (t.smallest[l] == kHole) continue;
+    const i64 most = largest_that_might(center, l);
+    t.slack = least(t.slack, t.smallest[l] - most);
+    if (t.smallest[l] <= most) add_hot_line(center, l, most);
+  }
 }
 
 // All lines in which somebody waits.

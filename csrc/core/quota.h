@@ -16,7 +16,8 @@
 namespace gpusim {
 
 constexpr i64 kUnbounded = 1LL << 60;  // GPUs; sums of a few stay below 2^63
-constexpr i32 kPlenty = 1 << 28;       // GPUs, where a bound is kept in 32 bits; sums of a few stay below 2^31
+constexpr i32 kPlenty =
+    1 << 28;  // GPUs, where a bound is kept in 32 bits; sums of a few stay below 2^31
 
 HD i32 at_most_plenty(i64 gpus) {
   return static_cast<i32>(least<i64>(kPlenty, greatest<i64>(-kPlenty, gpus)));

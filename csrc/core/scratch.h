@@ -163,6 +163,7 @@ HD_BOTH void carve_tenants(Carver* carver, const Model& m, const Sizes& sizes, T
   q.ceiling = carver->take<i64>(tenants * pools);
   q.remainder = carver->take<i64>(nodes);
   t->hot = carver->take_near<i32>(lines);
+  t->hot_most = carver->take_near<i32>(lines);
   t->front = carver->take_near<i32>(lines);
   t->front_most = carver->take_near<i32>(lines);
   t->change = carver->take<Change>(slots);

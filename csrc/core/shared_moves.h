@@ -56,6 +56,7 @@ HD_CALL void Center<S>::evict(i32 slot) {
   const Tick saved = saved_work(s, c, past.remaining, own_time(run, past));
   tenants.unlink(running.run, slot);
   tenants.recount(model->classes.tenant[c], run.pool);
+  tenants.slack = 0;
   running.end_job(slot);
   tally.evicted(run, now, times, (now - run.start - saved) * run.gpus);
   ++tenants.evictions;
@@ -112,10 +113,12 @@ HD_CALL void Center<S>::end_shared(i32 slot) {
   const Tenure& past = tenants.tenure[slot];
   const i32 c = run.job_class;
   tenants.quota.use(model->classes.tenant[c], run.pool, -run.gpus, -1);
+  tenants.slack -= run.gpus;
   if (model->sharing.preemptible[c]) tenants.unlink(running.run, slot);
   tenants.recount(model->classes.tenant[c], run.pool);
   tally.ended(run, now, past.evictions);
-  const Tick done = work_done(model->sharing, c, past.remaining, own_time(run, past));
+  const Tick done = run.killed ? work_done(model->sharing, c, past.remaining, own_time(run, past))
+                               : past.remaining;
   tally.lose(c, now, (now - run.start - done) * run.gpus);
 }
 

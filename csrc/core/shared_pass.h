@@ -36,8 +36,9 @@ struct Scan {
   HD Tenants<S>& tenants() const { return center->tenants; }
   HD const Sharing& sharing() const { return center->model->sharing; }
 
-  // From a tier on.
-  HD_CALL void run(i32 first) {
+  // From a tier on; `behind`: a job has started before that is in no line, as t.change[0] tells, and the first of two sweeps
+  // has found nobody.
+  HD_CALL void run(i32 first, bool behind) {
     Center<S>& c = *center;
     const Policy& policy = c.model->policy;
     const i32 pools = c.pools, all = c.model->classes.tenants * pools;
@@ -48,7 +49,7 @@ struct Scan {
                                                                      : kAtHot;
     blocked = grown = 0;
     ++t.pass;
-    t.changes = 0;
+    t.changes = behind ? 1 : 0;
     S::each(pools, [&](i32 p) { t.closed[p] = 0; });
     if (t.wide) S::each(all, [&](i32 i) { t.stopped[i] = 0; });
     if (c.running.reserves) t.quota.forget_reservations();
@@ -57,7 +58,7 @@ struct Scan {
     if (looks != kAtHot || t.touchy) take_all_lines(c);
     if (policy.max_tests >= 0) skip_all_but(policy.max_tests);
     if (sharing().borrowers_last) {
-      sweep_once(0, first);
+      if (!behind) sweep_once(0, first);
       sweep_once(1, first);
     } else {
       sweep_once(2, first);
@@ -102,10 +103,16 @@ struct Scan {
     ROLLED
     for (i32 k = from; k < end; ++k) {
       const i32 line = tenants().hot[k];
-      const i64 gang =
-          least(largest_of_interest(line), sweep == 0 ? largest_owned(line) : kAnyGang);
-      S::once([&] { tenants().front_most[k] = static_cast<i32>(least<i64>(gang, kAnyGang)); });
-      move(k, center->queue.head[line], cursor);
+      const bool noted =
+          looks == kAtHot && !tenants().touchy;  // by find_hot_lines(): since then it has not grown
+      const i64 gang = least(noted ? tenants().hot_most[k] : largest_of_interest(line),
+                             sweep == 0 ? largest_owned(line) : kAnyGang);
+      const bool some = tenants().smallest[line] <= gang;
+      S::once([&] {
+        tenants().front_most[k] = static_cast<i32>(least<i64>(gang, kAnyGang));
+        tenants().front[k] = -1;
+      });
+      if (some) move(k, center->queue.head[line], cursor);
     }
   }
 
@@ -192,7 +199,10 @@ struct Scan {
         if (grown) {  // who could not start before may be able to now, behind this job
           grown = 0;
           if (c.queue.waiting == 0) return;
-          if (looks == kAtHot && !t.touchy) find_hot_lines(c);
+          if (looks == kAtHot && !t.touchy) {
+            if (t.slack > 0) return;
+            find_hot_lines(c);
+          }
           for (from = 0; from < t.hots && tier_of(t.hot[from]) < tier;) ++from;
           for (end = from; end < t.hots && tier_of(t.hot[end]) == tier;) ++end;
           open(from, end, here);
@@ -412,52 +422,70 @@ struct Scan {
   }
 };
 
-// A pass over tenants.hot, from a tier on; returns whether somebody was evicted, so that another one follows (R3).
+// A pass over tenants.hot, from a tier on (see Scan::run); returns whether somebody was evicted, so that another one follows (R3).
 template <class S>
-HD_CALL bool pass_hot(Center<S>& center, i32 first) {
+HD_CALL bool pass_hot(Center<S>& center, i32 first, bool behind) {
   if (center.tenants.hots == 0 && !center.model->policy.always_profile) return false;
   const i32 before = center.tenants.evictions;
   Scan<S> scan{&center, 0, 0, 0, 0, 0, 0, 0};
-  scan.run(first);
+  scan.run(first, behind);
   return center.tenants.evictions > before;
 }
 
 // A pass over all that waits.
 template <class S>
 HD bool pass_shared(Center<S>& center) {
+  if (center.tenants.slack > 0 && !center.model->policy.always_profile) return false;
   find_hot_lines(center);
-  return pass_hot(center, 0);
+  return pass_hot(center, 0, false);
 }
 
-// The first pass of a tick in which one job has joined, which is in no line yet. If nobody else could start, it is the
-// first to do so wherever it stands: then it starts at once, or joins its line, and the pass goes on behind it. Only
-// where it has become a borrower somebody there may start now; being the last in its tier (R10), those are the tiers below.
-// Where jobs are blocked, or hold reservations or GPUs, that is so if nobody else waits. Otherwise it joins its line first.
+// The first pass of a tick in which one job has joined, which is in no line yet. Where nobody else could start, it is the
+// first to do so wherever it stands: it starts at once, without having been in a line, and the pass goes on behind it. Only
+// if it has become a borrower somebody there may start now; it is the last of its tier (R10), so those are the tiers below,
+// in the second sweep if there are two. Where jobs are blocked, hold reservations or GPUs, or borrow though they are in the
+// first sweep, that is so only if nobody else waits; otherwise it joins its line first.
 template <class S>
 HD_CALL bool receive(Center<S>& center, bool passing) {
   Tenants<S>& t = center.tenants;
   const Job& job = center.walk_in[0];
-  const i32 c = job.job_class, line = center.model->classes.line[c], tenant = center.model->classes.tenant[c];
+  const Classes& classes = center.model->classes;
+  const Sharing& sharing = center.model->sharing;
+  const i32 c = job.job_class, line = classes.line[c], tenant = classes.tenant[c];
   const bool alone = center.queue.waiting == 0;
   const bool lone = passing && (alone || t.passes_lone);
-  if (lone && !alone) find_hot_lines(center);
-  if (!lone || (!alone && t.hots > 0))
+  if (alone) t.slack = kUnbounded;
+  if (lone && t.slack <= 0) find_hot_lines(center);
+  if (!lone || (!alone && t.slack <= 0 && t.hots > 0))
     return center.enqueue_walk_in() && passing && pass_shared(center);
   const i32 pool = center.allowed_pool(c, [&](i32 p) {
     return job.gpus <= center.free[p] && center.may_ever(c, p, job.gpus) &&
-           (center.model->sharing.urgent[c] || t.quota.admits_unreserved(tenant, p, job.gpus));
+           (sharing.urgent[c] || t.quota.admits_unreserved(tenant, p, job.gpus));
   });
   if (pool < 0) {
+    const i64 slack = t.slack, most = largest_that_might(center, line);
     if (!center.enqueue_walk_in()) return false;
+    t.slack = least(slack, job.gpus - most);
+    if (job.gpus > most) return false;
     t.hots = 0;
-    add_hot_line(center, line);
-    return pass_hot(center, 0);
+    add_hot_line(center, line, most);
+    return pass_hot(center, 0, false);
   }
+  const bool grows = !alone && t.reclaims && !t.quota.fits_nominal(tenant, pool, job.gpus);
+  const bool owner =
+      grows && sharing.borrowers_last && (sharing.urgent[c] || center.allowed_pool(c, [&](i32 p) {
+        return center.may_ever(c, p, job.gpus) && t.quota.fits_nominal(tenant, p, job.gpus);
+      }) >= 0);
+  if (owner) return center.enqueue_walk_in() && pass_shared(center);
+  const i64 used = t.quota.used[t.quota.at(tenant, pool)];
   center.walk_ins = 0;
-  const Past fresh{job.service, job.eligible, job.eligible, 0, 0};
-  if (!center.begin_shared(job, fresh, pool, 0) || alone || !t.reclaims || !t.quota.over_nominal(tenant, pool)) return false;
+  if (!center.begin_shared(job, Past{job.service, job.eligible, job.eligible, 0, 0}, pool, 0) ||
+      !grows || t.slack > 0)
+    return false;
   find_hot_lines(center);
-  return pass_hot(center, line / center.model->classes.tenants + 1);
+  const i32 tier = line / classes.tenants;
+  S::once([&] { t.change[0] = Change{tenant, pool, 1, tier, -1, used}; });
+  return pass_hot(center, tier + 1, true);
 }
 
 }  // namespace gpusim

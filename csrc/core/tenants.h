@@ -25,7 +25,8 @@ struct Tenure {    // of a running job, beside its Run
 // Wall time of `work` on a class's checkpoints: none is made at the end (S23).
 HD Tick wall_time(const Sharing& s, i32 c, Tick work) {
   const Tick every = s.checkpoint[c];
-  return every == 0 ? work : work + (work - 1) / every * s.checkpoint_cost[c];
+  const Tick cost = s.checkpoint_cost[c];
+  return every == 0 || cost == 0 ? work : work + (work - 1) / every * cost;
 }
 
 // Checkpoints written `used` ticks after the own work of a start began, of those that it takes.
@@ -69,29 +70,31 @@ struct Tenants {
   i32 wide;  // passes look at all jobs once somebody might start: those who do not start matter, too
   i32 touchy;  // some owner may not reclaim: what it owns may have to be held back at any start (R20)
   i32 passes_lone;  // where others wait, too, a pass may begin with a newcomer that is in no line (shared_pass.h)
-  i32 by_shadow;   // EASY in a single pool: see outlook.h
-  i32 reclaims;    // some tenant takes from others
-  i32 urgents;     // some class is urgent
-  i32 holds;       // GPUs are held back for owners in this pass
-  i32 hots;        // lines in which somebody might start
-  i32 changes;     // of this pass
-  i32 evicted;     // jobs evicted in this pass: they go back to the queue after it
-  i32 evictions;   // in this tick
+  i32 by_shadow;  // EASY in a single pool: see outlook.h
+  i32 reclaims;   // some tenant takes from others
+  i32 urgents;    // some class is urgent
+  i32 holds;      // GPUs are held back for owners in this pass
+  i32 hots;       // lines in which somebody might start
+  i32 changes;    // of this pass
+  i32 evicted;    // jobs evicted in this pass: they go back to the queue after it
+  i32 evictions;  // in this tick
+  i64 slack;  // in every line the smallest gang is larger, by this at least, than any that might start (might.h)
   Tick next_ripe;  // no job becomes ripe before
   Tenure* tenure;  // (slots of running jobs,)
   i32* newest;     // (P, C) last preemptible job that started, or -1
   i32* unripe;     // (P, C) of those that are not ripe the one that started first, or -1
   i64* evictable;  // (T, P) GPUs of the tenant's preemptible running jobs
-  i32* lower;      // (P, lines) GPUs that a job of the line may evict, those of tenants over their nominal aside
-  i64* over;       // (N, P) by root: evictable GPUs of tenants over their nominal
-  i64* over_all;   // (P,) of all roots
-  i64* in_over;    // (T, P) what of it is the tenant's
+  i32*
+      lower;  // (P, lines) GPUs that a job of the line may evict, those of tenants over their nominal aside
+  i64* over;      // (N, P) by root: evictable GPUs of tenants over their nominal
+  i64* over_all;  // (P,) of all roots
+  i64* in_over;   // (T, P) what of it is the tenant's
   i64*
       may_own;  // (T, P) nominal; kUnbounded where it may evict while it borrows, negative where it never does
-  i32* spare;      // (T,) in a single pool: what a tenant does not use of what it keeps for itself,
-  i32* reach;      // (T,) .. what it may use of what is lent to it,
-  i32* owned;      // (T,) .. the largest gang that may have victims of other tenants,
-  i32* takes;      // (T,) .. and what quotas and free GPUs let it have (might.h); all at most kPlenty
+  i32* spare;  // (T,) in a single pool: what a tenant does not use of what it keeps for itself,
+  i32* reach;  // (T,) .. what it may use of what is lent to it,
+  i32* owned;  // (T,) .. the largest gang that may have victims of other tenants,
+  i32* takes;  // (T,) .. and what quotas and free GPUs let it have (might.h); all at most kPlenty
   i32* smallest;   // (lines,) no waiting job of the line is smaller; kHole: nobody waits
   u8* has_urgent;  // (lines,) 1: some class of the line is urgent
   i32* cursor;     // (C,) of a search for victims: the next candidate of a class, or -1
@@ -103,6 +106,7 @@ struct Tenants {
   u8* stopped;         // (T, P) strict tenants: nobody starts there any more in this pass (S19)
   i64* held;           // (T, P) GPUs that count as used in this pass (R20)
   i32* hot;            // (lines,) see might.h
+  i32* hot_most;       // (lines,) of each of them: the largest gang that might start
   i32* front;          // (lines,) of each of them: position of its next job; -1 none
   i32* front_most;     // (lines,) and the largest gang that is looked at
   Change* change;      // (slots of running jobs,)
@@ -122,6 +126,7 @@ struct Tenants {
     const i32 pools = m.classes.pools, tenants = m.classes.tenants;
     pass = 0;
     evicted = evictions = holds = urgents = 0;
+    slack = kUnbounded;
     next_ripe = kNever;
     told = 0;
     reclaims = 0;
@@ -136,7 +141,7 @@ struct Tenants {
       wide |= m.sharing.strict[t];
       touchy |= never && m.sharing.parent[t] >= 0 ? 1 : 0;
     }
-    passes_lone = !wide && !touchy && !by_shadow && !m.sharing.borrowers_last && m.policy.order == kFifo;
+    passes_lone = !wide && !touchy && !by_shadow && m.policy.order == kFifo;
     quota.clear(capacity);
     S::each(pools * classes, [&](i32 i) { newest[i] = unripe[i] = -1; });
     S::each(classes, [&](i32 c) { class_waiting[c] = 0; });
@@ -151,7 +156,7 @@ struct Tenants {
     S::each(tenants, [&](i32 t) {
       const bool may_take = m.sharing.reclaim[t] != kReclaimNever && m.sharing.parent[t] >= 0;
       for (i32 p = 0; p < pools; ++p)
-        may_own[quota.at(t, p)] = !may_take                 ? -kUnbounded
+        may_own[quota.at(t, p)] = !may_take              ? -kUnbounded
                                   : m.sharing.borrows[t] ? kUnbounded
                                                          : quota.nominal[quota.at(t, p)];
       reach[t] = at_most_plenty(quota.reach[quota.at(t, 0)]);
@@ -226,9 +231,10 @@ struct Tenants {
     });
     if (!urgents) return;
     const u8* urgent = has_urgent;
-    S::each(own - t, [=](i32 l) {  // tiers above: lines of its tenant that may evict it have counted it
-      of_lines[l] += urgent[l] && (l % tenants != t || l > last) ? gpus : 0;
-    });
+    S::each(own - t,
+            [=](i32 l) {  // tiers above: lines of its tenant that may evict it have counted it
+              of_lines[l] += urgent[l] && (l % tenants != t || l > last) ? gpus : 0;
+            });
   }
 
   HD void note_use(i32 t, i32 p) {
@@ -245,11 +251,13 @@ struct Tenants {
     note_use(t, p);
     if (!reclaims) return;
     const i64 k = quota.at(t, p), top = quota.at(model->sharing.root[t], p);
+    const i64 more = (quota.over_nominal(t, p) ? evictable[k] : 0) - in_over[k];
+    if (more == 0) return;
+    slack -= greatest<i64>(0, more);
     S::once([&] {
-      const i64 now = quota.over_nominal(t, p) ? evictable[k] : 0;
-      over[top] += now - in_over[k];
-      over_all[p] += now - in_over[k];
-      in_over[k] = now;
+      over[top] += more;
+      over_all[p] += more;
+      in_over[k] += more;
     });
   }
 };
