@@ -87,7 +87,7 @@ struct Scan {
   HD void move(i32 k, i32 from, i32 cursor) const {
     Queue<S>& q = center->queue;
     const i32 line = tenants().hot[k], end = q.tail[line];
-    const Room room = room_of(tenants().front_most[k]);
+    const Room room = room_for(k);
     i32 at = from;
     ROLLED
     while ((at = q.first_that(line, at, room)) < end) {
@@ -96,6 +96,17 @@ struct Scan {
       ++at;
     }
     S::once([&] { tenants().front[k] = at < end ? at : -1; });
+  }
+
+  // Who of a line is worth a look. Behind a shadow a job that evicts nobody must end by then, or be in nobody's way.
+  HD Room room_for(i32 k) const {
+    const Center<S>& c = *center;
+    const Tenants<S>& t = tenants();
+    const i32 gang = t.front_most[k];
+    if (looks != kAtHot || t.touchy || !t.by_shadow || c.shadow[0] == kNever) return room_of(gang);
+    const i64 anyhow = greatest(c.spare[0], largest_that_evicts(c, t.hot[k], 0));
+    return Room{gang, static_cast<i32>(least<i64>(gang, greatest<i64>(0, anyhow))),
+                c.shadow[0] - c.now};
   }
 
   // Lines hot[from .. end) from the job of a place on.
@@ -306,7 +317,8 @@ struct Scan {
     Center<S>& c = *center;
     Search<S> search{center, &job, 0, 0, 0};
     const i32 pool = c.allowed_pool(job.job_class, [&](i32 p) {
-      if (!is_open(job, p) || c.status != kOk) return false;
+      if (c.status != kOk || job.gpus > largest_that_evicts(c, job.line, p)) return false;
+      if (!is_open(job, p)) return false;
       search.pool = p;
       return search.find();
     });
