@@ -55,11 +55,12 @@ struct Center {
   i32 counts_waiting;  // who waits is counted by tenant, or by class
   i32 shared;          // tenants share the center
   i32 walks_in;        // a job that meets no queue and has room starts under any rule (see seat)
-  i32 one_pool_easy;   // passes are pass_easy_one_pool
-  i32 calms;           // it leaves a calm behind
-  i32 walk_ins;        // jobs that became eligible in this tick while nobody waited
-  i64 walk_in_gpus;    // of these
-  Job* walk_in;        // (kWalkIns,)
+  i32 comes_alone;  // where tenants share: who joins alone in its tick is kept out of the queue until the pass
+  i32 one_pool_easy;  // passes are pass_easy_one_pool
+  i32 calms;          // it leaves a calm behind
+  i32 walk_ins;       // jobs that became eligible in this tick while nobody waited
+  i64 walk_in_gpus;   // of these
+  Job* walk_in;       // (kWalkIns,)
   Calm calm;
   i64* tenant_waiting;  // (T,) waiting jobs by tenant
   Tick* shadow;         // (P,) reservations of the present pass of EASY: kNever = none
@@ -99,6 +100,8 @@ struct Center {
     const Policy& rules = model->policy;
     walks_in = !shares() && pools == 1 && rules.period == 1 && rules.max_tests < 0 &&
                !rules.always_profile;
+    comes_alone =
+        shares() && rules.max_tests < 0 && !rules.always_profile && closures.steps->n == 0;
     one_pool_easy = easy_in_one_pool(*model);
     calms = rules.order == kFifo && rules.period == 1;
     has_bounds = rules.max_waiting >= 0;
@@ -236,7 +239,9 @@ struct Center {
   HD bool may_ever(i32 c, i32 p, i32 gpus) const { return gpus <= most_ever(c, p); }
 
   // start() where tenants share the center: the work begins after `delay` ticks (R30).
-  HD_CALL void start_shared(i32 line, i32 position, i32 pool, Tick delay);
+  HD void start_shared(i32 line, i32 position, i32 pool, Tick delay);
+  // The same for a job that is in no line. False: there is no slot for it.
+  HD_CALL bool begin_shared(const Job& job, const Past& past, i32 pool, Tick delay);
 
   // When a running job is expected to end, as far as its limit tells.
   HD Tick expected_end(i32 slot) const {
@@ -266,6 +271,7 @@ struct Center {
   // Closures begin and end (S36).
   HD_CALL void open_and_close() {
     closures.step([&](i32 p, i32 more) { S::once([&] { free[p] -= more; }); });
+    tenants.slack = 0;
   }
 
   // Whoever became eligible in this tick while nobody waited: if there is room for all of them, every
@@ -307,6 +313,13 @@ struct Center {
     if (run.chain >= 0) go_on(run);
   }
 
+  // Whoever came alone joins its line. False: there is no place left.
+  HD bool enqueue_walk_in() {
+    if (walk_ins == 0) return true;
+    walk_ins = 0;
+    return enqueue(walk_in[0]);
+  }
+
  private:
   // The key of a job that joins the queue now: what orders it beside its tenant's.
   HD i64 key_of(const Job& job, Tick queued) {
@@ -317,6 +330,7 @@ struct Center {
   HD void note_size(const Job& job) {
     i32* smallest = tenants.smallest + model->classes.line[job.job_class];
     S::once([&] { *smallest = least(*smallest, job.gpus); });
+    tenants.slack = 0;
   }
 
   HD_CALL void end_shared(i32 slot);
@@ -365,7 +379,8 @@ struct Center {
   HD_JOB bool join(Job& job) {
     job.eligible = now;
     tally.joined(job);
-    if (!walks_in || queue.waiting > 0) return enqueue(job);
+    if (!walks_in) return join_line(job);
+    if (queue.waiting > 0) return enqueue(job);
     if (walk_ins == kWalkIns) {
       walk_in_gpus = kNever;  // too many to be seated
       seat();
@@ -375,6 +390,16 @@ struct Center {
     S::once([&] { walk_in[at] = job; });
     walk_in_gpus += job.gpus;
     return true;
+  }
+
+  HD bool join_line(const Job& job) {
+    if (!comes_alone) return enqueue(job);
+    if (walk_ins == 0 && queue.newcomers == 0) {
+      walk_ins = 1;
+      S::once([&] { walk_in[0] = job; });
+      return true;
+    }
+    return enqueue_walk_in() && enqueue(job);
   }
 
   HD_CALL bool enqueue(const Job& job) {
@@ -451,8 +476,10 @@ struct Center {
     const Tick since = shares() ? queue.since(tier, position) : job.eligible;
     queue.remove(tier, position);
     tally.waited(job, since, now);
-    if (shares()) tally.waits(job, since, now);
     count_tenant(job.job_class, -1);
+    if (!shares()) return;
+    tally.waits(job, since, now);
+    if (queue.live[tier] == 0) S::once([&] { tenants.smallest[tier] = kHole; });
   }
   HD void count_tenant(i32 c, i32 change) {
     if (!counts_waiting) return;

@@ -16,6 +16,12 @@
 namespace gpusim {
 
 constexpr i64 kUnbounded = 1LL << 60;  // GPUs; sums of a few stay below 2^63
+constexpr i32 kPlenty =
+    1 << 28;  // GPUs, where a bound is kept in 32 bits; sums of a few stay below 2^31
+
+HD i32 at_most_plenty(i64 gpus) {
+  return static_cast<i32>(least<i64>(kPlenty, greatest<i64>(-kPlenty, gpus)));
+}
 
 template <class S>
 struct Quota {
@@ -105,9 +111,9 @@ struct Quota {
     return least(best, kept + subtree[k] - used[k]);
   }
 
-  // What the top of a flat tree has left for its tenants. Then a tenant may take max(0, local - used) + min(that, reach -
-  // max(0, used - local)), or, without a cohort, if it is less than 0, nothing. An overdrawn top has nothing left: then that
-  // is a bound, and a tenant alone beside the cohort loses nothing by it.
+  // What the top of a flat tree has left for its tenants. With spare = local - used a tenant may take max(0, spare) +
+  // min(that, reach - max(0, -spare)), or, without a cohort, if it is less than 0, nothing. An overdrawn top has nothing
+  // left: then that is a bound, and a tenant alone beside the cohort loses nothing by it.
   HD i64 flat_top(i32 p) const {
     return top < 0 ? 0 : greatest<i64>(0, subtree[at(top, p)] - used[at(top, p)]);
   }

@@ -183,6 +183,7 @@ HD_BOTH void carve_tenants(Carver* carver, const Model& m, const Sizes& sizes, T
   q.ceiling = carver->take<i64>(tenants * pools);
   q.remainder = carver->take<i64>(nodes);
   t->hot = carver->take_near<i32>(lines);
+  t->hot_most = carver->take_near<i32>(lines);
   t->front = carver->take_near<i32>(lines);
   t->front_most = carver->take_near<i32>(lines);
   t->share = carver->take_near<i64>(m.policy.order == kWeightedShare ? lines : 0);
@@ -192,13 +193,15 @@ HD_BOTH void carve_tenants(Carver* carver, const Model& m, const Sizes& sizes, T
   t->closed = carver->take_near<u8>(on ? pools : 0);
   t->stopped = carver->take_near<u8>(tenants * pools);
   t->smallest = carver->take_near<i32>(lines + kBlockOf);
-  t->lower = carver->take_near<i64>(pools * lines + kBlockOf);
+  t->lower = carver->take_near<i32>(pools * lines + kBlockOf);
   t->in_over = carver->take<i64>(tenants * pools);
   t->may_own = carver->take_near<i64>(tenants * pools);
-  t->within = carver->take_near<i64>(on ? tenants + kBlockOf : 0);
-  t->owned = carver->take_near<i64>(on ? tenants + kBlockOf : 0);
-  t->gone = carver->take_near<i64>(on ? tenants + kBlockOf : 0);
+  t->spare = carver->take_near<i32>(on ? tenants + kBlockOf : 0);
+  t->reach = carver->take_near<i32>(on ? tenants + kBlockOf : 0);
+  t->owned = carver->take_near<i32>(on ? tenants + kBlockOf : 0);
+  t->takes = carver->take_near<i32>(on ? tenants + kBlockOf : 0);
   t->over = carver->take<i64>(nodes * pools);
+  t->over_all = carver->take_near<i64>(on ? pools : 0);
   t->evictable = carver->take<i64>(tenants * pools);
   t->has_urgent = carver->take<u8>(lines);
   t->lines = m.classes.lines;

@@ -7,13 +7,14 @@
 
 namespace gpusim {
 
-// Starts a waiting job. Requires its GPUs to be free.
+// A job starts. Requires its GPUs to be free.
 template <class S>
-HD_CALL void Center<S>::start_shared(i32 line, i32 position, i32 pool, Tick delay) {
-  if (running.full()) return fail(kRunningFull);
+HD_CALL bool Center<S>::begin_shared(const Job& job, const Past& past, i32 pool, Tick delay) {
+  if (running.full()) {
+    fail(kRunningFull);
+    return false;
+  }
   const Sharing& s = model->sharing;
-  const Job& job = queue.job_at(line, position);
-  const Past& past = queue.past_at(line, position);
   const i32 c = job.job_class;
   const Tick wall = wall_time(s, c, past.remaining) + (past.evictions > 0 ? s.restart[c] : 0);
   const bool killed = model->policy.kill_at_limit && wall > job.limit;
@@ -37,7 +38,15 @@ HD_CALL void Center<S>::start_shared(i32 line, i32 position, i32 pool, Tick dela
     tally.started(job, now, pool);
   else
     tally.started_again(job, now - past.since, pool);
-  leave_queue(line, position, job);
+  return true;
+}
+
+// Starts a waiting job.
+template <class S>
+HD void Center<S>::start_shared(i32 line, i32 position, i32 pool, Tick delay) {
+  const Job& job = queue.job_at(line, position);
+  if (begin_shared(job, queue.past_at(line, position), pool, delay))
+    leave_queue(line, position, job);
 }
 
 // Its GPUs and its share of the quota have been given back already (victims.h).
@@ -51,6 +60,7 @@ HD_CALL void Center<S>::evict(i32 slot) {
   tenants.unlink(running.run, slot);
   tenants.recount(model->classes.tenant[c], run.pool);
   tenants.fair.use(model->classes.tenant[c], -run.gpus, now);
+  tenants.slack = 0;
   running.end_job(slot);
   tally.evicted(run, now, times, (now - run.start - saved) * run.gpus);
   ++tenants.evictions;
@@ -126,10 +136,12 @@ HD_CALL void Center<S>::end_shared(i32 slot) {
   tenants.quota.use(t, run.pool, -run.gpus, -1);
   tenants.quota.use_of_user(t, user_of(run.part), -run.gpus, -1);
   tenants.fair.use(t, -run.gpus, now);
+  tenants.slack -= run.gpus;
   if (model->sharing.preemptible[c]) tenants.unlink(running.run, slot);
   tenants.recount(t, run.pool);
   tally.ended(run, now, past.evictions);
-  const Tick done = work_done(model->sharing, c, past.remaining, own_time(run, past));
+  const Tick done = run.killed ? work_done(model->sharing, c, past.remaining, own_time(run, past))
+                               : past.remaining;
   tally.lose(c, now, (now - run.start - done) * run.gpus);
 }
 

@@ -36,7 +36,9 @@ struct Scan {
   HD Tenants<S>& tenants() const { return center->tenants; }
   HD const Sharing& sharing() const { return center->model->sharing; }
 
-  HD_CALL void run() {
+  // From a tier on; `behind`: a job has started before that is in no line, as t.change[0] tells, and the first of two sweeps
+  // has found nobody.
+  HD_CALL void run(i32 first, bool behind) {
     Center<S>& c = *center;
     const Policy& policy = c.model->policy;
     const i32 pools = c.pools, all = c.model->classes.tenants * pools;
@@ -47,7 +49,7 @@ struct Scan {
                                                                                    : kAtHot;
     blocked = grown = 0;
     ++t.pass;
-    t.changes = 0;
+    t.changes = behind ? 1 : 0;
     S::each(pools, [&](i32 p) { t.closed[p] = 0; });
     if (t.wide) S::each(all, [&](i32 i) { t.stopped[i] = 0; });
     if (c.running.reserves) t.quota.forget_reservations();
@@ -56,10 +58,10 @@ struct Scan {
     if (looks != kAtHot || t.touchy) take_all_lines(c);
     if (policy.max_tests >= 0) skip_all_but(policy.max_tests);
     if (sharing().borrowers_last) {
-      sweep_once(0);
-      sweep_once(1);
+      if (!behind) sweep_once(0, first);
+      sweep_once(1, first);
     } else {
-      sweep_once(2);
+      sweep_once(2, first);
     }
     let_go();
   }
@@ -85,7 +87,7 @@ struct Scan {
   HD void move(i32 k, i32 from, i32 cursor) const {
     Queue<S>& q = center->queue;
     const i32 line = tenants().hot[k], end = q.tail[line];
-    const Room room = room_of(tenants().front_most[k]);
+    const Room room = room_for(k);
     i32 at = from;
     ROLLED
     while ((at = q.first_that(line, at, room)) < end) {
@@ -97,15 +99,32 @@ struct Scan {
     if (by_share()) tell_share(k);
   }
 
+  // Who of a line is worth a look. Behind a shadow a job that evicts nobody must end by then, or be in nobody's way.
+  HD Room room_for(i32 k) const {
+    const Center<S>& c = *center;
+    const Tenants<S>& t = tenants();
+    const i32 gang = t.front_most[k];
+    if (looks != kAtHot || t.touchy || !t.by_shadow || c.shadow[0] == kNever) return room_of(gang);
+    const i64 anyhow = greatest(c.spare[0], largest_that_evicts(c, t.hot[k], 0));
+    return Room{gang, static_cast<i32>(least<i64>(gang, greatest<i64>(0, anyhow))),
+                c.shadow[0] - c.now};
+  }
+
   // Lines hot[from .. end) from the job of a place on.
   HD void open(i32 from, i32 end, i32 cursor) const {
     ROLLED
     for (i32 k = from; k < end; ++k) {
       const i32 line = tenants().hot[k];
-      const i64 gang =
-          least(largest_of_interest(line), sweep == 0 ? largest_owned(line) : kAnyGang);
-      S::once([&] { tenants().front_most[k] = static_cast<i32>(least<i64>(gang, kAnyGang)); });
-      move(k, center->queue.head[line], cursor);
+      const bool noted =
+          looks == kAtHot && !tenants().touchy;  // by find_hot_lines(): since then it has not grown
+      const i64 gang = least(noted ? tenants().hot_most[k] : largest_of_interest(line),
+                             sweep == 0 ? largest_owned(line) : kAnyGang);
+      const bool some = tenants().smallest[line] <= gang;
+      S::once([&] {
+        tenants().front_most[k] = static_cast<i32>(least<i64>(gang, kAnyGang));
+        tenants().front[k] = -1;
+      });
+      if (some) move(k, center->queue.head[line], cursor);
     }
   }
 
@@ -113,7 +132,7 @@ struct Scan {
   HD i64 largest_of_interest(i32 line) const {
     const Quota<S>& quota = tenants().quota;
     const i32 tenant = line % center->model->classes.tenants;
-    if (looks == kAtAll) return kAnyGang;
+    if (looks == kAtAll || (looks == kAtAdmitted && tenants().has_urgent[line])) return kAnyGang;
     i64 most_gpus = largest_that_might(*center, line);
     const bool never = tenants().touchy && sharing().reclaim[tenant] == kReclaimNever;
     ROLLED
@@ -207,7 +226,7 @@ struct Scan {
     }
   }
 
-  HD_CALL void sweep_once(i32 which) {
+  HD_CALL void sweep_once(i32 which, i32 first) {
     Center<S>& c = *center;
     Tenants<S>& t = tenants();
     sweep = which;
@@ -215,6 +234,7 @@ struct Scan {
     for (i32 from = 0, end; from < t.hots; from = end) {
       tier = tier_of(t.hot[from]);
       end = behind(from);
+      if (tier < first) continue;
       open(from, end, -1);
       ROLLED
       for (i32 k = next_line(from, end); k >= 0; k = next_line(from, end)) {
@@ -232,7 +252,11 @@ struct Scan {
           for (i32 i = from; i < end; ++i) tell_share(i);
         } else if (grown) {  // who could not start before may be able to now, behind this job
           grown = 0;
-          if (looks == kAtHot && !t.touchy) find_hot_lines(c);
+          if (c.queue.waiting == 0) return;
+          if (looks == kAtHot && !t.touchy) {
+            if (t.slack > 0) return;
+            find_hot_lines(c);
+          }
           for (from = 0; from < t.hots && tier_of(t.hot[from]) < tier;) ++from;
           for (end = from; end < t.hots && tier_of(t.hot[end]) == tier;) ++end;
           open(from, end, here);
@@ -337,7 +361,8 @@ struct Scan {
     Center<S>& c = *center;
     Search<S> search{center, &job, 0, 0, 0};
     const i32 pool = c.allowed_pool(job.job_class, [&](i32 p) {
-      if (!is_open(job, p) || c.status != kOk) return false;
+      if (c.status != kOk || job.gpus > largest_that_evicts(c, job.line, p)) return false;
+      if (!is_open(job, p)) return false;
       search.pool = p;
       return search.find();
     });
@@ -391,6 +416,7 @@ struct Scan {
     note_change(job.tenant, own, quota.used[quota.at(job.tenant, own)]);
     quota.hold(job.tenant, own, job.gpus);
     S::once([&] { tenants().held[quota.at(job.tenant, own)] += job.gpus; });
+    tenants().holds = 1;
   }
 
   // Without backfill: its open pools that admit it start nobody any more (R13, S18).
@@ -436,7 +462,7 @@ struct Scan {
     Tenants<S>& t = tenants();
     const i32 n = c.model->classes.tenants;
     ROLLED
-    for (i32 u = 0; u < n; ++u) {
+    for (i32 u = 0; t.holds && u < n; ++u) {
       if (sharing().reclaim[u] != kReclaimNever) continue;
       ROLLED
       for (i32 p = 0; p < c.pools; ++p) {
@@ -447,21 +473,76 @@ struct Scan {
       }
     }
     const i32 back = t.evicted;
-    t.evicted = 0;
+    t.evicted = t.holds = 0;
     ROLLED
     for (i32 k = 0; k < back && c.status == kOk; ++k) c.put_back(t.back[k], t.behind[k]);
   }
 };
 
-// A pass over all that waits; returns whether somebody was evicted, so that another one follows (R3).
+// A pass over tenants.hot, from a tier on (see Scan::run); returns whether somebody was evicted, so that another one follows (R3).
 template <class S>
-HD_CALL bool pass_shared(Center<S>& center) {
-  find_hot_lines(center);
+HD_CALL bool pass_hot(Center<S>& center, i32 first, bool behind) {
   if (center.tenants.hots == 0 && !center.model->policy.always_profile) return false;
   const i32 before = center.tenants.evictions;
   Scan<S> scan{&center, 0, 0, 0, 0, 0, 0, 0};
-  scan.run();
+  scan.run(first, behind);
   return center.tenants.evictions > before;
+}
+
+// A pass over all that waits.
+template <class S>
+HD bool pass_shared(Center<S>& center) {
+  if (center.tenants.slack > 0 && !center.model->policy.always_profile) return false;
+  find_hot_lines(center);
+  return pass_hot(center, 0, false);
+}
+
+// The first pass of a tick in which one job has joined, which is in no line yet. Where nobody else could start, it is the
+// first to do so wherever it stands: it starts at once, without having been in a line, and the pass goes on behind it. Only
+// if it has become a borrower somebody there may start now; it is the last of its tier (R10), so those are the tiers below,
+// in the second sweep if there are two. Where jobs are blocked, hold reservations or GPUs, or borrow though they are in the
+// first sweep, that is so only if nobody else waits; otherwise it joins its line first.
+template <class S>
+HD_CALL bool receive(Center<S>& center, bool passing) {
+  Tenants<S>& t = center.tenants;
+  const Job& job = center.walk_in[0];
+  const Classes& classes = center.model->classes;
+  const Sharing& sharing = center.model->sharing;
+  const i32 c = job.job_class, line = classes.line[c], tenant = classes.tenant[c];
+  const bool alone = center.queue.waiting == 0;
+  const bool lone = passing && (alone || t.passes_lone);
+  if (alone) t.slack = kUnbounded;
+  if (lone && t.slack <= 0) find_hot_lines(center);
+  if (!lone || (!alone && t.slack <= 0 && t.hots > 0))
+    return center.enqueue_walk_in() && passing && pass_shared(center);
+  const i32 pool = center.allowed_pool(c, [&](i32 p) {
+    return job.gpus <= center.free[p] && center.may_ever(c, p, job.gpus) &&
+           (sharing.urgent[c] || t.quota.admits_unreserved(tenant, user_of(job.part), p, job.gpus));
+  });
+  if (pool < 0) {
+    const i64 slack = t.slack, most = largest_that_might(center, line);
+    if (!center.enqueue_walk_in()) return false;
+    t.slack = least(slack, job.gpus - most);
+    if (job.gpus > most) return false;
+    t.hots = 0;
+    add_hot_line(center, line, most);
+    return pass_hot(center, 0, false);
+  }
+  const bool grows = !alone && t.reclaims && !t.quota.fits_nominal(tenant, pool, job.gpus);
+  const bool owner =
+      grows && sharing.borrowers_last && (sharing.urgent[c] || center.allowed_pool(c, [&](i32 p) {
+        return center.may_ever(c, p, job.gpus) && t.quota.fits_nominal(tenant, p, job.gpus);
+      }) >= 0);
+  if (owner) return center.enqueue_walk_in() && pass_shared(center);
+  const i64 used = t.quota.used[t.quota.at(tenant, pool)];
+  center.walk_ins = 0;
+  if (!center.begin_shared(job, Past{job.service, job.eligible, job.eligible, 0, 0}, pool, 0) ||
+      !grows || t.slack > 0)
+    return false;
+  find_hot_lines(center);
+  const i32 tier = line / classes.tenants;
+  S::once([&] { t.change[0] = Change{tenant, pool, 1, tier, -1, used}; });
+  return pass_hot(center, tier + 1, true);
 }
 
 }  // namespace gpusim

@@ -105,10 +105,13 @@ HD_CALL void settle_queue(Center<S>& center, bool passing) {
 // The same where tenants share the center: evictions call for another pass, too. Then who waits is told why.
 template <class S>
 HD_CALL void settle_shared(Center<S>& center, bool passing) {
+  if (center.queue.waiting == 0 && center.walk_ins == 0 && !center.tally.out.causes) return;
   center.tenants.evictions = 0;
   ROLLED
   for (;;) {
-    const bool evicted = passing && center.queue.waiting > 0 && pass_shared(center);
+    const bool evicted = center.walk_ins > 0
+                             ? receive(center, passing)
+                             : passing && center.queue.waiting > 0 && pass_shared(center);
     if (center.status != kOk) return;
     const bool left = leave_impatient(center);
     const bool refused = refuse_newcomers(center);

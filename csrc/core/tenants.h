@@ -26,7 +26,8 @@ struct Tenure {    // of a running job, beside its Run
 // Wall time of `work` on a class's checkpoints: none is made at the end (S23).
 HD Tick wall_time(const Sharing& s, i32 c, Tick work) {
   const Tick every = s.checkpoint[c];
-  return every == 0 ? work : work + (work - 1) / every * s.checkpoint_cost[c];
+  const Tick cost = s.checkpoint_cost[c];
+  return every == 0 || cost == 0 ? work : work + (work - 1) / every * cost;
 }
 
 // Checkpoints written `used` ticks after the own work of a start began, of those that it takes.
@@ -70,27 +71,33 @@ struct Tenants {
   u32 pass;  // number of the present pass
   i32 wide;  // passes look at all jobs once somebody might start: those who do not start matter, too
   i32 touchy;  // some owner may not reclaim: what it owns may have to be held back at any start (R20)
-  i32 by_shadow;   // EASY in a single pool: see outlook.h
-  i32 reclaims;    // some tenant takes from others
-  i32 hots;        // lines in which somebody might start
-  i32 changes;     // of this pass
-  i32 evicted;     // jobs evicted in this pass: they go back to the queue after it
-  i32 evictions;   // in this tick
+  i32 passes_lone;  // where others wait, too, a pass may begin with a newcomer that is in no line (shared_pass.h)
+  i32 by_shadow;  // EASY in a single pool: see outlook.h
+  i32 reclaims;   // some tenant takes from others
+  i32 urgents;    // some class is urgent
+  i32 holds;      // GPUs are held back for owners in this pass
+  i32 hots;       // lines in which somebody might start
+  i32 changes;    // of this pass
+  i32 evicted;    // jobs evicted in this pass: they go back to the queue after it
+  i32 evictions;  // in this tick
+  i64 slack;  // in every line the smallest gang is larger, by this at least, than any that might start (might.h)
   Tick next_ripe;  // no job becomes ripe before
   Tenure* tenure;  // (slots of running jobs,)
   i32* newest;     // (P, C) last preemptible job that started, or -1
   i32* unripe;     // (P, C) of those that are not ripe the one that started first, or -1
   i64* evictable;  // (T, P) GPUs of the tenant's preemptible running jobs
-  i64* lower;      // (P, lines) of these those that a job of the line may evict
-  i64* over;       // (N, P) by root: evictable GPUs of tenants over their nominal
-  i64* in_over;    // (T, P) what of it is the tenant's
+  i32*
+      lower;  // (P, lines) GPUs that a job of the line may evict, those of tenants over their nominal aside
+  i64* over;      // (N, P) by root: evictable GPUs of tenants over their nominal
+  i64* over_all;  // (P,) of all roots
+  i64* in_over;   // (T, P) what of it is the tenant's
   i64*
       may_own;  // (T, P) nominal; kUnbounded where it may evict while it borrows, negative where it never does
-  i64*
-      within;  // (T,) of find_hot_lines(): largest gang that might start with victims of its own alone, these aside
-  i64* owned;  // (T,) largest gang that may have victims of others ..
-  i64* gone;   // (T,) .. and the GPUs that would be free then, the own ones aside
-  i32* smallest;   // (lines,) no waiting job of the line is smaller
+  i32* spare;  // (T,) in a single pool: what a tenant does not use of what it keeps for itself,
+  i32* reach;  // (T,) .. what it may use of what is lent to it,
+  i32* owned;  // (T,) .. the largest gang that may have victims of other tenants,
+  i32* takes;  // (T,) .. and what quotas and free GPUs let it have (might.h); all at most kPlenty
+  i32* smallest;   // (lines,) no waiting job of the line is smaller; kHole: nobody waits
   u8* has_urgent;  // (lines,) 1: some class of the line is urgent
   i32* cursor;     // (C,) of a search for victims: the next candidate of a class, or -1
   i32* victim;     // (slots of running jobs,) found by a search, in the order of R25; -1: spared
@@ -101,6 +108,7 @@ struct Tenants {
   u8* stopped;         // (T, P) strict tenants: nobody starts there any more in this pass (S19)
   i64* held;           // (T, P) GPUs that count as used in this pass (R20)
   i32* hot;            // (lines,) see might.h
+  i32* hot_most;       // (lines,) of each of them: the largest gang that might start
   i32* front;          // (lines,) of each of them: position of its next job; -1 none
   i32* front_most;     // (lines,) and the largest gang that is looked at
   i64* share;          // (lines,) under weighted share: of that job (S33)
@@ -121,7 +129,8 @@ struct Tenants {
   HD void clear(const Model& m, const i32* capacity) {
     const i32 pools = m.classes.pools, tenants = m.classes.tenants;
     pass = 0;
-    evicted = evictions = 0;
+    evicted = evictions = holds = urgents = 0;
+    slack = kUnbounded;
     next_ripe = kNever;
     told = 0;
     reclaims = 0;
@@ -136,6 +145,7 @@ struct Tenants {
       wide |= m.sharing.strict[t];
       touchy |= never && m.sharing.parent[t] >= 0 ? 1 : 0;
     }
+    passes_lone = !wide && !touchy && !by_shadow && m.policy.order == kFifo;
     quota.clear(capacity);
     fair.clear(capacity, pools);
     S::each(pools * classes, [&](i32 i) { newest[i] = unripe[i] = -1; });
@@ -147,26 +157,28 @@ struct Tenants {
     S::each(m.classes.lines, [&](i32 l) { head_index[l] = -1; });
     S::each(tenants * pools, [&](i32 i) { evictable[i] = in_over[i] = 0; });
     S::each(m.sharing.nodes * pools, [&](i32 i) { over[i] = 0; });
+    S::each(pools, [&](i32 p) { over_all[p] = 0; });
     S::each(tenants, [&](i32 t) {
-      const bool takes = m.sharing.reclaim[t] != kReclaimNever && m.sharing.parent[t] >= 0;
+      const bool may_take = m.sharing.reclaim[t] != kReclaimNever && m.sharing.parent[t] >= 0;
       for (i32 p = 0; p < pools; ++p)
-        may_own[quota.at(t, p)] = !takes                 ? -kUnbounded
+        may_own[quota.at(t, p)] = !may_take              ? -kUnbounded
                                   : m.sharing.borrows[t] ? kUnbounded
                                                          : quota.nominal[quota.at(t, p)];
+      reach[t] = at_most_plenty(quota.reach[quota.at(t, 0)]);
     });
+    ROLLED
+    for (i32 t = 0; t < tenants; ++t) note_use(t, 0);
     S::each(lines * pools, [&](i32 i) { lower[i] = 0; });
     S::each(lines, [&](i32 l) {
       smallest[l] = kHole;
       has_urgent[l] = 0;
     });
-    S::once([&] {
-      for (i32 c = 0; c < classes; ++c) {
-        const i32 l = m.classes.line[c];
-        if (!m.sharing.urgent[c] || has_urgent[l]) continue;
-        has_urgent[l] = 1;
-        for (i32 p = 0; p < pools; ++p) lower[of_line(p, l)] = kUnbounded;  // any gang might start
-      }
-    });
+    ROLLED
+    for (i32 c = 0; c < classes; ++c) {
+      if (!m.sharing.urgent[c]) continue;
+      S::once([&] { has_urgent[m.classes.line[c]] = 1; });
+      urgents = 1;
+    }
     S::each(pools, [&](i32 p) {
       idle_cause[p] = kFreeIdle;
       idle_gpus[p] = capacity[p];
@@ -211,26 +223,47 @@ struct Tenants {
     count(run[slot], -run[slot].gpus);
   }
 
-  // GPUs of preemptible jobs come or go, and with them what lines of their tenant may evict.
+  // GPUs of preemptible jobs come or go, and with them what lines may evict: those of their tenant by its rule, those with
+  // urgent jobs where they stand above.
   HD void count(const Run& run, i32 gpus) {
     const i32 tenants = model->classes.tenants, t = model->classes.tenant[run.job_class];
     const i32 own = model->classes.line[run.job_class];
     const i32 rule = model->sharing.within[t];
     const i32 last = rule == kWithinNever ? -1 : rule == kWithinLower ? own - tenants : own;
+    i32* of_lines = lower + of_line(run.pool, 0);
     S::once([&] {
       evictable[quota.at(t, run.pool)] += gpus;
-      for (i32 l = t; l <= last; l += tenants) lower[of_line(run.pool, l)] += gpus;
+      for (i32 l = t; l <= last; l += tenants) of_lines[l] += gpus;
+    });
+    if (!urgents) return;
+    const u8* urgent = has_urgent;
+    S::each(own - t,
+            [=](i32 l) {  // tiers above: lines of its tenant that may evict it have counted it
+              of_lines[l] += urgent[l] && (l % tenants != t || l > last) ? gpus : 0;
+            });
+  }
+
+  HD void note_use(i32 t, i32 p) {
+    if (quota.pools > 1) return;
+    const i64 k = quota.at(t, p), used = quota.used[k];
+    S::once([&] {
+      spare[t] = at_most_plenty(quota.local[k] - used);
+      owned[t] = at_most_plenty(may_own[k] - used);
     });
   }
 
   // What a tenant uses of a pool has changed, or what of it may be evicted.
   HD void recount(i32 t, i32 p) {
+    note_use(t, p);
     if (!reclaims) return;
     const i64 k = quota.at(t, p), top = quota.at(model->sharing.root[t], p);
+    const i64 more = (quota.over_nominal(t, p) ? evictable[k] : 0) - in_over[k];
+    if (more == 0) return;
+    slack -= greatest<i64>(0, more);
     S::once([&] {
-      const i64 now = quota.over_nominal(t, p) ? evictable[k] : 0;
-      over[top] += now - in_over[k];
-      in_over[k] = now;
+      over[top] += more;
+      over_all[p] += more;
+      in_over[k] += more;
     });
   }
 };
