@@ -72,6 +72,23 @@ EXACT = SharingCase(
     policy=Policy(SKIP),
     closures=(Closure(0, 10, 15, 2),),
 )
+# 4 GPUs, all closed in [10, 20), first come, first served. A(0,2,10) B(0,4,5) C(0,2,10): C could run until 10 exactly;
+# it is B that it waits for: the 2 idle GPUs are reserved, not drained.
+NOT_DRAINED = SharingCase(
+    "closures: who could end where one begins is not held back by it",
+    (job(0, 2, 10), job(0, 4, 5), job(0, 2, 10)),
+    (JobClass(),),
+    NOBODY,
+    (4,),
+    ((0, A), (20, B), (25, C)),
+    ends=(10, 25, 35),
+    closures=(Closure(0, 10, 20, 4),),
+    also={
+        "idle": [
+            {**NO_IDLE, "allocated": 60, "closed": 40, "reserved": 20, "free": 20 + 4 * (HORIZON - 35)},
+        ],
+    },
+)
 # 6 GPUs. Closed: 2 in [10, 20), 3 in [15, 25), 4 in [18, 19): together 2 | 5 | 6 (not 9) | 5 | 3.
 # A(0,4,12): 4 + 2 in 10-12. B(1,2,20) fits from 20 on. C(2,1,3). D(13,1,5) ends at 18; E(13,1,6) must wait for 19.
 #   tick     0.........10...15..18.19.20...25
@@ -264,6 +281,7 @@ CLOSURE_CASES = (
     DRAIN_NONE,
     DRAIN_SKIP,
     EXACT,
+    NOT_DRAINED,
     OVERLAP,
     GAPS,
     TOUCH,

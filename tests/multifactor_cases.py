@@ -124,5 +124,19 @@ PLACE = replace(
     starts=((0, A), (12, C), (15, A), (35, B), (40, D)),
     ends=(35, 40, 15, 45),
 )
+# Both GPUs worth 5. V(0,1,20) W(1,2,5) H(12,2,3,high). At 15: V is 12 old, at its eviction: 12 + 2.5; W 9 + 5: V.
+# (With the age of the last multiple, 10, it would be W.)
+TO_EVICTION = SharingCase(
+    "multifactor: age counts up to the eviction",
+    (job(0, 1, 20), job(1, 2, 5), job(12, 2, 3, 1)),
+    PLACE.classes,
+    PLACE.sharing,
+    (2,),
+    ((0, A), (12, C), (15, A), (35, B)),
+    ((12, A),),
+    (35, 40, 15),
+    policy=BY_PRIORITY,
+    fairness=Fairness((1,), (), 10, w_age=100, w_size=5, max_age=100),
+)
 
-MULTIFACTOR_CASES = (AGE, SIZE, FROZEN, FULL, NOT_FULL, QOS, SHARE, TIES_COUNT, TAIL, PLACE)
+MULTIFACTOR_CASES = (AGE, SIZE, FROZEN, FULL, NOT_FULL, QOS, SHARE, TIES_COUNT, TAIL, PLACE, TO_EVICTION)

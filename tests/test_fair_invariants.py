@@ -25,7 +25,7 @@ from gpusim.engine.reference import (
 from gpusim.engine.reference_fairness import FairKeys
 from sharing_features import random_fairness
 from sharing_random import SharedCenter, random_shared_center
-from sharing_stays import on_many, running_at, stays_of, waits_of
+from sharing_stays import on_many, stays_of, waits_of
 from slurm_fair_tree import FairTree
 
 ONE = 2**20
@@ -49,28 +49,30 @@ def in_one_pool(seed: int, order: int) -> SharedCenter:
     )
 
 
-def usage_at(case: SharedCenter, out: Outcome, last: int) -> list[int]:
-    """Decayed usage of the tenants at a multiple of the period [GPU-ticks], tick by tick."""
-    fairness, stays = case.fairness, stays_of(case, out)
+def trees(case: SharedCenter, out: Outcome) -> list[FairTree]:
+    """The tree of accounts as of each multiple of the period, 0 included, until the last start."""
+    fairness = case.fairness
     assert fairness is not None
     assert case.sharing is not None
-    usage = [0] * len(case.sharing.tenants)
-    for begin in range(0, last, fairness.calc_period):
-        usage = [used * fairness.decay_q32 >> 32 for used in usage]
-        for tick in range(begin, begin + fairness.calc_period):
-            for stay in running_at(stays, tick):
-                job = case.jobs[stay.job]
-                usage[case.classes[job.job_class].tenant] += job.gpus
-    return usage
+    period, tenants = fairness.calc_period, range(len(case.sharing.tenants))
+    used = Counter[tuple[int, int]]()  # [GPU-ticks] by (tenant, period)
+    for stay in stays_of(case, out):
+        for tick in range(stay.begin, min(stay.end, out.starts[-1][0])):
+            used[tenant_of(case, stay.job), tick // period] += case.jobs[stay.job].gpus
+    parent = fairness.account_parent or (-1,) * len(fairness.weight)
+    usage = [0 for _ in tenants]
+    found = [FairTree(parent, fairness.weight, usage)]
+    for k in range(out.starts[-1][0] // period):
+        usage = [(usage[t] * fairness.decay_q32 >> 32) + used[t, k] for t in tenants]
+        found.append(FairTree(parent, fairness.weight, usage))
+    return found
 
 
-def key_of(case: SharedCenter, out: Outcome, i: int, now: int) -> tuple[object, ...]:
-    """What orders the queue in the pass of this tick, by the rules in words."""
+def key_of(case: SharedCenter, out: Outcome, i: int, last: int, tree: FairTree) -> tuple[object, ...]:
+    """What orders the queue in a pass, by the rules in words."""
     fairness, job = case.fairness, case.jobs[i]
     assert fairness is not None
-    last = now // fairness.calc_period * fairness.calc_period
-    row, usage = case.classes[job.job_class], usage_at(case, out, last)
-    tree = FairTree(fairness.account_parent or (-1,) * len(fairness.weight), fairness.weight, usage)
+    row = case.classes[job.job_class]
     key: object
     if case.policy.order == FAIRSHARE:
         key = tree.plain(row.tenant)
@@ -81,7 +83,7 @@ def key_of(case: SharedCenter, out: Outcome, i: int, now: int) -> tuple[object, 
         age = min(max(out.eligible[i], last) - out.eligible[i], fairness.max_age)
         factors = (
             (fairness.w_age, Fraction(age, fairness.max_age)),
-            (fairness.w_fairshare, Fraction(len(usage) - rank, len(usage))),
+            (fairness.w_fairshare, Fraction(tree.users - rank, tree.users)),
             (fairness.w_size, Fraction(job.gpus, case.gpus[0])),
             (fairness.w_qos, Fraction(fairness.qos[job.job_class] if fairness.qos else 0, ONE)),
         )
@@ -98,8 +100,11 @@ def test_nobody_starts_while_a_job_waits_that_comes_first(order: int) -> None:
         case = in_one_pool(seed, order)
         out = case.answer()
         waits = {i: list(waits_of(case, out, i)) for i in range(len(case.jobs))}
+        period = case.fairness.calc_period if case.fairness is not None else 1
+        tree = trees(case, out) if out.starts else []
         for tick in sorted({tick for tick, _, _ in out.starts}):
-            keys = {i: key_of(case, out, i, tick) for i, _ in _near(waits, tick)}
+            k = tick // period
+            keys = {i: key_of(case, out, i, k * period, tree[k]) for i, _ in _near(waits, tick)}
             started = [keys[i] for at, i, _ in out.starts if at == tick]
             left = [keys[i] for i, end in _near(waits, tick) if end > tick]
             assert started == sorted(started)

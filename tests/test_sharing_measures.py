@@ -7,13 +7,18 @@ from dataclasses import replace
 import pytest
 
 from gpusim.engine.reference import (
+    FAIR_TREE,
     FAIRSHARE,
+    MULTIFACTOR,
     PREEMPTIONS,
     SLOWDOWN,
     TURNAROUND,
     TURNED_AWAY,
     WAIT,
+    WEIGHTED_SHARE,
+    Closure,
     Cohort,
+    Fairness,
     Job,
     JobClass,
     Outcome,
@@ -178,3 +183,58 @@ def test_all_problems_are_listed_at_once() -> None:
     ):
         assert sum(part in line for line in found) == 1, part
     assert len(found) == 22
+
+
+def test_all_problems_of_fair_orders_users_and_closures_are_listed_at_once() -> None:
+    sharing = Sharing((Tenant(users=0, user_max_gpus=-1, user_max_jobs=-2), Tenant(users=2)))
+    fairness = Fairness(
+        (1, -1, 2**31, 1),
+        (0, 2, 3, 2),
+        calc_period=0,
+        decay_q32=2**32 + 1,
+        w_age=-1,
+        w_fairshare=2**20 + 1,
+        w_size=-2,
+        w_qos=-3,
+        max_age=0,
+        qos=(0, 2**20 + 1, 0),
+    )
+    closures = (Closure(1, 5, 5, 1), Closure(0, -1, 5, 0))
+    jobs = [Job(0, 1, 1, 1, 1, user=2), Job(0, 1, 1, 1, 1, user=-1, delay=-1)]
+    policy = Policy(order=WEIGHTED_SHARE, max_tests=3, kill_at_limit=False)
+    classes = (JobClass(), JobClass(tenant=1))
+    with pytest.raises(ValueError) as error:
+        simulate(jobs, classes, policy, 4, ALL_DAY, [], sharing, fairness, closures)
+    found = str(error.value).splitlines()
+    for part in (
+        *("no such user (2, job 0)", "no such user (-1, job 1)", "delay below 0 (-1, job 1)"),
+        *("users below 1 (0, tenant 0)", "user_max_gpus below 0 (-1, tenant 0)"),
+        *("user_max_jobs below 0 (-2, tenant 0)", "WEIGHTED_SHARE with borrowers last"),
+        *("WEIGHTED_SHARE with max_tests (3)", "weight out of range (-1, node 1)"),
+        *("weight out of range (2147483648, node 2)", "account_parent is no account (0, node 0)"),
+        *("an account above itself (node 2)", "an account above itself (node 3)", "calc_period below 1 (0)"),
+        *("decay_q32 out of range (4294967297)", "w_age out of range (-1)", "w_fairshare out of range"),
+        *("w_size out of range", "w_qos out of range", "max_age below 1", "qos for 3 classes"),
+        *("qos out of range (1048577, class 1)", "closures without kill_at_limit"),
+        *("no such pool (1, closure 0)", "closure out of order (5..5, closure 0)"),
+        *("closure out of order (-1..5, closure 1)", "gpus below 1 (0, closure 1)"),
+    ):
+        assert sum(part in line for line in found) == 1, part
+    assert len(found) == 27
+
+
+@pytest.mark.parametrize("order", [FAIRSHARE, FAIR_TREE, MULTIFACTOR, WEIGHTED_SHARE])
+@pytest.mark.parametrize("missing", ["sharing", "fairness"])
+def test_orders_by_use_need_tenants_and_weights(order: int, missing: str) -> None:
+    given = {"sharing": Sharing((Tenant(),), borrowers="in_order"), "fairness": Fairness((1,))}
+    del given[missing]
+    with pytest.raises(ValueError, match=f"order {order} without sharing and fairness"):
+        simulate([Job(0, 1, 1, 1)], (JobClass(),), Policy(order=order), 4, ALL_DAY, [], **given)  # type: ignore[arg-type]
+
+
+def test_weights_are_those_of_all_tenants() -> None:
+    sharing = Sharing((Tenant(), Tenant()))
+    fair = (Fairness((1,)), Fairness((1, 1, 1), (-1,)))
+    for fairness, message in zip(fair, ("weight for 1 nodes", "account_parent for 1 nodes"), strict=True):
+        with pytest.raises(ValueError, match=message):
+            simulate([], (JobClass(),), Policy(order=FAIRSHARE), 4, ALL_DAY, [], sharing, fairness)

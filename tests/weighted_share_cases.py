@@ -165,6 +165,48 @@ PREFERRED = SharingCase(
     fairness=Fairness((1, 1, 1)),
 )
 
+# It counts there only. Pool 0 is full until 10 (A of tenant 2). D(1,4,5,1) owns 1 there: it would borrow 3; C(2,4,5,0)
+# owns 2: 2 (and not 2 more of the 2 it owns in pool 1): C, D.
+ONCE = SharingCase(
+    "weighted share: a gang counts in one pool",
+    (job(0, 4, 10), job(1, 4, 5, 1), job(2, 4, 5, 2)),
+    (JobClass(tenant=2), JobClass(tenant=1), JobClass()),
+    Sharing(
+        (Tenant(3, (2, 2)), Tenant(3, (1, 4)), Tenant(3, (0, 0))),
+        (Cohort(nominal=(1, 0)),),
+        borrowers="in_order",
+    ),
+    (4, 6),
+    ((0, A), (10, C), (15, B)),
+    ends=(10, 20, 15),
+    policy=Policy(order=WEIGHTED_SHARE),
+    fairness=Fairness((1, 1, 1)),
+)
+# What is kept for an owner counts as used. Pools of 10 and 2. Tenant 0 owns 4 of pool 0, tenant 1 1 of pool 1, tenant 2
+# 6 of pool 0, the cohort 1 of pool 1. A(0,8,20,2) holds pool 0, B(0,2,10,2) pool 1. C(1,4,5,0) finds 2 in pool 0: its 4
+# are kept. D(2,2,5,0) would rather run there too: 4 + 2 - 4 = 2 borrowed; E(3,2,5,1) in pool 1: 1. 10: E. 15: D. 20: C.
+KEPT = SharingCase(
+    "weighted share: what is kept for an owner counts",
+    (job(0, 8, 20), job(0, 2, 10, 1), job(1, 4, 5, 2), job(2, 2, 5, 3), job(3, 2, 5, 4)),
+    (
+        JobClass(tenant=2, pools=(0,)),
+        JobClass(tenant=2, pools=(1,)),
+        JobClass(pools=(0,)),
+        JobClass(pools=(0, 1)),
+        JobClass(tenant=1, pools=(1,)),
+    ),
+    Sharing(
+        (Tenant(3, (4, 0)), Tenant(3, (0, 1)), Tenant(3, (6, 0))),
+        (Cohort(nominal=(0, 1)),),
+        borrowers="in_order",
+    ),
+    (10, 2),
+    ((0, A, 0), (0, B, 1), (10, E, 1), (15, D, 1), (20, C, 0)),
+    ends=(20, 10, 25, 20, 15),
+    policy=Policy(order=WEIGHTED_SHARE),
+    fairness=Fairness((1, 1, 1)),
+)
+
 WEIGHTED_SHARE_CASES = (
     LOWEST,
     WEIGHED,
@@ -175,4 +217,6 @@ WEIGHTED_SHARE_CASES = (
     LINE,
     BOTH_POOLS,
     PREFERRED,
+    ONCE,
+    KEPT,
 )

@@ -89,7 +89,6 @@ class Center:
         self.evictions: list[tuple[int, int]] = []  # (tick, job), in order
         self.outcome = ["unsubmitted"] * len(jobs)
         self.max_waiting = self.max_running = self.end_tick = 0
-        self.has_begun = False  # a tick was processed; the last one is end_tick
 
     def simulate(self) -> None:
         """The main loop: next tick, drain its events, run passes until nothing changes."""
@@ -97,7 +96,7 @@ class Center:
             woken = now in self.wake_ups()  # R2, S24, S30, S36: as things are before this tick
             expired = any(now >= self.expiry(i) for i in self.waiting)  # S2: a live expiry is an event
             self.elapse(now)
-            self.end_tick, self.has_begun = now, True
+            self.end_tick = now
             completed = self.complete(now)
             newcomers = self.join(now)
             if (
@@ -135,7 +134,7 @@ class Center:
 
     def wake_ups(self) -> list[int]:
         """Ticks ahead at which a pass is worth while though nothing happens, if nothing happens before (R2)."""
-        ticks = self.closures.next_from(self.end_tick + self.has_begun)  # S36: also while nobody waits
+        ticks = self.closures.next_after(self.end_tick)  # S36: also while nobody waits
         if self.fair is not None and self.waiting:  # S30
             ticks.append(self.fair.next_after(self.end_tick))
         for old in self.running:  # S24: the end of an exempt time that somebody waits for

@@ -14,9 +14,9 @@ class Closures:
         self.closures, self.gpus = closures, gpus
         self.ticks = sorted({tick for one in closures for tick in (one.start, one.end)})  # events
 
-    def next_from(self, tick: int) -> list[int]:
-        """The first tick from this one on at which a closure begins or ends, if there is one."""
-        return [at for at in self.ticks if at >= tick][:1]
+    def next_after(self, now: int) -> list[int]:
+        """The next tick at which a closure begins or ends, if there is one."""
+        return [tick for tick in self.ticks if tick > now][:1]
 
     def closed(self, pool: int, now: int) -> int:
         """GPUs that a pool lacks; it never lacks more than it has."""

@@ -12,8 +12,8 @@ if TYPE_CHECKING:
 
 
 def user_admits(run: Center, i: int, without: Sequence[int] = ()) -> bool:
-    """Whether the user of job i may run it beside what runs, but these."""
-    if run.sharing is None or run.class_of(i).urgent:
+    """Whether the user of job i, which is not urgent, may run it beside what runs, but these."""
+    if run.sharing is None:
         return True
     tenant = run.class_of(i).tenant
     row = run.sharing.tenants[tenant]
