@@ -113,7 +113,7 @@ def test_the_engine_does_what_was_worked_out_by_hand(case: Any) -> None:
         (oracle.Tenant(),) * (1 + max(row.tenant for row in case.classes))
     )
     mine = SharedCase(
-        case.jobs, case.classes, case.policy, case.gpus, case.windows, (), sharing, case.closures
+        case.jobs, case.classes, case.policy, case.gpus, case.windows, (), sharing, closures=case.closures
     )
     compare(mine)
     result = run_batch(mine.spec(), 0, mine.cell, records=True)

@@ -71,6 +71,8 @@ static void compare(u64 seed) {
     center.bind(model, Cell{0, 0, 1000000, &capacity}, result);
     Closures<S>& closures = center.closures;
     closures.clear();
+    center.tenants.by_shadow = 0;
+    center.status = kOk;
     center.running.release[0].clear();
     CHECK_EQUAL(closures.closed_now(0), 0);
     for (Tick now = 0; now < kLast; ++now) {
@@ -125,6 +127,7 @@ TEST(a_profile_without_room_for_all_closures_says_so) {
   Center<Lanes>& center = memory.scratch.center;
   center.bind(model, Cell{0, 0, 1000000, &capacity}, result);
   center.closures.clear();
+  center.tenants.by_shadow = 0;
   center.running.release[0].clear();
   center.profile[0].build(center.running.release[0], 0, 2);
   center.closures.carve_anew(0);
