@@ -34,15 +34,16 @@ HD i64 largest_that_might(const Center<S>& center, i32 line) {
   return most;
 }
 
-// Largest gang of a line that could start in a pool by evicting others; 0 where there is nobody to evict.
+// Largest gang of a line that could start in a pool by evicting others, where `room` GPUs are there for it without; 0
+// where there is nobody to evict.
 template <class S>
-HD i64 largest_that_evicts(const Center<S>& center, i32 line, i32 p) {
+HD i64 largest_that_evicts(const Center<S>& center, i32 line, i32 p, i64 room) {
   const Tenants<S>& t = center.tenants;
   const i32 tenant = line % center.model->classes.tenants;
   const i64 own = t.lower[t.of_line(p, line)], k = t.quota.at(tenant, p);
   const i64 over = t.over[t.quota.at(center.model->sharing.root[tenant], p)];
-  if (own > 0) return center.free[p] + over + own;
-  return over > 0 ? least(t.may_own[k] - t.quota.used[k], center.free[p] + over) : 0;
+  if (own > 0) return room + over + own;
+  return over > 0 ? least(t.may_own[k] - t.quota.used[k], room + over) : 0;
 }
 
 // Adds a line if its smallest gang, which as noted is at most `most`, might start.

@@ -99,15 +99,21 @@ struct Scan {
     if (by_share()) tell_share(k);
   }
 
-  // Who of a line is worth a look. Behind a shadow a job that evicts nobody must end by then, or be in nobody's way.
+  // Whether jobs stand behind a shadow: they must end by then, or be in nobody's way.
+  HD bool in_shadow() const {
+    return tenants().by_shadow && center->running.reserves && center->shadow[0] != kNever;
+  }
+  // GPUs that are there for a job beyond the shadow; every victim adds its own at most.
+  HD i64 beyond_shadow() const { return least<i64>(center->free[0], center->spare[0]); }
+
+  // Who of a line is worth a look.
   HD Room room_for(i32 k) const {
-    const Center<S>& c = *center;
-    const Tenants<S>& t = tenants();
-    const i32 gang = t.front_most[k];
-    if (looks != kAtHot || t.touchy || !t.by_shadow || c.shadow[0] == kNever) return room_of(gang);
-    const i64 anyhow = greatest(c.spare[0], largest_that_evicts(c, t.hot[k], 0));
+    const i32 gang = tenants().front_most[k];
+    if (looks != kAtHot || tenants().touchy || !in_shadow()) return room_of(gang);
+    const i64 spare = beyond_shadow();
+    const i64 anyhow = greatest(spare, largest_that_evicts(*center, tenants().hot[k], 0, spare));
     return Room{gang, static_cast<i32>(least<i64>(gang, greatest<i64>(0, anyhow))),
-                c.shadow[0] - c.now};
+                center->shadow[0] - center->now};
   }
 
   // Lines hot[from .. end) from the job of a place on.
@@ -360,8 +366,10 @@ struct Scan {
   HD bool evicts(const Asker& job) {
     Center<S>& c = *center;
     Search<S> search{center, &job, 0, 0, 0};
+    const bool long_one = in_shadow() && job.limit > c.shadow[0] - c.now;
     const i32 pool = c.allowed_pool(job.job_class, [&](i32 p) {
-      if (c.status != kOk || job.gpus > largest_that_evicts(c, job.line, p)) return false;
+      const i64 room = long_one ? beyond_shadow() : c.free[p];
+      if (c.status != kOk || job.gpus > largest_that_evicts(c, job.line, p, room)) return false;
       if (!is_open(job, p)) return false;
       search.pool = p;
       return search.find();
