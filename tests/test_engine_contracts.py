@@ -5,7 +5,6 @@ from __future__ import annotations
 import random
 from collections import Counter
 from collections.abc import Sequence
-from typing import Any
 
 import hypothesis.strategies as st
 import numpy as np
@@ -21,15 +20,12 @@ from gpusim.engine.spec import ClassTable, Closures, Policy, RunSpec, Sharing
 from gpusim.errors import RunError
 from gpusim.workload.jobs import Jobs
 from shared_case import SharedCase, shared_differences
-from sharing_cases import SHARING_CASES
-from sharing_needs import needs
 from test_device_contract import sliced
 
 TINY = {"running_slots": 32, "queue_slots": 4, "profile_slots": 4, "held_slots": 32, "chain_slots": 1}
 PATHS: dict[str, dict[str, int]] = {"host": {}, "lanes": {"lanes": 32}, "overflow": TINY}
 EVERY = [(name, everybody) for everybody in (False, True) for name in PATHS]
 """Paths, and whether passes look at everybody."""
-WORKED = [case for case in SHARING_CASES if needs(case) and needs(case) <= {"approval", "closures"}]
 
 
 def compare(case: Case, paths: Sequence[tuple[str, bool]] = EVERY) -> oracle.Outcome:
@@ -105,20 +101,6 @@ FATES = {
     ),
     *("backfill 0", "backfill -1", "backfill 1", "backfill 3", "backfill -2", "closed and evicted", "pools"),
 }
-
-
-@pytest.mark.parametrize("case", WORKED, ids=lambda case: case.name)
-def test_the_engine_does_what_was_worked_out_by_hand(case: Any) -> None:
-    sharing = case.sharing or oracle.Sharing(
-        (oracle.Tenant(),) * (1 + max(row.tenant for row in case.classes))
-    )
-    mine = SharedCase(
-        case.jobs, case.classes, case.policy, case.gpus, case.windows, (), sharing, closures=case.closures
-    )
-    compare(mine)
-    result = run_batch(mine.spec(), 0, mine.cell, records=True)
-    assert result.records is not None
-    assert not case.ends or result.records.end.tolist() == case.expected()["end"]
 
 
 @settings(max_examples=40)

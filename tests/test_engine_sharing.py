@@ -25,16 +25,10 @@ from shared_case import SharedCase, shared_differences
 from shared_cases import random_fair_case, random_shared_case
 from sharing_case import SharingCase
 from sharing_cases import SHARING_CASES
-from sharing_needs import needs
 from sharing_random import SharedCenter, random_shared_center
 
 TINY = {"running_slots": 32, "queue_slots": 4, "profile_slots": 4, "held_slots": 32, "chain_slots": 1}
 PATHS: dict[str, dict[str, int]] = {"host": {}, "lanes": {"lanes": 32}, "overflow": TINY}
-KNOWN = {"order", "users"}
-"""Features of the engine; the rest is the oracle's alone so far."""
-IN_ENGINE = [case for case in SHARING_CASES if needs(case) <= KNOWN]
-
-
 EVERY = [(name, everybody) for everybody in (False, True) for name in PATHS]
 """Paths, and whether passes look at everybody."""
 
@@ -139,18 +133,14 @@ def needs_of(case: SharedCase) -> set[str]:
 @settings(max_examples=60)
 @given(seed=st.integers(0, 2**63))
 def test_engine_equals_oracle_on_another_kind_of_shared_centers(seed: int) -> None:
-    center = random_shared_center(seed)
-    if needs(center) <= KNOWN:
-        compare(of_center(center))
+    compare(of_center(random_shared_center(seed)))
 
 
 @pytest.mark.slow
 @settings(max_examples=1200)
 @given(seed=st.integers(0, 2**63))
 def test_engine_equals_oracle_on_hundreds_of_the_other_kind(seed: int) -> None:
-    center = random_shared_center(seed)
-    if needs(center) <= KNOWN:
-        compare(of_center(center))
+    compare(of_center(random_shared_center(seed)))
 
 
 def of_center(center: SharedCenter) -> SharedCase:
@@ -163,6 +153,7 @@ def of_center(center: SharedCenter) -> SharedCase:
         center.slos,
         center.sharing,
         center.fairness,
+        center.closures,
     )
 
 
@@ -176,11 +167,19 @@ def test_where_nobody_owns_anything_sharing_changes_no_integer(seed: int) -> Non
     assert result.causes[0, :, 1:].sum() == result.integrals[0, 2]  # every waiting GPU-tick has one cause
 
 
-@pytest.mark.parametrize("case", IN_ENGINE, ids=lambda case: case.name)
+@pytest.mark.parametrize("case", SHARING_CASES, ids=lambda case: case.name)
 def test_the_engine_does_what_was_worked_out_by_hand(case: SharingCase) -> None:
     sharing = case.sharing or Sharing((Tenant(),) * (1 + max(row.tenant for row in case.classes)))
     mine = SharedCase(
-        case.jobs, case.classes, case.policy, case.gpus, case.windows, (), sharing, case.fairness
+        case.jobs,
+        case.classes,
+        case.policy,
+        case.gpus,
+        case.windows,
+        (),
+        sharing,
+        case.fairness,
+        case.closures,
     )
     expected = case.expected()
     for lanes in (1, 32):
