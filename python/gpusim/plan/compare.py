@@ -152,6 +152,10 @@ def compare(
     costs: list[Cost] = []
     complete, count, jobs = True, 0, 0
     for place, each in enumerate(asked, 1):
+        if measured and deadline is not None and time.monotonic() >= deadline:
+            complete = False
+            notes.append(f"'{each.name}' was not begun within the time limit")
+            continue
         runs = Runs(
             Experiment(each.scenario, seed),
             axis_of(each.scenario, axis.vary),
