@@ -17,8 +17,8 @@ import numpy as np
 from gpusim.engine.chain_columns import chain_columns
 from gpusim.engine.checked import refuse
 from gpusim.engine.class_table import ClassTable
-from gpusim.engine.fairness import Fairness
 from gpusim.engine.closures import Closures
+from gpusim.engine.fairness import Fairness
 from gpusim.engine.limits import FOREVER, MAX_CLASSES, MILLION
 from gpusim.engine.policy import (
     ALL,
@@ -58,8 +58,8 @@ __all__ = [
     "WAIT",
     "WEIGHTED_SHARE",
     "ClassTable",
-    "Fairness",
     "Closures",
+    "Fairness",
     "Policy",
     "RunSpec",
     "Sharing",
