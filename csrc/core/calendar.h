@@ -44,7 +44,7 @@ struct BinaryCalendar {
   }
   // set() of an empty slot: once an earlier key is met, nothing changes above. That takes two steps on average,
   // but no telling when; so the first steps are taken without looking.
-  HD void add(i32 slot, u64 key) {
+  HD_IN void add(i32 slot, u64 key) {
     if (slot >= used) use(slot);
     u64* tree = keys;
     const u64 end = root;

@@ -405,8 +405,8 @@ struct Center {
   HD_CALL bool enqueue(const Job& job) {
     const Tick patience = model->classes.patience[job.job_class];
     const Tick leaves = patience < 0 ? kNever : now + patience;
-    const i64 key = shares() ? key_of(job, now) : 0;
-    if (!queue.push(model->classes.line[job.job_class], job, leaves, key)) {
+    if (!queue.push(model->classes.line[job.job_class], job, leaves,
+                    [&] { return key_of(job, now); })) {
       fail(kQueueFull);
       return false;
     }

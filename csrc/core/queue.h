@@ -72,12 +72,14 @@ struct Queue {
     return past ? past_at(tier, position).since : job_at(tier, position).eligible;
   }
 
-  HD bool push(i32 tier, const Job& one, Tick leaves, i64 own_key) {
+  // key_of(): the job's own key, where tenants share the center.
+  template <class K>
+  HD bool push(i32 tier, const Job& one, Tick leaves, K key_of) {
     if (crowded(tier) && !close_up(tier)) return false;
     const i32 p = take_place(one);
     if (past) {
       S::once([&] { past[p] = Past{one.service, one.eligible, one.eligible, 0, 0}; });
-      set_key(p, own_key);
+      set_key(p, key_of());
     }
     const bool sorted = order == kFifo && (newcomers == 0 || one.index > last_index) && !past;
     if (sorted)

@@ -51,7 +51,7 @@ HD constexpr bool may_share() {
 struct OneLane {
   enum { wide = 0, family = kAnyFamily };
   template <class F>
-  static HD void once(F f) {
+  static HD_IN void once(F f) {
     f();
   }
   template <class T>

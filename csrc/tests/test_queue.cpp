@@ -110,7 +110,7 @@ static void compare(i32 order, i32 slots, u64 seed) {
       const Entry e{job, random.small(0, 1) ? now + random.between(0, 50) : kNever,
                     key_of(job, now)};
       const bool full = queue.tail[tier] == slots && queue.live[tier] > slots - slots / 4;
-      if (!CHECK_EQUAL(queue.push(tier, e.job, e.expiry, e.key), !full)) return;
+      if (!CHECK_EQUAL(queue.push(tier, e.job, e.expiry, [&] { return e.key; }), !full)) return;
       if (full) {
         ++refused;
         continue;
@@ -185,7 +185,7 @@ TEST(a_strip_of_holes_is_closed_up_before_it_is_full) {
     job.gpus = 8;
     job.limit = 10;
     queue.forget_newcomers();
-    if (!CHECK(queue.push(0, job, kNever, 0))) return;
+    if (!CHECK(queue.push(0, job, kNever, [] { return i64{0}; }))) return;
     if (queue.live[0] <= 10) continue;
     queue.remove(0, queue.next_live(0, queue.head[0] + 1));
     if (!CHECK(queue.tail[0] <= 2 * 11 + kFewHoles + 1)) return;
