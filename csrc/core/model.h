@@ -159,8 +159,7 @@ struct ClosureSteps {
   const i32* offset;  // (P + 1,) where each pool begins
   const Tick* tick;   // (n,) ascending in a pool
   const i64* gpus;    // (n,) closed from there on, if the pool has so many
-  const Tick*
-      start;  // (n,) first tick, there or later, at which a closure of the pool begins; kNever none
+  const Tick* start;  // (n,) first tick from there on at which one begins in the pool; kNever none
 };
 
 struct Policy {
