@@ -145,7 +145,7 @@ struct Scan {
     for (i32 p = 0; p < center->pools && (never || looks == kAtAdmitted); ++p) {
       const i64 admitted = quota.available(tenant, p), k = quota.at(tenant, p);
       if (looks == kAtAdmitted) most_gpus = greatest(most_gpus, admitted);
-      if (never && quota.has(tenant, p) && admitted < quota.nominal[k] - quota.used[k])
+      if (never && quota.has(tenant, p))  // whatever blocks it: quota, limits or reservations
         most_gpus = greatest(most_gpus, quota.nominal[k] - quota.used[k]);
     }
     return most_gpus;

@@ -143,11 +143,12 @@ struct Tenants {
       const bool never = m.sharing.reclaim[t] == kReclaimNever;
       reclaims |= m.sharing.preempts && !never ? 1 : 0;
       wide |= m.sharing.strict[t];
-      touchy |= never && m.sharing.parent[t] >= 0 ? 1 : 0;
     }
-    passes_lone = !wide && !touchy && !by_shadow && m.policy.order == kFifo;
     quota.clear(capacity);
     fair.clear(capacity, pools);
+    ROLLED
+    for (i32 t = 0; t < tenants; ++t) touchy |= may_hold(m, t) ? 1 : 0;
+    passes_lone = !wide && !touchy && !by_shadow && m.policy.order == kFifo;
     S::each(pools * classes, [&](i32 i) { newest[i] = unripe[i] = -1; });
     S::each(classes, [&](i32 c) { class_waiting[c] = 0; });
     S::each(tenants * pools, [&](i32 i) {
@@ -184,6 +185,18 @@ struct Tenants {
       idle_gpus[p] = capacity[p];
       idle_closed[p] = 0;
     });
+  }
+
+  // Whether GPUs may be held back for a tenant where that matters to others, or to other jobs of its own (R20): one that
+  // is alone is blocked by limits and reservations only.
+  HD bool may_hold(const Model& m, i32 t) const {
+    if (m.sharing.reclaim[t] != kReclaimNever) return false;
+    bool owns = false;
+    ROLLED
+    for (i32 p = 0; p < quota.pools; ++p) owns |= quota.has(t, p);
+    return m.sharing.parent[t] >= 0 ||
+           (owns && (m.sharing.most_gpus[t] != kNoAmount || m.sharing.most_jobs[t] != kNoAmount ||
+                     m.policy.backfill >= 1 || m.policy.backfill == kAll));
   }
 
   // A preemptible job has started; among those of one tick the later job index counts as later.
