@@ -74,6 +74,7 @@ def random_generator(seed: int, jobs: int = 60) -> Question:
         of_column = [len(sources) + i for i in range(variants)]
         for _ in range(variants):
             fields = random_fields(rng, horizon, jobs, demand_ppm, profiles, phase)
+            fields |= random_decisions(rng, horizon)
             key = source_key("tenant", f"class#{column}")
             sources.append(Source(key=key, job_class=job_class, name=f"t/c{column}", **fields))
         rows[:, column] = [rng.choice(of_column) for _ in range(draws)]
@@ -161,6 +162,25 @@ def random_fields(
         fields["profile_start"] = start
     mean = max(1, (horizon << gap_shift) // max(arrivals, 1))
     fields["gap"] = random_table(rng, 16, 2 * mean + 64, gap_shift, rng.choice([1.0, 3.0]))
+    return fields
+
+
+def random_decisions(rng: random.Random, horizon: int) -> dict[str, Any]:
+    """Calls, a time to decide, users and claw-back, of a source of any kind; most have none of them."""
+    fields: dict[str, Any] = {}
+    if rng.random() < 0.2:
+        period = rng.choice([1, 7, 100, horizon + 1])
+        fields |= {"call_period": period, "call_phase": rng.randrange(-3 * period, period)}
+    if rng.random() < 0.2:
+        shift, longest = rng.choice([0, 1, 8, 20]), rng.choice([1, 30, 400])
+        hold = random_table(rng, 0, longest << shift, shift, rng.choice([1.0, 4.0]))
+        cap_from = rng.choice([NO_CAP_FROM, NO_CAP_FROM, 0, 1 << 31])
+        fields["hold"] = QuantileTable(hold.nodes, shift, longest << shift >> 1, cap_from)
+    if rng.random() < 0.2:
+        fields["users"] = rng.choice([2, 3, 1000, 1 << 28])
+    if rng.random() < 0.2:
+        threshold = rng.choice([1, 1 << 30, 1 << 31, 1 << 32])
+        fields |= {"claw_threshold": threshold, "claw_after": rng.choice([1, 5, 300, 10_000])}
     return fields
 
 

@@ -12,7 +12,7 @@ from center_case import COLUMNS, Case, differences
 from gpusim.engine import reference as oracle
 from gpusim.engine import spec
 from gpusim.engine.reference_measures import PREEMPTION_COUNTS, PREEMPTION_SUMS
-from gpusim.engine.reference_terms import Amount, Fairness, Share, Sharing
+from gpusim.engine.reference_terms import Amount, Closure, Fairness, Share, Sharing
 from gpusim.engine.result import CAUSES, EVICTIONS, IDLE, BatchResult
 from gpusim.engine.sharing import NO_AMOUNT, NO_THRESHOLD, RECLAIM, REQUEUE, WITHIN
 from gpusim.workload.jobs import Jobs
@@ -26,6 +26,7 @@ class SharedCase(Case):
 
     sharing: Sharing | None = None
     fairness: Fairness | None = None
+    closures: tuple[Closure, ...] = ()
 
     def answer(self) -> oracle.Outcome:
         return oracle.simulate(
@@ -37,6 +38,7 @@ class SharedCase(Case):
             self.slos,
             self.sharing,
             self.fairness,
+            closures=self.closures,
         )
 
     def spec(self, *, always_profile: bool = False) -> spec.RunSpec:
@@ -53,7 +55,16 @@ class SharedCase(Case):
             slos=plain.slos,
             sharing=engine_sharing(self.sharing, self.classes, len(self.gpus)),
             fairness=None if self.fairness is None else engine_fairness(self.fairness),
+            closures=engine_closures(self.closures),
         )
+
+
+def engine_closures(closures: Sequence[Closure]) -> spec.Closures | None:
+    """The oracle's closures as the engine's columns."""
+    if not closures:
+        return None
+    rows = sorted(closures, key=lambda one: (one.pool, one.start))
+    return spec.Closures(*([getattr(row, name) for row in rows] for name in ("pool", "start", "end", "gpus")))
 
 
 def engine_sharing(sharing: Sharing, classes: Sequence[oracle.JobClass], pools: int) -> spec.Sharing:

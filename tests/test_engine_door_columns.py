@@ -183,7 +183,6 @@ CHAINS: dict[str, tuple[Callable[[], object], str]] = {
     ),
     "no row": (lambda: chained(after=[-1, 5, -1]), "jobs[1].after: is no row of the table (5)"),
     "delay": (lambda: chained(after=[-1, 0, -1], delay=[0, -1, 0]), "jobs[1].delay: is negative"),
-    "delay of nobody": (lambda: chained(delay=[0, 1, 0]), "jobs.delay: is given without after"),
 }
 
 

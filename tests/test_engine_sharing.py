@@ -198,6 +198,17 @@ def test_the_engine_does_what_was_worked_out_by_hand(case: SharingCase) -> None:
         assert result.records.preemptions.tolist() == [times[i] for i in range(len(case.jobs))]
 
 
+def test_a_tenant_alone_is_not_held_up_by_a_cohort_that_is_overdrawn() -> None:
+    # 2 GPUs. The cohort owns none, and its urgent job runs on one of them; the other is the lone tenant's.
+    jobs = (oracle.Job(0, 10, 10, 1, 0), oracle.Job(1, 5, 5, 1, 1))
+    classes = (oracle.JobClass(urgent=True), oracle.JobClass(tenant=1))
+    tenants = (Tenant(2, nominal=(0,)), Tenant(nominal=(1,)))
+    sharing = Sharing(tenants, (Cohort(),))
+    policy = oracle.Policy(backfill=oracle.SKIP)
+    case = SharedCase(jobs, classes, policy, (2,), oracle.Windows(0, 100, 100), (), sharing)
+    assert compare(case).start == [0, 1]
+
+
 @settings(max_examples=60)
 @given(seed=st.integers(0, 2**63))
 def test_early_run_gives_the_verdict_of_the_whole_run(seed: int) -> None:

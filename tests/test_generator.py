@@ -33,7 +33,7 @@ LIMITS = {
     "c": (LimitMode.FIXED, 900, 0),
 }
 HORIZON = 200_000
-COLUMNS = ("submit", "service", "limit", "gpus", "job_class", "after", "delay")
+COLUMNS = ("submit", "service", "limit", "gpus", "job_class", "after", "delay", "user")
 ROWS = ("counts", "sums", "slo", "passed", "pool_gpu_ticks", "integrals", "extremes", "jobs", "histogram")
 RECORDS = ("submit", "eligible", "start", "end", "gpus", "job_class", "pool", "outcome")
 SEEDS = st.integers(0, 2**63)
@@ -105,6 +105,10 @@ def features(question: Question) -> set[str]:
             "chain above a block": source.is_chain and longest > 64 * source.segment,
             "ties in an event": source.is_scheduled
             and bool(((source.events[:, 1] < source.events[:, 2]) & (source.events[:, 2] > 1)).any()),
+            "calls": source.call_period > 0,
+            "hold": source.hold is not None,
+            "users": source.users > 1,
+            "claw-back": source.claw_threshold > 0,
             "full event": source.is_scheduled and int(source.events[:, 2].max()) == 64,
         }
         found |= {name: True for name, there in one_of.items() if there}
@@ -116,7 +120,7 @@ def test_random_generators_have_every_feature() -> None:
     seen = Counter(name for _ in range(300) for name in features(random_generator(rng.randrange(2**63))))
     missing = {*KINDS, *(f"limit {mode.name}" for mode in LimitMode)} - set(seen)
     assert not missing
-    assert len(seen) == 24
+    assert len(seen) == 28
     assert min(seen.values()) >= 9, seen.most_common()[::-1][:5]
 
 

@@ -17,7 +17,7 @@ from sources import DAY, WEEK, batches, events, make_source, profiled
 
 HORIZON = 250_000
 PHASE = 3 * DAY + 100
-COLUMNS = ("submit", "service", "limit", "gpus", "job_class", "after", "delay")
+COLUMNS = ("submit", "service", "limit", "gpus", "job_class", "after", "delay", "user")
 
 
 def every_kind() -> Generator:
@@ -33,18 +33,31 @@ def every_kind() -> Generator:
     rare = {"gap": Exponential(300.0), "job_class": 1}
     sizes = {1: 0.4, 2: 0.3, 7: 0.2, 80: 0.1}
     capped = LogNormal(3600.0, 2.0, cap=9000.0)
+    decided = {
+        "call_period": 7 * DAY,
+        "call_phase": 2 * DAY,
+        "hold": compile_table(Exponential(DAY), 1.0, 16),
+    }
     sources = (
         make_source("a/plain", from_tick=500, until_tick=200_000, **rounded),
         make_source("a/batch", service=capped, **rare, **batches(sizes, spread=400, common=20_000)),
-        make_source("a/alike", until_tick=100_000, **rare, **batches(sizes, spread=50, common=50_000)),
+        make_source(
+            "a/alike",
+            until_tick=100_000,
+            users=3,
+            **decided,
+            **rare,
+            **batches(sizes, spread=50, common=50_000),
+        ),
         make_source("a/week", limit_mode=LimitMode.PICK, **pick, **profiled(profile, PHASE, 777)),
-        make_source("a/chain", job_class=2, gap=Exponential(600.0), segment=1800, delay=60),
+        make_source("a/chain", job_class=2, gap=Exponential(600.0), segment=1800, delay=60, **decided),
         make_source(
             "a/times", **events((100, 5000, 16), (5100, 0, 7), (90_000, 90_000, 16), (249_995, 10, 3))
         ),
         make_source(
             "a/later", segment=1000, delay=3, until_tick=150_000, **events((9, 50, 16), (90_000, 90_000, 16))
         ),
+        make_source("a/lease", claw_threshold=1 << 30, claw_after=600, users=7, **decided),
         make_source("a/off", active=False),
         make_source("a/off"),
     )
@@ -54,7 +67,7 @@ def every_kind() -> Generator:
         seed=(1 << 63) + 99,
         profiles=(profile,),
         week_phase=PHASE,
-        rows=np.array([[0, 1, 2, 3, 4, 5, 6, 7], [0, 1, 2, 3, 4, 5, 6, 8]], np.int32),
+        rows=np.array([[0, 1, 2, 3, 4, 5, 6, 7, 8], [0, 1, 2, 3, 4, 5, 6, 7, 9]], np.int32),
     )
 
 

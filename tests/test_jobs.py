@@ -195,8 +195,15 @@ def test_a_delay_is_rounded_half_up_and_may_be_zero() -> None:
     assert hours.delay.tolist() == [0, 60, 120]
 
 
-def test_a_delay_without_a_predecessor_has_no_effect() -> None:
-    assert jobs_of(after=[-1, 0, -1], delay=[60, 60, 60]).delay.tolist() == [0, 60, 0]
+def test_a_job_without_a_predecessor_is_held_from_its_submit_on() -> None:
+    jobs = jobs_of(after=[-1, 0, -1], delay=[60, 60, 60])
+    assert jobs.delay.tolist() == [60, 60, 60]
+    assert jobs.has_holds
+    alone = jobs_of(delay=[0, 0.5, 9])
+    assert alone.delay.tolist() == [0, 1, 9]
+    assert alone.has_holds
+    assert not alone.has_chains
+    assert not jobs_of(after=[-1, 0, -1], delay=[0, 60, 0]).has_holds
 
 
 def test_jobs_that_follow_others_differ_from_jobs_that_do_not() -> None:
@@ -214,6 +221,8 @@ def test_the_load_of_a_chain_is_spread_over_the_time_it_takes() -> None:
     assert jobs.offered_load == 170 / 63
     early = jobs_of(submit=[0, 50, 50], after=[-1, 0, -1])
     assert early.starts_without_waiting().tolist() == [0, 50, 50]
+    held = jobs_of(after=[-1, 0, -1], delay=[5, 3, 1])
+    assert held.starts_without_waiting()[:2].tolist() == [5, 18]
 
 
 @pytest.mark.parametrize(
@@ -242,11 +251,6 @@ def test_every_problem_of_a_chain_is_reported_at_once() -> None:
     assert [problem.code for problem in caught.value.problems] == [
         "workload/after", "workload/no-gpus", "workload/negative-time", "workload/too-large", "workload/after-twice",
     ]  # fmt: skip
-
-
-def test_a_delay_without_after_is_a_mistake() -> None:
-    with pytest.raises(WorkloadError, match=r"jobs\.delay: is given without after"):
-        jobs_of(delay=[1, 1, 1])
 
 
 # ---- the object

@@ -44,7 +44,7 @@ def test_every_column_lands_in_its_place_and_rows_are_sorted(read: Read) -> None
     assert jobs.tenants == ("11cb48", "6214e9")
     assert {name: column.tolist() for name, column in jobs.to_dict().items()} == {
         "id": [3, 4, 2], "submit": [0, 1, 2932], "service": [100, 50, 66], "limit": [100, 50, 66],
-        "gpus": [2, 4, 1], "job_class": [1, 0, 0], "after": [-1, -1, -1], "delay": [0, 0, 0],
+        "gpus": [2, 4, 1], "job_class": [1, 0, 0], "after": [-1, -1, -1], "delay": [0, 0, 0], "user": [0, 0, 0],
     }  # fmt: skip
     assert jobs.unix_start == 1507529583  # 2017-10-09 06:13:03, taken as UTC
     assert jobs.dropped == {"no_run_time": 0, "no_gpus": 0}

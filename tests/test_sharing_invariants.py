@@ -3,77 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
-from functools import cache
+from dataclasses import replace
 
-import hypothesis.strategies as st
-from hypothesis import given, settings
-
-from gpusim.engine.reference import COUNTS, FAIRSHARE, FIFO, Outcome, Sharing, Tenant
+from gpusim.engine.reference import COUNTS, FAIRSHARE, FIFO, Sharing, Tenant
 from gpusim.engine.reference_quota import Quotas
 from quota_model import Tank, Tanks
-from sharing_random import SharedCenter, random_shared_center
+from sharing_needs import needs
+from sharing_random import SharedCenter
+from sharing_stays import answered, on_many, overlap, running_at, stays_of, waits_of
 
 ENDED = ("finished", "killed_limit")
-
-
-def on_many(test: Callable[[int], None]) -> Callable[[], None]:
-    """The test on many random centers; a failing one is named by its seed."""
-    given_a_seed = given(seed=st.integers(0, 10**6))(test)
-    return settings(deadline=None, derandomize=True, max_examples=50)(given_a_seed)
-
-
-@cache
-def answered(seed: int) -> tuple[SharedCenter, Outcome]:
-    case = random_shared_center(seed)
-    return case, case.answer()
-
-
-@dataclass
-class Stay:
-    """A start, and when the job left."""
-
-    job: int
-    pool: int
-    begin: int
-    end: int
-    evicted: bool = False
-
-
-def stays_of(case: SharedCenter, out: Outcome) -> list[Stay]:
-    """Every start with its end, put together from the lists of starts and evictions."""
-    stays = []
-    for tick, job, pool in out.starts:
-        later = [at for at, victim in out.evictions if victim == job and at > tick]
-        end = min(later) if later else out.end[job] if out.end[job] >= 0 else case.windows.horizon
-        stays.append(Stay(job, pool, tick, end, bool(later)))
-    return stays
-
-
-def waits_of(case: SharedCenter, out: Outcome, job: int) -> Iterator[tuple[int, int]]:
-    """Intervals in which a job waits."""
-    begins = [out.eligible[job]] if out.eligible[job] >= 0 else []
-    begins += [tick for tick, victim in out.evictions if victim == job]
-    if out.outcome[job] == "cancelled":
-        begins = begins[:-1]
-    starts = [tick for tick, i, _ in out.starts if i == job]
-    for k, begin in enumerate(begins):
-        if k < len(starts):
-            yield begin, starts[k]
-        elif out.outcome[job] == "waiting":
-            yield begin, case.windows.horizon
-        elif out.outcome[job] == "abandoned":
-            yield begin, begin + case.classes[case.jobs[job].job_class].patience
-
-
-def overlap(case: SharedCenter, begin: int, end: int) -> int:
-    window = (case.windows.warm_up, min(case.windows.count_end, case.windows.horizon))
-    return max(0, min(end, window[1]) - max(begin, window[0]))
-
-
-def running_at(stays: list[Stay], tick: int) -> list[Stay]:
-    return [stay for stay in stays if stay.begin <= tick < stay.end]
 
 
 @on_many
@@ -125,6 +64,14 @@ def test_without_urgent_jobs_no_tenant_ever_uses_more_than_quotas_and_limits_all
             own = [case.jobs[stay.job].gpus for stay in now if tenant[stay.job] == t]
             assert row.max_gpus is None or sum(own) <= row.max_gpus
             assert row.max_jobs is None or len(own) <= row.max_jobs
+            for user in range(row.users):
+                his = [
+                    case.jobs[stay.job].gpus
+                    for stay in now
+                    if tenant[stay.job] == t and case.jobs[stay.job].user == user
+                ]
+                assert row.user_max_gpus is None or sum(his) <= row.user_max_gpus
+                assert row.user_max_jobs is None or len(his) <= row.user_max_jobs
 
 
 @on_many
@@ -187,6 +134,15 @@ def test_the_causes_of_waiting_sum_to_the_waiting_gpu_ticks(seed: int) -> None:
     for c, causes in enumerate(out.causes):
         assert sum(causes.values()) - causes["held"] == waited[c]
         assert causes["held"] >= held[c]  # jobs that are held for good beside those that join
+        if all(job.after < 0 for job in case.jobs):
+            submitted = [
+                i for i, outcome in enumerate(out.outcome) if outcome not in ("rejected", "unsubmitted")
+            ]
+            assert causes["held"] == sum(
+                job.gpus * overlap(case, job.submit, min(job.submit + job.delay, case.windows.horizon))
+                for i, job in enumerate(case.jobs)
+                if i in submitted and job.job_class == c
+            )
         assert causes["fragmentation"] == causes["down"] == 0
     assert sum(waited.values()) == out.integrals["waiting_gpus"]
 
@@ -247,7 +203,7 @@ def test_tenants_without_quotas_and_rules_are_no_sharing(seed: int) -> None:
 
 def test_the_random_centers_have_everything() -> None:
     seen: Counter[str] = Counter()
-    for seed in range(150):
+    for seed in range(200):
         case, out = answered(seed)
         assert case.sharing is not None
         seen["evictions"] += len(out.evictions) > 0
@@ -255,8 +211,12 @@ def test_the_random_centers_have_everything() -> None:
         seen["evicted twice"] += max(out.preemptions) > 1
         for name in ("held", "behind_own", "quota", "reservation", "priority", "capacity"):
             seen[name] += any(row[name] for row in out.causes)
-        for name in ("reserved", "quota_idle", "free"):
+        for name in ("reserved", "quota_idle", "free", "drained", "closed"):
             seen[name] += any(row[name] for row in out.idle)
         for name in COUNTS:
             seen[name] += any(row[name] for row in out.counts)
+        for name in needs(case):
+            seen[name] += 1
+        seen[f"order {case.policy.order}"] += 1
+        seen["none of S30-S36"] += not needs(case)
     assert min(seen.values()) >= 10, seen.most_common()[::-1]

@@ -11,7 +11,7 @@ from gpusim.workload.distributions import Deterministic, Exponential, LogNormal
 from gpusim.workload.quantile_table import NO_CAP, NO_CAP_FROM, NODES, QuantileTable, compile_table
 from gpusim.workload.source import Generator, LimitMode, Source, source_key, source_keys
 from gpusim.workload.week_profile import compile_profile
-from sources import ALIAS, WEEK, batches, events, make_source, one, profiled
+from sources import ALIAS, SERVICE, WEEK, batches, events, make_source, one, profiled
 
 PROFILE = compile_profile([1.0, 3.0] * 84, WEEK)
 PICK = {
@@ -78,6 +78,15 @@ def test_colliding_names_are_refused_and_both_are_named() -> None:
         (batches({1000: 1.0}, spread=1 << 53), "spread"),
         ({"spread": 5}, "without batch"),
         ({"delay": 5}, "without segment"),
+        ({"claw_threshold": -1, "claw_after": 1}, "claw_threshold"),
+        ({"claw_threshold": (1 << 32) + 1, "claw_after": 1}, "claw_threshold"),
+        ({"claw_threshold": 1}, "claw_after is outside"),
+        ({"claw_after": 1}, "without claw-back"),
+        ({"call_period": -1}, "call_period"),
+        ({"call_period": 5, "call_phase": 5}, "call_phase"),
+        ({"call_phase": 1}, "call_phase"),
+        ({"hold": QuantileTable(np.full((2, NODES), 1 << 43, np.int64), 0)}, "held for 2\\^43"),
+        ({"users": 0}, "users"),
         ({"segment": 1 << 43}, "segment"),
     ],
 )
@@ -173,12 +182,13 @@ def test_the_cap_of_a_source_is_that_of_its_service_table_unless_given() -> None
 
 
 def test_arrays_hold_every_field_of_every_row_with_the_agreed_types() -> None:
+    capped = QuantileTable(SERVICE.nodes, SERVICE.shift, 60, 5)
     sources = (
         make_source("a/plain"),
         make_source("a/batch", job_class=1, **batches({2: 0.5, 3: 0.5}, spread=20, common=9)),
-        make_source("a/times", job_class=2, **events((5, 2, 1), (9, 0, 3)), **PICK),
+        make_source("a/times", job_class=2, hold=SERVICE, **events((5, 2, 1), (9, 0, 3)), **PICK),
         make_source("a/chain", job_class=2, segment=60, delay=5, until_tick=77),
-        make_source("a/week", job_class=3, **profiled(PROFILE, 7, 9)),
+        make_source("a/week", job_class=3, hold=capped, **profiled(PROFILE, 7, 9)),
         make_source(
             "a/rounded",
             limit_mode=LimitMode.FACTOR,
@@ -198,7 +208,9 @@ def test_arrays_hold_every_field_of_every_row_with_the_agreed_types() -> None:
         "atom_offset": "i4", "atom_gpus": "i4", "atom_threshold": "u8", "atom_alias": "i4",
         "limit_mode": "i4", "limit_a": "i8", "limit_b": "i8", "choice_offset": "i4", "choices": "i8",
         "choice_threshold": "u8", "choice_alias": "i4", "segment": "i8", "delay": "i8",
-        "profile_offset": "i4", "profile_cum": "i8",
+        "profile_offset": "i4", "profile_cum": "i8", "claw_threshold": "i8", "claw_after": "i8",
+        "call_period": "i8", "call_phase": "i8", "users": "i4", "hold": "i4", "hold_nodes": "i8",
+        "hold_shift": "i4", "hold_cap": "i8", "hold_cap_from": "i8",
     }  # fmt: skip
     found = {name: array.dtype.str[1:] for name, array in arrays.items() if isinstance(array, np.ndarray)}
     assert found == kinds
@@ -216,16 +228,11 @@ def test_arrays_hold_every_field_of_every_row_with_the_agreed_types() -> None:
     assert arrays["gap_nodes"].shape == arrays["service_nodes"].shape == (6, 2, NODES)
     assert arrays["until_tick"].tolist() == [-1, -1, -1, 77, -1, -1]
     assert arrays["profile_offset"].tolist() == [0, 169]
+    assert arrays["hold"].tolist() == [-1, -1, 0, -1, 1, -1]
+    assert arrays["hold_nodes"].shape == (2, 2, NODES)
+    assert arrays["hold_cap_from"].tolist() == [1 << 32, 5]
     assert "demand_nodes" not in arrays
     unsent = {"name", "gap", "service"}  # the tables go as nodes and shift
-    unsent |= {
-        "claw_threshold",
-        "claw_after",
-        "call_period",
-        "call_phase",
-        "hold",
-        "users",
-    }  # the oracle's so far
     sent = {"key": "source_key", "active": "source_active", "profile": "source_profile", "cap": "service_cap"}
     sent |= {"job_class": "source_class", "cap_from": "service_cap_from"}
     sent |= {name: f"atom_{name}" for name in ("gpus", "threshold", "alias")}

@@ -53,7 +53,7 @@ def test_every_field_lands_in_its_column(read: Callable[..., Jobs]) -> None:
     jobs = read("; UnixStartTime: 893466664", "", swf_line(7, 100, 60, 4, asked=8, limit=90))
     assert {name: column.tolist() for name, column in jobs.to_dict().items()} == {
         "id": [7], "submit": [100], "service": [60], "limit": [90], "gpus": [4], "job_class": [0],
-        "after": [-1], "delay": [0],
+        "after": [-1], "delay": [0], "user": [0],
     }  # fmt: skip
     assert jobs.unix_start == 893466664
     assert jobs.source.endswith("log.swf")

@@ -2,16 +2,19 @@
 
 #include <string>
 
+#include "../core/demand.h"
 #include "../cpu/check.h"
 #include "read_model.h"
 
 namespace gpusim::bind {
 namespace {
 
-bool has_chains(const Model& m) {
+// Whether anybody may ever be held.
+bool holds(const Model& m) {
+  const Generator& g = m.generator;
   if (m.stored.submit) return m.stored.chain != nullptr;
-  for (i32 r = 0; r < m.generator.tables; ++r)
-    if (m.generator.segment[r] > 0) return true;
+  for (i32 r = 0; r < g.tables; ++r)
+    if (g.segment[r] > 0 || holds_jobs(g, r)) return true;
   return false;
 }
 
@@ -19,7 +22,7 @@ bool has_chains(const Model& m) {
 
 Sizes sizes_of(const Model& model, const Room& room) {
   return Sizes{room.running_slots, room.queue_slots, room.profile_slots, room.held_slots,
-               has_chains(model) ? room.chain_slots : 0};
+               holds(model) ? room.chain_slots : 0};
 }
 
 Ensemble read_ensemble(const py::dict& spec, const py::dict& cells, std::int64_t seed, bool early,

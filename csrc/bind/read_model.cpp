@@ -2,6 +2,7 @@
 
 #include <string>
 
+#include "../core/demand.h"
 #include "../core/sampler.h"
 #include "../cpu/requests.h"
 
@@ -114,6 +115,17 @@ void read_fairness(const py::dict& spec, Model* m) {
   f.max_age = scalar<int64_t>(spec, "max_age");
 }
 
+void read_closures(const py::dict& spec, Model* m) {
+  if (!spec.contains("closure_tick")) return;
+  py::ssize_t n = 0;
+  ClosureSteps& c = m->closures;
+  c.tick = as_i64(array<int64_t>(spec, "closure_tick", {-1}, &n));
+  c.n = static_cast<i32>(n);
+  c.gpus = as_i64(array<int64_t>(spec, "closure_gpus", {n}));
+  c.start = as_i64(array<int64_t>(spec, "closure_start", {n}));
+  c.offset = offsets(spec, "closure_offset", m->classes.pools, n);
+}
+
 void read_levels(const py::dict& spec, Model* m) {
   py::ssize_t n = 0, pairs = 0;
   Slos& l = m->slos;
@@ -192,6 +204,19 @@ void read_generator(const py::dict& spec, int64_t seed_bits, Model* m) {
   g.choice_offset = offsets(spec, "choice_offset", r, n);
   g.segment = as_i64(array<int64_t>(spec, "segment", {r}));
   g.delay = as_i64(array<int64_t>(spec, "delay", {r}));
+  g.claw_threshold = as_i64(array<int64_t>(spec, "claw_threshold", {r}));
+  g.claw_after = as_i64(array<int64_t>(spec, "claw_after", {r}));
+  g.call_period = as_i64(array<int64_t>(spec, "call_period", {r}));
+  g.call_phase = as_i64(array<int64_t>(spec, "call_phase", {r}));
+  g.hold = array<int32_t>(spec, "hold", {r});
+  g.users = array<int32_t>(spec, "users", {r});
+  g.hold_shift = array<int32_t>(spec, "hold_shift", {-1}, &n);
+  g.holds = static_cast<i32>(n);
+  g.hold_nodes = as_i64(array<int64_t>(spec, "hold_nodes", {n, 2, kTableNodes}));
+  g.hold_cap = as_i64(array<int64_t>(spec, "hold_cap", {n}));
+  g.hold_cap_from = as_i64(array<int64_t>(spec, "hold_cap_from", {n}));
+  for (py::ssize_t row = 0; row < r; ++row)
+    g.decides |= holds_jobs(g, static_cast<i32>(row)) || g.users[row] > 1 ? 1 : 0;
   g.profile_cum = as_i64(array<int64_t>(spec, "profile_cum", {-1}, &n));
   array<int32_t>(spec, "profile_offset", {-1}, &profiles);
   if (profiles < 1) throw py::value_error("'profile_offset' is empty");
@@ -210,6 +235,7 @@ Model read_model(const py::dict& spec, std::int64_t seed_bits) {
   read_classes(spec, &m);
   read_sharing(spec, &m);
   read_fairness(spec, &m);
+  read_closures(spec, &m);
   read_levels(spec, &m);
   if (spec.contains("submit"))
     read_stored(spec, &m);

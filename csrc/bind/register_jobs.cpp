@@ -91,7 +91,7 @@ py::dict generate(const py::dict& spec, int64_t replication, int32_t draw, int64
   const auto n = static_cast<py::ssize_t>(jobs.size());
   auto submit = make<int64_t>({n}), service = make<int64_t>({n}), limit = make<int64_t>({n});
   auto after = make<int64_t>({n}), delay = make<int64_t>({n});
-  auto gpus = make<int32_t>({n});
+  auto gpus = make<int32_t>({n}), user = make<int32_t>({n});
   auto job_class = make<uint16_t>({n});
   std::vector<int64_t> last;  // of each chain
   for (py::ssize_t i = 0; i < n; ++i) {
@@ -105,6 +105,7 @@ py::dict generate(const py::dict& spec, int64_t replication, int32_t draw, int64
     if (job.chain >= 0 && last.size() <= c) last.resize(c + 1, -1);
     after.mutable_data()[i] = job.part & kFollows ? last[c] : -1;
     delay.mutable_data()[i] = job.delay;
+    user.mutable_data()[i] = user_of(job.part);
     if (job.chain >= 0) last[c] = i;
   }
   py::dict out;
@@ -115,6 +116,7 @@ py::dict generate(const py::dict& spec, int64_t replication, int32_t draw, int64
   out["job_class"] = job_class;
   out["after"] = after;
   out["delay"] = delay;
+  out["user"] = user;
   return out;
 }
 

@@ -22,6 +22,11 @@ HD_BOTH i32 source_slots(i32 sources) {
   return slots;
 }
 
+enum Marks : i32 {  // what jobs of a source have besides
+  kInChains = 1,
+  kDecided = 2,  // they may be held at first, and have users (S35)
+};
+
 struct SourceBlocks {  // shapes (K,), (K, kBlock), (K, kArrivals) and (kBlock,)
   u64* next;    // calendar of the sources by the key (submit, source) of their next job; see jobs.h
   Tick* clock;  // (K,) operational time of the last arrival made
@@ -34,9 +39,11 @@ struct SourceBlocks {  // shapes (K,), (K, kBlock), (K, kArrivals) and (kBlock,)
   i32* size;           // (K,) jobs in the block
   i32* position;       // (K,) next job inside the block
   i32* chain;          // (K,) number of the current chain
-  u8* chained;         // (K,) 1: its jobs come in chains
+  u8* marks;           // (K,) Marks
   u64* key;            // (K, kBlock) of each job, or kNoKey: it does not exist
   Asked* asked;        // (K, kBlock)
+  Tick* delay;         // (K, kBlock) from submit to eligible, where it is drawn
+  i32* user;           // (K, kBlock) likewise
   Tick* batch_submit;  // (K, kArrivals) of its first job, or kNever: it does not exist
   i32* batch_size;     // (K, kArrivals)
   i32* batch_gpus;     // (K, kArrivals)

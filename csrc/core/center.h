@@ -5,6 +5,7 @@
 // one function here; which job moves is decided by the pass (backfill.h) and by the loop (simulate.h).
 #pragma once
 #include "chains.h"
+#include "closures.h"
 #include "jobs.h"
 #include "model.h"
 #include "profile.h"
@@ -40,15 +41,16 @@ template <class S>
 struct Center {
   const Model* model;
   const i32* capacity;  // (P,) GPUs of each pool
-  i32* free;            // (P,) GPUs not allocated
+  i32* free;            // (P,) GPUs neither allocated nor closed
   i32* largest;         // (C,) GPUs of the largest pool that a class may use
   i32 pools;            // P
   Tick now;
   Status status;  // set by fail()
   i32 polls;  // calls of interrupted() until the caller is asked whether to stop; 0 after fail()
-  Tick next_expiry;    // no live patience ends before this tick
-  Tick next_pass;      // with a scheduler period: a pass is due, or kNever
-  Tick timer;          // the least of these two and of the ticks at which held jobs become eligible
+  Tick next_expiry;  // no live patience ends before this tick
+  Tick next_pass;    // with a scheduler period: a pass is due, or kNever
+  Tick
+      timer;  // the least of these two and of the ticks at which held jobs become eligible, and of others
   i32 has_bounds;      // some max_waiting is set
   i32 counts_waiting;  // who waits is counted by tenant, or by class
   i32 shared;          // tenants share the center
@@ -67,7 +69,8 @@ struct Center {
   Chains<S> chains;
   Profile<S>* profile;  // (P,)
   Tally<S> tally;
-  Tenants<S> tenants;  // where they share the center
+  Tenants<S> tenants;    // where they share the center
+  Closures<S> closures;  // likewise
 
   // Whether tenants share the center: then shared_pass.h rules.
   HD bool shares() const { return built_for<S>(kSharedFamily) || (may_share<S>() && shared); }
@@ -79,6 +82,8 @@ struct Center {
     tally.out = result;
     queue.index.requests = &m.requests;
     tenants.model = tenants.quota.model = tenants.fair.model = &m;
+    closures.steps = &m.closures;
+    closures.capacity = cell.gpus;
   }
 
   HD void clear() {
@@ -102,7 +107,11 @@ struct Center {
     counts_waiting = has_bounds || shared;
     S::each(model->classes.tenants, [&](i32 t) { tenant_waiting[t] = 0; });
     S::each(pools, [&](i32 p) { free[p] = capacity[p]; });
-    if (shares()) tenants.clear(*model, capacity);
+    if (shares()) {
+      tenants.clear(*model, capacity);
+      closures.clear();
+      timer = closures.next;
+    }
     S::each(model->classes.n, [&](i32 c) { largest[c] = largest_pool(c); });
     queue.clear();
     running.clear();
@@ -157,7 +166,7 @@ struct Center {
     timer = least(chains.next_eligible(), least(next_expiry, next_pass));
     if (!shares()) return;
     tenants.fair.wake = queue.waiting > 0 ? tenants.fair.next : kNever;
-    timer = least(timer, least(tenants.next_ripe, tenants.fair.wake));
+    timer = least(timer, least(tenants.next_ripe, least(tenants.fair.wake, closures.next)));
   }
 
   // With a scheduler period, passes come at its multiples from a change on (S9). Whether one is due now.
@@ -171,26 +180,26 @@ struct Center {
   }
 
   // A job is submitted. Returns whether something changed for the scheduler: it joined the queue. One
-  // larger than every allowed pool is rejected at once (R9); one of a chain may be held (S11).
+  // larger than every allowed pool is rejected at once (R9); one of a chain, or that comes later, may be held (S11, S35).
   HD_JOB bool admit(Job& job) {
     tally.submitted(job);
-    if (job.chain >= 0) return admit_of_chain(job);
+    if (job.part & (kFollows | kLeads | kLater)) return admit_later(job);
     if (job.gpus <= largest[job.job_class]) return join(job);
     tally.turned_away(job, kRejectedCount, kRejected);
     return false;
   }
-  HD_CALL bool admit_of_chain(Job& job) {
+  HD_CALL bool admit_later(Job& job) {
     const bool follows = (job.part & kFollows) != 0;
-    if (!follows && !chains.open(job)) {
+    if (job.chain >= 0 && !follows && !chains.open(job)) {
       fail(kChainsFull);
       return false;
     }
     if (job.gpus > largest[job.job_class]) {
       tally.turned_away(job, kRejectedCount, kRejected);
-      break_chain(job.chain);
+      if (job.chain >= 0) break_chain(job.chain);
       return false;
     }
-    if (!follows) return join(job);
+    if (!follows) return become_eligible(job, job.submit + job.delay);
     const Chain& chain = chains.chain[job.chain];
     if (chain.dead) {
       tally.turned_away(job, kCancelledCount, kCancelledJob);
@@ -253,6 +262,11 @@ struct Center {
 
   // Running jobs that become victims now wake whoever could evict them (S24). Returns whether anybody could.
   HD_CALL bool ripen();
+
+  // Closures begin and end (S36).
+  HD_CALL void open_and_close() {
+    closures.step([&](i32 p, i32 more) { S::once([&] { free[p] -= more; }); });
+  }
 
   // Whoever became eligible in this tick while nobody waited: if there is room for all of them, every
   // policy starts them all, else they queue. Returns whether there was anybody.

@@ -1,8 +1,8 @@
-// Chains: jobs that become eligible when their predecessor has ended (R39, S11).
+// Chains: jobs that become eligible when their predecessor has ended (R39, S11); and whoever else is held (S35).
 //
 // A chain has one active job at most: waiting, running, or held until a known tick. Its later jobs,
 // already submitted, are held in a list in order of submission. Held jobs own a slot here; those
-// that know their tick stand in a calendar.
+// that know their tick, of a chain or of none, stand in a calendar.
 #pragma once
 #include "calendar.h"
 #include "job.h"
@@ -24,7 +24,7 @@ struct Chain {
 
 template <class S>
 struct Chains {
-  i32 slots;             // chains there is room for
+  i32 slots;             // chains there is room for; 0: nobody is ever held
   i32 n;                 // chains so far
   i32 held_slots;        // a power of two
   i32 free_held;         // how many stand in free_slot
@@ -65,15 +65,14 @@ struct Chains {
   // Holds a job until `tick`, or behind its chain (kNever). Requires !full().
   HD void hold(const Job& job, Tick tick) {
     const i32 slot = free_slot[--free_held];
-    Chain& c = chain[job.chain];
-    const i32 last = c.last_held;
     S::once([&] {
       held[slot] = job;
       next[slot] = -1;
       taken[slot] = 1;
       if (tick != kNever) return;
-      if (last >= 0)
-        next[last] = slot;
+      Chain& c = chain[job.chain];
+      if (c.last_held >= 0)
+        next[c.last_held] = slot;
       else
         c.first_held = slot;
       c.last_held = slot;

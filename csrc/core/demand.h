@@ -118,6 +118,28 @@ HD RunTimes run_times(const Generator& g, i32 row) {
                   g.service_cap[row], g.service_cap_from[row]};
 }
 
+// Whether jobs of a row may be held at first (S35).
+HD bool holds_jobs(const Generator& g, i32 row) {
+  return g.call_period[row] > 0 || g.hold[row] >= 0;
+}
+
+// Ticks from a submit to the next call, which may be at once.
+HD Tick until_call(const Generator& g, i32 row, Tick submit) {
+  const Tick period = g.call_period[row];
+  if (period == 0) return 0;
+  const Tick since =
+      (submit - g.call_phase[row]) % period;  // after a call, or negative: before one
+  return since > 0 ? period - since : -since;
+}
+
+// What the decision takes after that.
+HD Tick time_to_decide(const Generator& g, i32 row, u32 word) {
+  const i32 t = g.hold[row];
+  if (t < 0) return 0;
+  return table_ticks(g.hold_nodes + static_cast<i64>(t) * 2 * kTableNodes, g.hold_shift[t],
+                     g.hold_cap[t], g.hold_cap_from[t], word);
+}
+
 HD i32 pick_gpus(const Generator& g, i32 row, u32 word) {
   const i32 a = g.atom_offset[row], n = g.atom_offset[row + 1] - a;
   return alias_pick(g.atom_gpus + a, g.atom_threshold + a, g.atom_alias + a, n, word);

@@ -34,7 +34,7 @@ HD bool first_come_first_served(const Model& m, const Cell& cell) {
   const Generator& g = m.generator;
   const i32* rows = g.rows + static_cast<i64>(cell.draw) * g.sources;
   ROLLED
-  for (i32 k = 0; k < g.sources; ++k) plain &= g.segment[rows[k]] == 0;
+  for (i32 k = 0; k < g.sources; ++k) plain &= g.segment[rows[k]] == 0 && !holds_jobs(g, rows[k]);
   return plain;
 }
 

@@ -9,7 +9,7 @@ struct Job {
   Tick eligible;  // submit, or later in a chain
   Tick service;   // true run time
   Tick limit;     // what the user asked for
-  Tick delay;     // in a chain: ticks after the predecessor's end
+  Tick delay;     // ticks after the predecessor's end; without one: after its submit
   i64 index;      // job index (R6)
   i32 gpus;
   i32 job_class;
@@ -17,7 +17,7 @@ struct Job {
   i32 part;   // Part, and in the bits above it the number of its user (S34)
 };
 
-constexpr i32 kUserShift = 2;
+constexpr i32 kUserShift = 3;
 HD i32 user_of(i32 part) { return part >> kUserShift; }
 HD i32 part_of_user(i32 user) { return user << kUserShift; }
 

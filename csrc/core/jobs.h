@@ -112,7 +112,7 @@ struct JobStream {
     const Asked& asked = b.asked[k * kBlock + at];
     *job = Job{submit,   submit,     asked.service,   asked.limit, 0,
                position, asked.gpus, asked.job_class, -1,          0};
-    if (b.chained[k]) mark_segment(k, at, job);
+    if (b.marks[k]) mark(k, at, job);
     advance(k, at);
   }
 
@@ -144,8 +144,18 @@ struct JobStream {
     head = stored_head(position + 1);
   }
 
+  HD_CALL void mark(i32 k, i32 at, Job* job) {
+    const SourceBlocks& b = sources.b;
+    if (b.marks[k] & kInChains) mark_segment(k, at, job);
+    if (!(b.marks[k] & kDecided)) return;
+    job->part |= part_of_user(b.user[k * kBlock + at]);
+    if (job->part & kFollows) return;
+    job->delay = b.delay[k * kBlock + at];
+    if (job->delay > 0) job->part |= kLater;
+  }
+
   // The block holds jobs [part - size, part) of its chain, or its last ones if part is 0.
-  HD_CALL void mark_segment(i32 k, i32 at, Job* job) {
+  HD void mark_segment(i32 k, i32 at, Job* job) {
     const SourceBlocks& b = sources.b;
     const i32 whole = b.whole[k], part = b.part[k];
     const i32 nth = (part == 0 ? whole : part) - b.size[k] + at;

@@ -60,7 +60,15 @@ enum Cause : i32 {  // why a job waits (R34)
   kDownCause,
   kCauses
 };
-enum Idle : i32 { kReservedIdle, kQuotaIdle, kFreeIdle, kFragmentedIdle, kIdles };  // R36
+enum Idle : i32 {  // R36, S29, S36
+  kReservedIdle,
+  kQuotaIdle,
+  kFreeIdle,
+  kFragmentedIdle,
+  kDrainedIdle,
+  kClosedIdle,
+  kIdles
+};
 enum Integral : i32 { kAllocated, kWaitingJobs, kWaitingGpus, kRunningJobs, kIntegrals };
 enum Extreme : i32 { kMaxWaiting, kMaxRunning, kEndTick, kExtremes };
 
@@ -145,6 +153,16 @@ struct Fairness {
   Tick max_age;  // ticks after which a job grows no older
 };
 
+// What is closed of the pools over time (S36; closures.h): a step at each end of a closure, pool by pool.
+struct ClosureSteps {
+  i32 n;              // steps of all pools
+  const i32* offset;  // (P + 1,) where each pool begins
+  const Tick* tick;   // (n,) ascending in a pool
+  const i64* gpus;    // (n,) closed from there on, if the pool has so many
+  const Tick*
+      start;  // (n,) first tick, there or later, at which a closure of the pool begins; kNever none
+};
+
 struct Policy {
   i32 order;                      // Order
   i32 backfill;                   // Backfill, or K >= 1
@@ -181,8 +199,12 @@ struct Slos {
   const i64* class_limit;   // (L,) the level's limit for the class
 };
 
-// How a job stands in a chain (R39).
-enum Part : i32 { kFollows = 1, kLeads = 2 };  // has a predecessor; has a successor
+// How a job stands in a chain (R39), and whether it is held by itself (S35).
+enum Part : i32 {
+  kFollows = 1,  // has a predecessor
+  kLeads = 2,    // has a successor
+  kLater = 4,    // has no predecessor, and is eligible some time after its submit
+};
 
 constexpr i32 kHole = 0x7fffffff;  // more GPUs than any job has
 constexpr i32 kAnyGang = kHole - 1;
@@ -207,7 +229,7 @@ struct StoredJobs {      // sorted by (submit, id) inside each workload
   const Tick* limit;     // (J,) >= 1
   const i32* gpus;       // (J,) >= 1
   const u16* job_class;  // (J,) < C
-  const Tick* delay;     // (J,) after the predecessor's end; null without chains, like the next two
+  const Tick* delay;     // (J,) see Job; null where nobody is ever held, like the next two
   const i32* chain;      // (J,) number of its chain in the workload, from 0 in order; -1 none
   const u8* part;        // (J,) Part
   i64 n;                 // J
@@ -256,11 +278,23 @@ struct Generator {  // formats in ARCHITECTURE.md 3; (R,) per row of the source 
   const i32* choice_alias;      //
   const Tick* segment;          // (R,) longest job of a chain; 0: no chains
   const Tick* delay;            // (R,) between the jobs of a chain
-  const i32* profile_offset;    // (profiles + 1,)
-  const i64* profile_cum;       // cumulative relative rate of each week profile
-  Tick week;                    // ticks; 0 without profiles
-  Tick week_phase;              // ticks since Monday 00:00 at tick 0
-  const i64* demand_nodes;      // (2, kTableNodes) scale of all gaps in 1/65536, or null
+  i32 decides;                  // 1: jobs of some row may be held at first, or have users (S35)
+  i32 holds;                    // tables of holds
+  const i64* claw_threshold;    // (R,) words below it claw a lease back, of 2^32 ..
+  const Tick* claw_after;       // (R,) .. after so long
+  const Tick* call_period;    // (R,) jobs are held to the next call: ticks from one to the next ..
+  const Tick* call_phase;     // (R,) .. of which one is here; 0 and 0: there are no calls
+  const i32* hold;            // (R,) which of the tables, or -1: not held longer
+  const i32* users;           // (R,) of its tenant
+  const i64* hold_nodes;      // (holds, 2, kTableNodes)
+  const i32* hold_shift;      // (holds,)
+  const i64* hold_cap;        // (holds,) like service_cap
+  const i64* hold_cap_from;   // (holds,)
+  const i32* profile_offset;  // (profiles + 1,)
+  const i64* profile_cum;     // cumulative relative rate of each week profile
+  Tick week;                  // ticks; 0 without profiles
+  Tick week_phase;            // ticks since Monday 00:00 at tick 0
+  const i64* demand_nodes;    // (2, kTableNodes) scale of all gaps in 1/65536, or null
 };
 
 struct Model {
@@ -268,6 +302,7 @@ struct Model {
   Policy policy;
   Sharing sharing;
   Fairness fairness;
+  ClosureSteps closures;  // where tenants share the center
   Windows windows;
   Slos slos;
   StoredJobs stored;         // used when stored.submit is not null

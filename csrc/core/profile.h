@@ -2,7 +2,7 @@
 //
 // A step function: free[i] GPUs on [time[i], time[i + 1]), the last step for ever; time[0] is now.
 // It is built from the release list in one pass, nearly in the order of time, and each reservation
-// (or job started in this pass) is carved out of it. An overdue job is expected to end at now + 1, so it never counts as
+// (or job started in this pass) is carved out of it, and so are closures to come (S36). An overdue job is expected to end at now + 1, so it never counts as
 // free now. One per pool, in shared memory: its scalars are written inside once() like its arrays.
 // Cost: earliest(), fits_now() and carve() are O(steps). A profile that does not fit its memory says so; the
 // run is repeated.
@@ -57,6 +57,14 @@ struct Profile {
     const Tick end = t[0] + duration;
     const i32 j = S::prefix_until(0, steps, [=](i32 k) { return f[k] < gpus || t[k] >= end; });
     return j == steps || t[j] >= end;
+  }
+
+  // Takes `gpus` out of the time from a tick on, for ever.
+  HD void close(Tick from, i32 gpus) {
+    const i32 a = breakpoint(from);
+    if (full) return;
+    i32* f = free + a;
+    S::each(steps - a, [f, gpus](i32 i) { f[i] -= gpus; });
   }
 
   // Takes `gpus` out of [from, from + duration).

@@ -14,6 +14,7 @@ enum Stream : u32 {
   kDemandStream = 1,    // index 0, source key 0; word 0: the replication's demand scale
   kArrivalStream = 2,   // index: the arrival, a batch or a chain; words: gap, size, gpus, service
   kElicitedStream = 3,  // uncertain numbers; drawn in Python (workload/draws.py)
+  kHoldStream = 4,      // index: that of the words of the job or of its arrival; words: hold, user
 };
 
 struct Words {

@@ -28,12 +28,12 @@ HD i64 table_value(const i64* nodes, u32 u) {
   return nodes[0] + (((nodes[1] - nodes[0]) * ((bits >> 10) & 0xffff) + (upper & 0xffff)) >> 16);
 }
 
-// Run time in whole ticks, at least one, rounded half up. Words from cap_from on give the cap, and no
-// value exceeds it: the table is that of the law without its cap.
+// Whole ticks, rounded half up. Words from cap_from on give the cap, and no value exceeds it: the table is that of the
+// law without its cap.
 HD Tick table_ticks(const i64* nodes, i32 shift, i64 cap, i64 cap_from, u32 u) {
   const i64 half = shift ? 1LL << (shift - 1) : 0;
   const i64 value = static_cast<i64>(u) >= cap_from ? cap : least(table_value(nodes, u), cap);
-  return greatest<Tick>(1, (value + half) >> shift);
+  return (value + half) >> shift;
 }
 
 // How a row's words become run times; by value, so that loops over it hold it in registers.
@@ -42,7 +42,9 @@ struct RunTimes {
   i32 shift;
   i64 cap, cap_from;
 
-  HD Tick of(u32 word) const { return table_ticks(nodes, shift, cap, cap_from, word); }
+  HD Tick of(u32 word) const {  // at least one
+    return greatest<Tick>(1, table_ticks(nodes, shift, cap, cap_from, word));
+  }
 };
 
 // Walker's alias method: atom i = floor(word * atoms / 2^32), then the fraction decides between i

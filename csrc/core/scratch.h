@@ -59,7 +59,7 @@ struct Scratch {
 };
 
 template <class S>
-HD_BOTH void carve_blocks(Carver* carver, i64 sources, SourceBlocks* b) {
+HD_BOTH void carve_blocks(Carver* carver, const Generator& g, i64 sources, SourceBlocks* b) {
   const i32 slots = source_slots(static_cast<i32>(sources));
   b->next = carver->take_near<u64>(sources ? Calendar<S>::keys_of(slots) : 0);
   b->clock = carver->take<Tick>(sources);
@@ -72,9 +72,11 @@ HD_BOTH void carve_blocks(Carver* carver, i64 sources, SourceBlocks* b) {
   b->size = carver->take<i32>(sources);
   b->position = carver->take<i32>(sources);
   b->chain = carver->take<i32>(sources);
-  b->chained = carver->take<u8>(sources);
+  b->marks = carver->take<u8>(sources);
   b->key = carver->take<u64>(sources * kBlock);
   b->asked = carver->take<Asked>(sources * kBlock);
+  b->delay = carver->take<Tick>(g.decides ? sources * kBlock : 0);
+  b->user = carver->take<i32>(g.decides ? sources * kBlock : 0);
   b->batch_submit = carver->take<Tick>(sources * kArrivals);
   b->batch_size = carver->take<i32>(sources * kArrivals);
   b->batch_gpus = carver->take<i32>(sources * kArrivals);
@@ -116,7 +118,7 @@ HD_BOTH void carve_queue(Carver* carver, const Model& m, const Sizes& sizes, Que
 
 template <class S>
 HD_BOTH void carve_running(Carver* carver, const Model& m, const Sizes& sizes, Running<S>* r) {
-  const bool reserves = m.policy.backfill >= 1 || m.policy.backfill == kAll;
+  const bool reserves = m.policy.backfill >= 1 || m.policy.backfill == kAll || m.closures.n > 0;
   const i64 n = sizes.running;
   const i32 buckets = release_buckets(n);
   r->calendar.slots = r->slots = sizes.running;
@@ -214,6 +216,15 @@ HD_BOTH void carve_tenants(Carver* carver, const Model& m, const Sizes& sizes, T
   t->head_class = carver->take<i32>(lines);
   t->idle_cause = carver->take<i32>(on ? pools : 0);
   t->idle_gpus = carver->take<i32>(on ? pools : 0);
+  t->idle_closed = carver->take<i32>(on ? pools : 0);
+}
+
+template <class S>
+HD_BOTH void carve_closures(Carver* carver, const Model& m, Closures<S>* c) {
+  c->pools = m.classes.pools;
+  c->passed = carver->take_near<i32>(m.closures.n > 0 ? m.classes.pools : 0);
+  c->closed = carver->take_near<i32>(m.closures.n > 0 ? m.classes.pools : 0);
+  c->carved = carver->take_near<i32>(m.closures.n > 0 ? m.classes.pools : 0);
 }
 
 // Scratch of one run at `memory` (null: only measure); returns its size. On a device all lanes carve, and write the same.
@@ -231,6 +242,7 @@ HD_BOTH i64 carve_scratch(const Model& m, const Sizes& sizes, char* memory, Scra
   carve_running(&carver, m, sizes, &c.running);
   carve_tenants(&carver, m, sizes, &c.tenants);
   carve_fairness(&carver, m, &c.tenants.fair);
+  carve_closures(&carver, m, &c.closures);
   c.chains.slots = sizes.chains;
   c.chains.held_slots = c.chains.calendar.slots = sizes.held;
   c.chains.chain = carver.take<Chain>(sizes.chains);
@@ -257,8 +269,8 @@ HD_BOTH i64 carve_scratch(const Model& m, const Sizes& sizes, char* memory, Scra
   c.tally.lives = carver.take<Lives>(m.classes.n);
   c.tally.metrics = carver.take<u8>(m.classes.n);
   const i64 sources = m.stored.submit ? 0 : m.generator.sources;
-  carve_blocks<S>(&carver, sources, &out->blocks);
-  carve_blocks<S>(&carver, m.early ? sources : 0, &out->preview);
+  carve_blocks<S>(&carver, m.generator, sources, &out->blocks);
+  carve_blocks<S>(&carver, m.generator, m.early ? sources : 0, &out->preview);
   out->late = carver.take<i64>(slos);
   return (carver.used + 63) & ~static_cast<i64>(63);
 }

@@ -303,7 +303,7 @@ struct Scan {
     return job.urgent || tenants().quota.admits(job.tenant, job.user, p, job.gpus);
   }
   HD bool fits_now(const Asker& job, i32 p) const {
-    const Center<S>& c = *center;
+    Center<S>& c = *center;
     return job.gpus <= c.free[p] && keeps_room(c, p, job.gpus, job.limit);
   }
 

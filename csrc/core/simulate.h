@@ -135,12 +135,19 @@ HD_IN void settle(Center<S>& center, bool passing) {
   }
 }
 
-// Held jobs become eligible, and patience ends, which settle() attends to. Returns whether anything changed.
+// Held jobs become eligible, closures begin and end, and patience ends, which settle() attends to. Returns whether
+// anything changed.
 template <class S>
 HD_CALL bool ring(Center<S>& center) {
   bool changed = false;
   if constexpr (may_share<S>())
-    if (center.shares()) changed = center.wake_up();
+    if (center.shares()) {
+      changed = center.wake_up();
+      if (center.closures.next == center.now) {
+        center.open_and_close();
+        changed = true;
+      }
+    }
   changed |= center.release_held();
   if (center.next_expiry == center.now) {
     center.next_expiry = center.queue.next_expiry();
@@ -180,7 +187,7 @@ HD_CALL Status close_books(Center<S>& center, bool at_horizon) {
     const i32 evictions = center.shares() ? center.tenants.tenure[slot].evictions : 0;
     tally.still_running(running.run[slot], now, evictions);
   }
-  const i32 held = at_horizon && chains.n > 0 ? chains.held_slots : 0;
+  const i32 held = at_horizon && chains.slots > 0 ? chains.held_slots : 0;
   ROLLED
   for (i32 slot = 0; slot < held; ++slot)
     if (chains.taken[slot]) tally.still_held(chains.held[slot], now);

@@ -31,7 +31,8 @@ struct Sources {
     const i32 row = d.rows[k];
     const Generator& g = *d.g;
     S::once([&] {
-      b.chained[k] = g.segment[row] > 0 ? 1 : 0;
+      b.marks[k] = static_cast<u8>((g.segment[row] > 0 ? kInChains : 0) |
+                                   (holds_jobs(g, row) || g.users[row] > 1 ? kDecided : 0));
       b.clock[k] = b.reached[k] = 0;
       b.arrival[k] = b.made[k] = 0;
       b.member[k] = b.part[k] = b.whole[k] = b.size[k] = b.position[k] = 0;
@@ -129,6 +130,31 @@ struct Sources {
       if (exact) S::each(n, [=](i32 i) { asked[i].limit = asked[i].service; });
     }
     if (!exact) draw_limits(k, row, n);
+    if (d.g->claw_threshold[row] > 0) claw_back(k, row, n);
+  }
+
+  // Some leases end before their term; limits are known already.
+  HD_CALL void claw_back(i32 k, i32 row, i32 n) {
+    const i64 threshold = d.g->claw_threshold[row];
+    const Tick after = d.g->claw_after[row];
+    const u32* word = b.word + 3 * kBlock;
+    Asked* asked = b.asked + k * kBlock;
+    S::each(n, [=](i32 i) {
+      if (static_cast<i64>(word[i]) < threshold) asked[i].service = least(asked[i].service, after);
+    });
+  }
+
+  HD bool decided(i32 k) const { return (b.marks[k] & kDecided) != 0; }
+  HD Words decision_words(i32 row, i64 index) const {
+    const bool needed = d.g->hold[row] >= 0 || d.g->users[row] > 1;
+    return needed ? words_of(kHoldStream, row, index) : Words{{0, 0, 0, 0}};
+  }
+  // The time from a submit on that a decision takes, call included, and who asks.
+  HD Tick delay_of(i32 row, const Words& w, Tick submit) const {
+    return until_call(*d.g, row, submit) + time_to_decide(*d.g, row, w.w[0]);
+  }
+  HD i32 user_of(i32 row, const Words& w) const {
+    return static_cast<i32>(static_cast<u64>(w.w[1]) * static_cast<u64>(d.g->users[row]) >> 32);
   }
 
   HD void draw_gangs(i32 k, i32 row, i32 n) {
@@ -198,7 +224,30 @@ struct Sources {
     S::once([&] { b.size[k] = n; });
   }
 
+  // One decision for jobs [from, from + n) of a block, those of a batch or a chain, each from its own submit.
+  HD_CALL void decide_together(i32 k, i32 row, i64 arrival, i32 from, i32 n) {
+    const Words w = decision_words(row, arrival);
+    const Tick* submit = b.submit + from;
+    Tick* delay = b.delay + k * kBlock + from;
+    i32* user = b.user + k * kBlock + from;
+    S::each(n, [&](i32 i) {
+      delay[i] = delay_of(row, w, submit[i]);
+      user[i] = user_of(row, w);
+    });
+  }
+
   // ---- kinds of sources --------------------------------------------------------------------------
+
+  HD_CALL void decide_each(i32 k, i32 row, i64 first) {
+    const Tick* submit = b.submit;
+    Tick* delay = b.delay + k * kBlock;
+    i32* user = b.user + k * kBlock;
+    S::each(kBlock, [&](i32 i) {
+      const Words w = decision_words(row, first + i);
+      delay[i] = delay_of(row, w, submit[i]);
+      user[i] = user_of(row, w);
+    });
+  }
 
   HD_CALL void plain_block(i32 k, i32 row) {
     const i64 first = b.arrival[k];
@@ -206,6 +255,7 @@ struct Sources {
     draw_times(k, row, b.submit, kBlock);
     draw_lengths(k, row, kBlock);
     draw_gangs(k, row, kBlock);
+    if (decided(k)) decide_each(k, row, first);
     S::once([&] { b.arrival[k] = first + kBlock; });
     finish(k, kBlock, least(d.horizon, d.g->until[row]));
   }
@@ -249,6 +299,7 @@ struct Sources {
         asked[n + i].gpus = gang;
         common[n + i] = word;
       });
+      if (decided(k)) decide_together(k, row, arrival, n, members);
       n += members;
       part += members;
       reached = submit[n - 1];
@@ -323,6 +374,18 @@ struct Sources {
     return false;
   }
 
+  HD_CALL void decide_event(i32 k, i32 row, i64 e, i32 n) {
+    const Tick *offset = b.offset, *submit = b.submit;
+    Tick* delay = b.delay + k * kBlock;
+    i32* user = b.user + k * kBlock;
+    S::each(n, [&](i32 j) {
+      const Words w = decision_words(row, (e << kEventBits) + j);
+      const i32 i = offset_rank(offset, n, j);
+      delay[i] = delay_of(row, w, submit[i]);
+      user[i] = user_of(row, w);
+    });
+  }
+
   HD_CALL bool event_block(i32 k, i32 row) {
     const Generator& g = *d.g;
     i32 n = 0;
@@ -343,6 +406,7 @@ struct Sources {
     });
     draw_lengths(k, row, n);
     draw_gangs(k, row, n);
+    if (decided(k)) decide_event(k, row, e, n);
     S::once([&] { b.arrival[k] = e + 1; });
     finish(k, n, least(d.horizon, g.until[row]));
     return true;
@@ -385,8 +449,10 @@ struct Sources {
       asked[i].service = least(segment, total - segment * (part + i));
       asked[i].gpus = gang;
     });
+    if (decided(k)) decide_together(k, row, index, 0, n);
     draw_words<kBlock, false>(kJobStream, row, b.made[k]);
     draw_limits(k, row, n);
+    if (g.claw_threshold[row] > 0) claw_back(k, row, n);
     finish(k, n, d.horizon);
     const bool done = part + n == whole;
     S::once([&] {

@@ -320,8 +320,11 @@ struct Tally {
     held(job, horizon);
     if (!counted(job.submit)) return;
     add(job.job_class, kHeldCount);
-    judge(job,
-          [](i32, i32 metric, i64) { return metric == kTurnaroundMetric ? kOpen : kCensored; });
+    judge(job, [&](i32, i32 metric, i64 limit) {
+      if (metric != kTurnaroundMetric) return kCensored;
+      if (job.chain >= 0) return kOpen;
+      return horizon - job.submit > limit ? kViolated : kCensored;
+    });
   }
   HD void chain_still_open(const Chain& chain, Tick horizon) {
     if (!counted(chain.submit)) return;

@@ -112,6 +112,7 @@ struct Tenants {
   i64* head_gpus;      // (lines,)
   i32* idle_cause;     // (P,) Idle
   i32* idle_gpus;      // (P,)
+  i32* idle_closed;    // (P,) GPUs that are closed
   Tick told;           // causes are those from this tick on
 
   HD i64 at(i32 p, i32 c) const { return static_cast<i64>(p) * classes + c; }
@@ -124,8 +125,8 @@ struct Tenants {
     next_ripe = kNever;
     told = 0;
     reclaims = 0;
-    by_shadow =
-        pools == 1 && m.policy.backfill == 1 && m.policy.window < 0 && !m.policy.always_profile;
+    by_shadow = pools == 1 && m.policy.backfill == 1 && m.policy.window < 0 &&
+                !m.policy.always_profile && m.closures.n == 0;
     wide = m.policy.backfill != kSkip && !by_shadow;
     touchy = 0;
     ROLLED
@@ -169,6 +170,7 @@ struct Tenants {
     S::each(pools, [&](i32 p) {
       idle_cause[p] = kFreeIdle;
       idle_gpus[p] = capacity[p];
+      idle_closed[p] = 0;
     });
   }
 

@@ -25,7 +25,10 @@ HD_CALL void charge_why(Center<S>& center) {
     tally.charge(t.head_class[l], static_cast<Cause>(t.head_cause[l]), gpu_ticks);
   }
   i64* idle = tally.out.idle;
-  S::each(center.pools, [&](i32 p) { idle[p * kIdles + t.idle_cause[p]] += dt * t.idle_gpus[p]; });
+  S::each(center.pools, [&](i32 p) {
+    idle[p * kIdles + t.idle_cause[p]] += dt * t.idle_gpus[p];
+    idle[p * kIdles + kClosedIdle] += dt * t.idle_closed[p];
+  });
 }
 
 // Whether a waiting job passes the quota test of pool p as it is.
@@ -52,11 +55,12 @@ HD Cause cause_of(const Center<S>& center, const Job& job) {
   return backfill >= 1 || backfill == kAll ? kReservationCause : kPriorityCause;
 }
 
-// What the idle GPUs of a pool wait for (S29).
+// What the idle GPUs of a pool wait for (S29, S36).
 template <class S>
 HD Idle idle_cause(Center<S>& center, i32 p) {
   Queue<S>& q = center.queue;
-  bool wanted = false, admits_some = false;
+  const Tick closing = center.closures.next_start(p);
+  bool wanted = false, admits_some = false, reserved = false;
   ROLLED
   for (i32 l = 0; l < q.tiers; ++l) {
     ROLLED
@@ -70,10 +74,14 @@ HD Idle idle_cause(Center<S>& center, i32 p) {
       if (!mine) continue;
       wanted = true;
       if (!admitted(center, job, p)) continue;
-      if (job.gpus <= center.free[p]) return kReservedIdle;
       admits_some = true;
+      if (job.gpus > center.free[p]) continue;
+      reserved = true;
+      if (center.now + job.limit > closing) return kDrainedIdle;
+      if (closing == kNever) return kReservedIdle;
     }
   }
+  if (reserved) return kReservedIdle;
   return wanted && !admits_some ? kQuotaIdle : kFreeIdle;
 }
 
@@ -120,10 +128,12 @@ HD_CALL void tell_why(Center<S>& center, bool passed) {
   }
   ROLLED
   for (i32 p = 0; p < center.pools; ++p) {
+    const i32 closed = center.closures.closed_now(p);
     const Idle why = passed ? idle_cause(center, p) : static_cast<Idle>(t.idle_cause[p]);
     S::once([&] {
       t.idle_cause[p] = why;
       t.idle_gpus[p] = center.free[p];
+      t.idle_closed[p] = closed;
     });
   }
 }

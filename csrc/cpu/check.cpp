@@ -11,6 +11,7 @@ constexpr i64 kTickBound = 1LL << 43;   // keys hold ticks below this
 constexpr i32 kMostNodes = 4096;        // tenants and cohorts
 constexpr i32 kMostUsers = 1 << 20;     // of all tenants that limit theirs
 constexpr i64 kMostAmount = 1LL << 30;  // GPUs, or millionths
+constexpr i32 kMostUsersOfOne = 1 << 28;     // of a tenant: a job's has 28 bits
 constexpr i64 kValueBound = 1LL << 44;  // quantile tables hold values below this
 
 std::string at(const char* what, const char* array, i64 i, i64 value) {
@@ -162,6 +163,27 @@ std::string check_fairness(const Model& m) {
   return "";
 }
 
+// The steps of what is closed, pool by pool: every closure ends.
+std::string check_closures(const Model& m) {
+  const ClosureSteps& c = m.closures;
+  if (c.n == 0) return "";
+  if (!m.sharing.on || !m.policy.kill_at_limit)
+    return "closures where nobody shares, or where limits do not end jobs";
+  if (c.offset[m.classes.pools] != c.n)
+    return at("steps of no pool", "closure_offset", m.classes.pools, c.n);
+  for (i32 p = 0; p < m.classes.pools; ++p)
+    for (i32 k = c.offset[p]; k < c.offset[p + 1]; ++k) {
+      const bool last = k + 1 == c.offset[p + 1];
+      if (!within(c.tick[k], k > c.offset[p] ? c.tick[k - 1] + 1 : 0, kTickBound - 1))
+        return at("steps do not ascend, or out of range", "closure_tick", k, c.tick[k]);
+      if (!within(c.gpus[k], 0, last ? 0 : 1LL << 62))
+        return at("GPUs out of range", "closure_gpus", k, c.gpus[k]);
+      if (c.start[k] < c.tick[k])
+        return at("start before its step", "closure_start", k, c.start[k]);
+    }
+  return "";
+}
+
 std::string check_levels(const Model& m) {
   const Slos& l = m.slos;
   for (i32 s = 0; s < l.n; ++s) {
@@ -249,7 +271,7 @@ bool sound(const StoredJobs& s, i64 first, i64 end, i32 classes) {
 // Users of tenants that limit theirs have counters; others are not looked at.
 bool user_exists(const Model& m, i32 c, i32 user) {
   const Sharing& s = m.sharing;
-  if (!within(user, 0, kMostUsers - 1)) return false;
+  if (!within(user, 0, kMostUsersOfOne - 1)) return false;
   if (!s.on) return true;
   const i32 t = m.classes.tenant[c], users = s.user_offset[t + 1] - s.user_offset[t];
   return users == 0 || user < users;
@@ -289,7 +311,9 @@ std::string check_stored(const Ensemble& e, i64 workloads) {
     if (!s.chain) continue;
     if (s.delay[j] < 0 || s.delay[j] >= kTickBound)
       return at("delay out of range", "delay", j, s.delay[j]);
-    if (s.part[j] > (kFollows | kLeads) || s.chain[j] < -1 || (s.chain[j] < 0) != (s.part[j] == 0))
+    const i32 place = s.part[j] & (kFollows | kLeads);
+    if (s.part[j] > (kFollows | kLeads | kLater) || s.chain[j] < -1 ||
+        (s.chain[j] < 0) != (place == 0) || (s.part[j] & kFollows && s.part[j] & kLater))
       return at("not a part of a chain", "part", j, s.part[j]);
   }
   return s.chain ? check_chains(s, workloads) : "";
@@ -392,6 +416,32 @@ std::string check_profiles(const Generator& g) {
   return "";
 }
 
+// Leases that are clawed back, and how long jobs are held at first.
+std::string check_holds(const Generator& g, i32 r) {
+  const bool claws = g.claw_threshold[r] != 0;
+  if (!within(g.claw_threshold[r], 0, 1LL << 32) ||
+      !within(g.claw_after[r], claws ? 1 : 0, kTickBound - 1))
+    return at("claw-back out of range", "claw_threshold", r, g.claw_threshold[r]);
+  if (!within(g.call_period[r], 0, kTickBound - 1) ||
+      !within(g.call_phase[r], 1 - kTickBound, greatest<i64>(g.call_period[r] - 1, 0)))
+    return at("calls out of range", "call_period", r, g.call_period[r]);
+  if (!within(g.users[r], 1, kMostUsersOfOne)) return at("users out of range", "users", r, g.users[r]);
+  const i32 t = g.hold[r];
+  if (!within(t, -1, g.holds - 1)) return at("no such table of holds", "hold", r, t);
+  if (t < 0) return "";
+  const i64* nodes = g.hold_nodes + static_cast<i64>(t) * 2 * kTableNodes;
+  const std::string problem = check_table(nodes, "hold_nodes");
+  if (!problem.empty()) return problem;
+  if (!within(g.hold_shift[t], 0, 40) || !within(g.hold_cap[t], 0, kValueBound - 1) ||
+      !within(g.hold_cap_from[t], 0, 1LL << 32))
+    return at("shift or cap out of range", "hold_cap", t, g.hold_cap[t]);
+  const bool capped = g.hold_cap_from[t] < 1LL << 32;
+  const i64 most = capped ? g.hold_cap[t] : least(nodes[kTableNodes], g.hold_cap[t]);
+  if ((most >> g.hold_shift[t]) + 1 + g.call_period[r] >= kTickBound)
+    return at("held for too long", "hold_nodes", t, most);
+  return "";
+}
+
 std::string check_row(const Model& m, i32 r, Stretch least, Stretch most) {
   const Generator& g = m.generator;
   if (g.job_class[r] < 0 || g.job_class[r] >= m.classes.n)
@@ -424,6 +474,10 @@ std::string check_row(const Model& m, i32 r, Stretch least, Stretch most) {
   if (!within(g.segment[r], 0, kTickBound - 1) || !within(g.delay[r], 0, kTickBound - 1) ||
       (g.segment[r] > 0 && longest / g.segment[r] > 1 << 24))
     return at("segment or delay out of range", "segment", r, g.segment[r]);
+  problem = check_holds(g, r);
+  if (!problem.empty()) return problem;
+  if (!user_exists(m, g.job_class[r], g.users[r] - 1))
+    return at("more users than the tenant has", "users", r, g.users[r]);
   return check_limits(g, r, longest);
 }
 
@@ -463,7 +517,8 @@ std::string check_generator(const Ensemble& e) {
 std::string first_problem(const Ensemble& e) {
   for (const std::string& problem :
        {check_classes(e.model), check_lines(e.model), check_sharing(e.model), check_users(e.model),
-        check_fairness(e.model), check_levels(e.model), check_policy(e.model)})
+        check_fairness(e.model), check_closures(e.model), check_levels(e.model),
+        check_policy(e.model)})
     if (!problem.empty()) return problem;
   i64 workloads = 0;
   const i32 pools = e.model.classes.pools;

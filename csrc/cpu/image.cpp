@@ -55,6 +55,11 @@ void each_array(Model* m, i64 workloads, F f) {
   f(&w.weight, static_cast<i64>(w.nodes));
   f(&w.parent, static_cast<i64>(w.nodes));
   f(&w.qos, classes);
+  ClosureSteps& closures = m->closures;
+  f(&closures.offset, c.pools + 1);
+  f(&closures.tick, closures.n);
+  f(&closures.gpus, closures.n);
+  f(&closures.start, closures.n);
 
   Slos& l = m->slos;
   const i64 levels = l.n, pairs = l.class_offset[c.n];
@@ -123,6 +128,16 @@ void each_array(Model* m, i64 workloads, F f) {
   f(&g.choice_alias, choices);
   f(&g.segment, rows);
   f(&g.delay, rows);
+  f(&g.claw_threshold, rows);
+  f(&g.claw_after, rows);
+  f(&g.call_period, rows);
+  f(&g.call_phase, rows);
+  f(&g.hold, rows);
+  f(&g.users, rows);
+  f(&g.hold_nodes, static_cast<i64>(g.holds) * 2 * kTableNodes);
+  f(&g.hold_shift, static_cast<i64>(g.holds));
+  f(&g.hold_cap, static_cast<i64>(g.holds));
+  f(&g.hold_cap_from, static_cast<i64>(g.holds));
   f(&g.profile_offset, static_cast<i64>(g.profiles) + 1);
   f(&g.profile_cum, bins);
   f(&g.demand_nodes, static_cast<i64>(2 * kTableNodes));

@@ -37,12 +37,12 @@ class Curve {
   }
 
  private:
-  // A segment becomes eligible some time after its predecessor's end (R39).
+  // A segment becomes eligible some time after its predecessor's end (R39), any other job after its submit (S35).
   Tick eligible(const Job& job) {
-    if (job.chain < 0) return job.submit;
+    if (job.chain < 0) return job.submit + job.delay;
     const auto c = static_cast<size_t>(job.chain);
     if (end_.size() <= c) end_.resize(c + 1, 0);
-    return job.part & kFollows ? greatest(job.submit, end_[c] + job.delay) : job.submit;
+    return job.part & kFollows ? greatest(job.submit, end_[c] + job.delay) : job.submit + job.delay;
   }
 
   // Notes GPUs at the first instant that is not before a tick.

@@ -80,6 +80,10 @@ struct Origin {
   i64 limit_a = 0, limit_b = 0;
   std::vector<i64> choices;
   Tick segment = 0, delay = 0;
+  i64 claw_threshold = 0;
+  Tick claw_after = 0, call_period = 0, call_phase = 0;
+  i64 hold_most = -1;  // uniform from 0 on, in 2^-4 ticks; -1: no hold
+  i32 users = 1;
 };
 
 constexpr i64 kSure = 1LL << 32;  // threshold of an alias table: always its own outcome
@@ -114,6 +118,9 @@ struct World {
       service_cap_from;
   std::vector<i64> limit_a, limit_b, choices, profile_cum;
   std::vector<Tick> from, until, spread, segment, delay;
+  std::vector<i64> claw_threshold, hold_nodes, hold_cap, hold_cap_from;
+  std::vector<Tick> claw_after, call_period, call_phase;
+  std::vector<i32> hold, hold_shift, users;
   std::vector<u64> batch_threshold, atom_threshold, choice_threshold;
   Tick week = 0, week_phase = 0;
 
@@ -158,6 +165,17 @@ struct World {
     add_atoms(o.choices, &choices, &choice_threshold, &choice_alias, &choice_offset);
     segment.push_back(o.segment);
     delay.push_back(o.delay);
+    claw_threshold.push_back(o.claw_threshold);
+    claw_after.push_back(o.claw_after);
+    call_period.push_back(o.call_period);
+    call_phase.push_back(o.call_phase);
+    users.push_back(o.users);
+    hold.push_back(o.hold_most < 0 ? -1 : size(hold_shift));
+    if (o.hold_most < 0) return;
+    add_uniform_table(&hold_nodes, 0, o.hold_most);
+    hold_shift.push_back(4);
+    hold_cap.push_back((1LL << 44) - 1);
+    hold_cap_from.push_back(1LL << 32);
   }
 
   // A level on all classes; its pairs are made by model_of_levels().
@@ -252,6 +270,19 @@ struct World {
     g.choice_alias = choice_alias.data();
     g.segment = segment.data();
     g.delay = delay.data();
+    g.claw_threshold = claw_threshold.data();
+    g.claw_after = claw_after.data();
+    g.call_period = call_period.data();
+    g.call_phase = call_phase.data();
+    g.hold = hold.data();
+    g.holds = size(hold_shift);
+    g.hold_nodes = hold_nodes.data();
+    g.hold_shift = hold_shift.data();
+    g.hold_cap = hold_cap.data();
+    g.hold_cap_from = hold_cap_from.data();
+    g.users = users.data();
+    for (size_t r = 0; r < hold.size(); ++r)
+      g.decides |= holds_jobs(g, static_cast<i32>(r)) || users[r] > 1 ? 1 : 0;
     g.profile_offset = profile_offset.data();
     g.profile_cum = profile_cum.data();
     g.week = week;

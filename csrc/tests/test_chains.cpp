@@ -96,6 +96,32 @@ TEST(a_rejected_segment_kills_its_chain) {
   CHECK(out.rows.slo == (std::vector<i64>{0, 1, 0}));  // violated once
 }
 
+// One GPU. Two jobs alone and a chain of two, all held at first.
+//   alone 3-7 (eligible 3), chain 7-9 (eligible 5), alone 9-10 (eligible 8), chain 11-12 (eligible 9 + 2)
+TEST(jobs_without_predecessor_are_held_from_their_submit_on) {
+  World world;
+  world.store({{0, 1, 4, 4, -1, kLater, 3},
+               {0, 1, 2, 2, 0, kLeads | kLater, 5},
+               {1, 1, 1, 1, 0, kFollows, 2},
+               {2, 1, 1, 1, -1, kLater, 6}});
+  for (i32 lanes : {1, 32}) {
+    const Recorded out = lanes == 1 ? record<OneLane>(world, {1}) : record<Lanes>(world, {1});
+    CHECK_EQUAL(out.status, static_cast<i32>(kOk));
+    CHECK(out.eligible == (std::vector<Tick>{3, 5, 11, 8}));
+    CHECK(out.end == (std::vector<Tick>{7, 9, 12, 10}));
+  }
+}
+
+TEST(who_is_held_at_the_horizon_has_a_turnaround_that_counts_from_its_submit) {
+  World world;
+  world.store({{0, 1, 4, 4, -1, kLater, 500}, {60, 1, 4, 4, -1, kLater, 500}});
+  world.windows = Windows{0, 100, 100, 86400, 0};
+  world.judge(kTurnaroundMetric, 500000, 50);
+  const Recorded out = record<OneLane>(world, {1});
+  CHECK_EQUAL(out.rows.counts[kHeldCount], 2);
+  CHECK(out.rows.slo == (std::vector<i64>{0, 1, 1}));  // the first has lasted longer already
+}
+
 TEST(too_few_slots_for_chains_are_a_status) {
   World world;
   for (i32 c = 0; c < 40; ++c) world.store({{0, 1, 1, 1, c, kLeads}});

@@ -52,12 +52,13 @@ TEST(tables_rise_with_probability) {
 
 constexpr i64 kNoCap = (1LL << 44) - 1, kNoCapFrom = 1LL << 32;
 
-TEST(ticks_are_rounded_half_up_and_at_least_one) {
+TEST(ticks_are_rounded_half_up_and_run_times_are_at_least_one) {
   const std::vector<i64> zero(2 * kTableNodes, 0), five(2 * kTableNodes, 5),
       six(2 * kTableNodes, 6);
   const auto ticks = [](const std::vector<i64>& t, i32 shift) {
-    return table_ticks(t.data(), shift, kNoCap, kNoCapFrom, 77);
+    return RunTimes{t.data(), shift, kNoCap, kNoCapFrom}.of(77);
   };
+  CHECK_EQUAL(table_ticks(zero.data(), 20, kNoCap, kNoCapFrom, 77), 0);
   CHECK_EQUAL(ticks(zero, 0), 1);
   CHECK_EQUAL(ticks(zero, 20), 1);
   CHECK_EQUAL(ticks(five, 0), 5);

@@ -77,6 +77,52 @@ TEST(many_sources_are_merged_in_order) {
   }
 }
 
+// Every kind of source with calls, users and claw-back; a decision takes no time in half of them.
+TEST(jobs_are_held_to_a_call_have_users_and_are_clawed_back) {
+  Origin plain;
+  plain.call_period = 700;
+  plain.call_phase = 33 - 1400;
+  plain.users = 5;
+  plain.claw_threshold = 1LL << 31;
+  plain.claw_after = 90;
+  Origin batch = plain, chain = plain, event = plain;
+  batch.key += 1;
+  batch.batch = {1, 3, 70};
+  batch.spread = 500;
+  chain.key += 2;
+  chain.segment = 100;
+  chain.delay = 7;
+  event.key += 3;
+  event.events = {100, 50, 20, 5000, 0, 60};
+  for (Origin origin : {plain, batch, chain, event})
+    for (const i64 hold : {-1LL, 0LL, 400LL << 4}) {
+      origin.hold_most = hold;
+      const World world = only(origin, 60000);
+      const std::vector<Job> one = jobs_of<OneLane>(world, 2), all = jobs_of<Lanes>(world, 2);
+      CHECK_EQUAL(one.size(), all.size());
+      std::set<i32> users;
+      i64 clawed = 0, held = 0;
+      for (size_t i = 0; i < least(one.size(), all.size()); ++i) {
+        const Job &job = one[i], &other = all[i];
+        CHECK(job.delay == other.delay && job.part == other.part && job.service == other.service);
+        users.insert(user_of(job.part));
+        clawed += job.service < job.limit ? 1 : 0;
+        CHECK(job.service == job.limit || job.service == 90);
+        if (job.part & kFollows) {
+          CHECK_EQUAL(job.delay, 7);
+          continue;
+        }
+        CHECK_EQUAL((job.part & kLater) != 0, job.delay > 0);
+        CHECK(job.delay >= 0 && job.delay < 700 + 400);
+        held += job.delay > 0 ? 1 : 0;
+        if (hold <= 0) CHECK_EQUAL((job.submit + job.delay) % 700, 33);
+      }
+      CHECK(held > 20);
+      CHECK(clawed > 20);
+      CHECK(users == (std::set<i32>{0, 1, 2, 3, 4}));
+    }
+}
+
 TEST(chains_are_whole_and_numbered_in_order) {
   Origin origin;
   origin.segment = 10;  // up to 400 jobs, several blocks

@@ -36,7 +36,7 @@ CAUSES = (
     "fragmentation",
     "down",
 )
-IDLE = ("reserved", "quota_idle", "free", "fragmented")
+IDLE = ("reserved", "quota_idle", "free", "fragmented", "drained", "closed")
 SLO_COUNTS = ("met", "violated", "censored")
 INTEGRALS = ("allocated", "waiting_jobs", "waiting_gpus", "running_jobs")
 EXTREMES = ("max_waiting", "max_running", "end_tick")
@@ -124,7 +124,7 @@ class BatchResult:
         Most evictions in one tick.
     causes : (n, C, 8) int64 or None
         GPU-ticks waited in [warm_up, count_end) by cause, on request; columns `CAUSES`.
-    idle : (n, P, 4) int64 or None
+    idle : (n, P, 6) int64 or None
         Idle GPU-ticks by cause, on request; columns `IDLE`.
     records : Records or None
         Of the only cell, on request.

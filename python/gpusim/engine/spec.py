@@ -17,6 +17,7 @@ import numpy as np
 from gpusim.engine.chain_columns import chain_columns
 from gpusim.engine.checked import refuse
 from gpusim.engine.class_table import ClassTable
+from gpusim.engine.closures import Closures
 from gpusim.engine.fairness import Fairness
 from gpusim.engine.limits import FOREVER, MAX_CLASSES, MILLION
 from gpusim.engine.policy import (
@@ -34,6 +35,7 @@ from gpusim.engine.policy import (
 from gpusim.engine.sharing import Sharing
 from gpusim.engine.slo_table import SLOWDOWN, TURNAROUND, TURNED_AWAY, WAIT, SloTable
 from gpusim.engine.windows import Windows
+from gpusim.errors import RunError
 from gpusim.workload.jobs import Jobs
 from gpusim.workload.source import Generator
 from gpusim.workload.ticks import MAX_GPUS
@@ -56,6 +58,7 @@ __all__ = [
     "WAIT",
     "WEIGHTED_SHARE",
     "ClassTable",
+    "Closures",
     "Fairness",
     "Policy",
     "RunSpec",
@@ -81,6 +84,8 @@ class RunSpec:
         Quotas and preemption. Default: nobody owns anything.
     fairness : Fairness, optional
         What fair orders go by; they need it, and a `sharing`: `Sharing.nobody` if nobody owns anything.
+    closures : Closures, optional
+        GPUs that are taken away in known intervals; needs a `sharing` and `Policy.kill_at_limit`. Default: none.
 
     Attributes
     ----------
@@ -101,6 +106,7 @@ class RunSpec:
     slos: SloTable | None = None
     sharing: Sharing | None = None
     fairness: Fairness | None = None
+    closures: Closures | None = None
     room: dict[str, int] = field(default_factory=dict, init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -125,8 +131,12 @@ class RunSpec:
             self.fairness.check_fits(self.classes.tenants, classes)
         if self.policy.order >= FAIRSHARE:
             _check_order(self.policy, self.sharing, self.fairness)
+        if self.closures is not None:
+            _check_closures(self.closures, self)
         if isinstance(self.jobs, Generator):
             _check_sources(self.jobs, classes, self.windows)
+            if self.sharing is not None:
+                _check_source_users(self.jobs, self.classes, self.sharing)
         else:
             _check_tables(self.tables, classes, self.windows.horizon, self.policy.kill_at_limit)
             if self.sharing is not None:
@@ -168,6 +178,7 @@ class RunSpec:
             **self.policy.arrays(self.classes.tenants),
             **self.windows.arrays,
             **self.levels.arrays,
+            **({} if self.closures is None else self.closures.arrays(self.classes.n_pools)),
         }
 
     def _lines(self) -> dict[str, Any]:
@@ -247,6 +258,35 @@ def _check_users(tables: Sequence[Jobs], classes: ClassTable, sharing: Sharing) 
             raise refuse(where, "is no user of the job's tenant", remedy, str(table.user[row]))
 
 
+def _check_source_users(generator: Generator, classes: ClassTable, sharing: Sharing) -> None:
+    """Users with limits have counters: no source may draw others."""
+    assert sharing.users is not None
+    limited = np.diff(sharing.user_offset) > 0
+    for source in generator.sources:
+        tenant = int(classes.tenant[source.job_class])
+        if limited[tenant] and source.users > sharing.users[tenant]:
+            where = f"{source.name or 'a source'}.users"
+            remedy = f"use at most {sharing.users[tenant]}, or give its tenant more sharing.users"
+            raise refuse(where, "are more than its tenant has", remedy, str(source.users))
+
+
+def _check_closures(closures: Closures, spec: RunSpec) -> None:
+    problems = []
+    if spec.sharing is None:
+        remedy = "give the spec a sharing; Sharing.nobody(...) changes nothing else"
+        problems += refuse("closures", "are of a center that tenants share", remedy).problems
+    if not spec.policy.kill_at_limit:
+        remedy = "set kill_at_limit: a job that outlives its limit would hold closed GPUs"
+        problems += refuse("policy.kill_at_limit", "is off, and there are closures", remedy).problems
+    last = int(closures.pool.max(initial=-1))
+    if last >= spec.classes.n_pools:
+        remedy = f"use pools 0 to {spec.classes.n_pools - 1}"
+        row = int(np.flatnonzero(closures.pool == last)[0])
+        problems += refuse(f"closures.pool[{row}]", "is of no pool", remedy, str(last)).problems
+    if problems:
+        raise RunError(problems)
+
+
 def _check_tables(tables: Sequence[Jobs], classes: int, horizon: int, kill_at_limit: bool) -> None:
     for i, table in enumerate(tables):
         where = f"jobs[{i}]" if len(tables) > 1 else "jobs"
@@ -257,7 +297,9 @@ def _check_tables(tables: Sequence[Jobs], classes: int, horizon: int, kill_at_li
         if horizon == FOREVER:
             lasts = np.minimum(table.service, table.limit) if kill_at_limit else table.service
             # Jobs keeps the sum of gpus x service below 2^62, so this sum of int64 is exact.
-            end = int(table.submit.max(initial=0)) + int(lasts.sum()) + int(table.delay.sum())
+            first = table.submit + np.where(table.after < 0, table.delay, 0)
+            between = int(table.delay[table.after >= 0].sum())
+            end = int(first.max(initial=0)) + int(lasts.sum()) + between
             if end >= FOREVER:
                 remedy = "use a longer tick, split the jobs, or give a horizon"
                 raise refuse(where, "could run past the last tick, 2^43 - 2", remedy, f"until {end:,}")
@@ -294,8 +336,8 @@ def _stored(tables: Sequence[Jobs]) -> dict[str, Any]:
         for name, dtype in (*columns, ("job_class", np.uint16))
     }
     spec["offset"] = np.cumsum([0, *map(len, tables)], dtype=np.int64)
-    if any(table.has_chains for table in tables):
-        numbers, parts = zip(*(chain_columns(table.after) for table in tables), strict=True)
+    if any(table.has_chains or table.has_holds for table in tables):
+        numbers, parts = zip(*(chain_columns(table.after, table.delay) for table in tables), strict=True)
         spec["chain"], spec["part"] = np.concatenate(numbers), np.concatenate(parts)
         spec["delay"] = np.ascontiguousarray(np.concatenate([t.delay for t in tables]), dtype=np.int64)
     return spec

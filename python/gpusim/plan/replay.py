@@ -196,10 +196,10 @@ def replay(
 
 
 def eligible(table: Jobs, records: Records) -> npt.NDArray[np.int64]:
-    """When each started job could start at the earliest [tick]: its submit, or what its chain lets it (S11)."""
+    """When each started job could start at the earliest [tick]: when it is no longer held (S11, S35)."""
     before = table.after
     ready = records.end[before] + table.delay
-    return np.where(before >= 0, np.maximum(table.submit, ready), table.submit)
+    return np.where(before >= 0, np.maximum(table.submit, ready), table.submit + table.delay)
 
 
 def _equal_classes(number: int) -> ClassTable:

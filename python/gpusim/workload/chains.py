@@ -93,7 +93,7 @@ def renumbered(after: Int64, order: npt.NDArray[np.intp]) -> Int64:
 
 
 def starts_without_waiting(submit: Int64, service: Int64, after: Int64, delay: Int64) -> Int64:
-    """When each job starts in a center without limits: at its submit, or when its chain lets it.
+    """When each job starts in a center without limits: when it is no longer held.
 
     Parameters
     ----------
@@ -103,9 +103,9 @@ def starts_without_waiting(submit: Int64, service: Int64, after: Int64, delay: I
     Returns
     -------
     (n,) int64
-        max(submit, end of the predecessor + delay) [ticks].
+        max(submit, end of the predecessor + delay), without predecessor submit + delay [ticks].
     """
-    starts = submit.copy()
+    starts = submit + np.where(after < 0, delay, 0)
     for row in np.flatnonzero(after >= 0).tolist():  # predecessors stand earlier: theirs are known
         before = after[row]
         starts[row] = max(starts[row], starts[before] + service[before] + delay[row])

@@ -70,7 +70,8 @@ class Jobs:
         stand earlier in queue order, and no two jobs may name the same. Default: -1.
     delay : sequence of n numbers or timedeltas, optional
         Time from the end of the job named by `after` until this one may start [s], 0 or more; rounded to the
-        nearest tick, halves up. Without effect where `after` is -1. Default: 0.
+        nearest tick, halves up. Where `after` is -1, from its submit: until then it is held, and does not wait.
+        Default: 0.
     user : sequence of n whole numbers, 0 .. 2**28 - 1, optional
         Which of its tenant's users each job belongs to. Default: 0.
     tick : float, default 1.0
@@ -79,7 +80,7 @@ class Jobs:
     Attributes
     ----------
     submit, service, limit, delay : (n,) int64 array
-        [ticks], below 2**43. `delay` is 0 where `after` is -1.
+        [ticks], below 2**43.
     gpus : (n,) int32 array
     job_class : (n,) uint16 array
     user : (n,) int32 array
@@ -190,11 +191,6 @@ class Jobs:
         check_range("user", users, 0, MAX_USERS - 1, findings, "workload/user")
         check_distinct(ids, findings)
         delay_t = check_delays(delays, tick, findings)
-        if delay is not None and after is None:
-            remedy = "give after as well, the row of the job that each one follows, or leave delay out"
-            findings.add(
-                Problem("jobs.delay", "is given without after", remedy, "workload/delay-without-after")
-            )
         if same_length and follows is not None and submit_t is not None and ids is not None:
             check_after(follows, np.floor(submit_t), ids, findings)
         findings.raise_if_any()
@@ -220,7 +216,7 @@ class Jobs:
             job_class=classes,
             id=ids,
             after=follows,
-            delay=np.where(follows < 0, 0, np.floor(delay_t + 0.5)),
+            delay=np.floor(delay_t + 0.5),
             user=users,
             is_repeated=np.zeros(rows, np.bool_),
         )
@@ -276,7 +272,7 @@ class Jobs:
     def of_tenants(self, *names: str) -> Jobs:
         """Only the jobs of some tenants, as a table of its own; times, ids and `dropped` stay as they are.
 
-        A job that follows one of another tenant follows none in the result.
+        A job that follows one of another tenant follows none in the result, and is not held.
 
         Raises
         ------
@@ -307,7 +303,7 @@ class Jobs:
             id=self.id[kept],
             job_class=moved_to[self.job_class[kept]],
             after=row_of[self.after[kept]],
-            delay=self.delay[kept],
+            delay=np.where((self.after >= 0) & (row_of[self.after] < 0), 0, self.delay)[kept],
             user=self.user[kept],
             tick=self.tick,
             source=self.source,
@@ -348,6 +344,11 @@ class Jobs:
     def has_chains(self) -> bool:
         """Whether any job must wait for the end of another one."""
         return bool((self.after >= 0).any())
+
+    @property
+    def has_holds(self) -> bool:
+        """Whether any job that follows no other is held at first."""
+        return bool((self.delay[self.after < 0] > 0).any())
 
     @property
     def repeated(self) -> int:

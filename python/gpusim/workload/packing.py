@@ -31,9 +31,12 @@ def pack(generator: Generator) -> dict[str, Any]:
         int64 (sum E, 3) by ``event_offset``; ``batch_sizes``, ``batch_threshold``, ``batch_alias`` by
         ``batch_offset``; ``atom_gpus``, ``atom_threshold``, ``atom_alias`` by ``atom_offset``; ``choices``,
         ``choice_threshold``, ``choice_alias`` by ``choice_offset`` (threshold and alias are 0 for limits that
-        are rounded up to, not drawn). Arrays are C-contiguous.
+        are rounded up to, not drawn). ``hold`` int32 names a row's table among ``hold_nodes`` int64 (H, 2, 865),
+        ``hold_shift``, ``hold_cap``, ``hold_cap_from``; -1: none. Arrays are C-contiguous.
     """
     rows = generator.sources
+    holds = [source.hold for source in rows if source.hold is not None]
+    with_hold = np.array([source.hold is not None for source in rows], np.bool_)
     columns: dict[str, Any] = {
         "rows": generator.rows,
         "source_key": _column(rows, "key", np.uint32),
@@ -74,6 +77,16 @@ def pack(generator: Generator) -> dict[str, Any]:
         ),
         "segment": _column(rows, "segment", np.int64),
         "delay": _column(rows, "delay", np.int64),
+        "claw_threshold": _column(rows, "claw_threshold", np.int64),
+        "claw_after": _column(rows, "claw_after", np.int64),
+        "call_period": _column(rows, "call_period", np.int64),
+        "call_phase": _column(rows, "call_phase", np.int64),
+        "users": _column(rows, "users", np.int32),
+        "hold": np.where(with_hold, np.cumsum(with_hold) - 1, -1).astype(np.int32),
+        "hold_nodes": _tables([table.nodes for table in holds]),
+        "hold_shift": np.array([table.shift for table in holds], np.int32),
+        "hold_cap": np.array([table.cap for table in holds], np.int64),
+        "hold_cap_from": np.array([table.cap_from for table in holds], np.int64),
         "profile_offset": _offsets(profile.cum for profile in generator.profiles),
         "profile_cum": np.concatenate([np.zeros(0, np.int64), *(p.cum for p in generator.profiles)]),
         "week": generator.profiles[0].week if generator.profiles else 0,

@@ -129,15 +129,16 @@ class Source:
     delay : int, default 0
         Time from the end of a job of a chain until the next is eligible [tick].
     claw_threshold : int, default 0
-        Jobs whose limit word is below it end early; in [0, 2^32].
+        Leases: so many of 2^32 words mean that the job is clawed back. Its limit, the term, stays what it was.
     claw_after : int, default 0
-        Their service time is at most this long [tick].
+        The service time of a job that is clawed back is at most this long [tick]; 0 without claw-back.
     call_period, call_phase : int, default 0
-        A job is held for the first of the ticks phase + k * period from its submit on; 0: no calls.
+        Jobs are decided on at calls, of which one is at `call_phase`, every `call_period` [tick]; 0: no calls. A job
+        is held from its submit to the next call, which may be at once.
     hold : QuantileTable, optional
-        What it is held beyond that [2^-shift tick]; rounded to whole ticks. Default: nothing.
+        How long the decision takes after that [2^-shift tick]; rounded to whole ticks. Default: no time.
     users : int, default 1
-        Users of the tenant that its jobs have, all alike.
+        Users of the tenant, alike, one of whom has each job (batch, chain).
     name : str, default ""
         "tenant/class", for messages only.
 
@@ -210,6 +211,14 @@ class Source:
     def is_chain(self) -> bool:
         """Whether its arrivals are chains of jobs."""
         return self.segment > 0
+
+    def longest_hold(self) -> int:
+        """Longest time from a submit to the tick at which the job is eligible [tick]."""
+        to_call = max(0, self.call_period - 1)
+        if self.hold is None:
+            return to_call
+        half = (1 << self.hold.shift) >> 1
+        return to_call + (self.hold.largest + half >> self.hold.shift)
 
     def longest_service(self) -> int:
         """Largest service time that can be drawn, of a chain in all [tick]."""

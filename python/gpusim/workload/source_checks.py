@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gpusim.errors import Problem
+from gpusim.workload.jobs import MAX_USERS
 from gpusim.workload.limit_mode import SCALE_ONE, LimitMode
 from gpusim.workload.table_layout import NO_CAP, NO_CAP_FROM
 from gpusim.workload.week_profile import OPERATIONAL_BITS
@@ -50,6 +51,8 @@ def source_problems(source: Source) -> list[Problem]:
         *_batch_problems(source),
         *_service_problems(source),
         *_limit_problems(source),
+        *_lease_problems(source),
+        *_hold_problems(source),
     ]
 
 
@@ -272,6 +275,38 @@ def _limit_problems(source: Source) -> list[Problem]:
         problems.append(_of(source, "limits to round up to are not ascending", str(choices.tolist())))
     if mode == LimitMode.PICK and len(choices):
         problems += _alias_problems(source, "limit", source.choice_threshold, source.choice_alias)
+    return problems
+
+
+def _lease_problems(source: Source) -> list[Problem]:
+    """What is wrong with how leases are clawed back."""
+    threshold, after = source.claw_threshold, source.claw_after
+    problems = []
+    if not 0 <= threshold <= _WORDS:
+        problems.append(_of(source, "claw_threshold is outside [0, 2^32]", str(threshold)))
+    if threshold == 0 and after != 0:
+        remedy = "give claw_threshold as well, or leave claw_after out"
+        problems.append(_of(source, "claw_after without claw-back", str(after), remedy))
+    if threshold != 0 and not 1 <= after < TIME_LIMIT:
+        problems.append(_of(source, "claw_after is outside [1, 2^43)", str(after)))
+    return problems
+
+
+def _hold_problems(source: Source) -> list[Problem]:
+    """What is wrong with how long its jobs are held at first, and with their users."""
+    period, phase = source.call_period, source.call_phase
+    problems = []
+    if not 0 <= period < TIME_LIMIT:
+        problems.append(_of(source, "call_period is outside [0, 2^43)", str(period)))
+    elif not -TIME_LIMIT < phase < max(period, 1):
+        remedy = "take off whole periods, or give call_period as well"
+        found = f"{phase} of {period}"
+        problems.append(_of(source, "call_phase is outside (-2^43, call_period)", found, remedy))
+    elif source.longest_hold() >= TIME_LIMIT:
+        what = "jobs could be held for 2^43 ticks; cap the hold or use a longer tick"
+        problems.append(_of(source, what, str(source.longest_hold())))
+    if not 1 <= source.users <= MAX_USERS:
+        problems.append(_of(source, "users is outside [1, 2^28]", str(source.users)))
     return problems
 
 

@@ -73,7 +73,7 @@ def check_delays(seconds: Numbers | None, tick: float, findings: Findings) -> np
     if seconds is None:
         return None
     ticks = quotient(seconds, tick)
-    remedy = "give the time from the end of the job it follows, 0 or more"
+    remedy = "give the time from the end of the job it follows, or from its own submit, 0 or more"
     findings.add_rows(
         ticks < 0,
         lambda row: Problem(
