@@ -178,7 +178,7 @@ def test_the_reader_is_told_that_the_answer_is_built_in_and_that_urgent_does_not
 
 
 def test_every_variant_says_what_it_is_about(korea: Scenario) -> None:
-    assert len(korea.variants) == 19
+    assert len(korea.variants) == 23
     assert all(variant.about for variant in korea.variants.values())
 
 
@@ -293,3 +293,59 @@ def test_a_year_has_two_rounds_of_campaigns_and_three_urgent_jobs(korea: Scenari
     assert year.count_end - year.study.warm_up == 364 * DAY
     assert year.expected_jobs([index_of(year, "campaign")]) == 2 * 5 * 21
     assert year.expected_jobs([index_of(year, "urgent")]) == pytest.approx(3 * 364 / 365)
+
+
+# ---- leases, applications and fair share -----------------------------------------------------------------------------
+
+
+def test_leases_carry_the_useful_work_of_the_jobs_they_replace(korea: Scenario) -> None:
+    assert changed_classes(korea, "leases") == {"finetune", "research"}
+    leases = korea.variant("leases")
+    for name, used in (("finetune", 708), ("research", 1837)):
+        lease, terms = class_named(leases, name), class_named(leases, name).lease
+        assert terms.use.mean == pytest.approx(0.5)
+        assert lease.mean_gang == pytest.approx(26.6, abs=0.05)  # 4,224 GPUs granted to 159 projects
+        assert lease.streams[0].mean_held == 28 * DAY
+        assert leases.class_loads[index_of(leases, name)] * 0.5 == pytest.approx(used, rel=0.01)
+        steady, there = lease.streams
+        assert steady.long_run_load == pytest.approx(used / 0.5, rel=0.001)
+        assert there.schedule[0].count * lease.mean_gang == pytest.approx(used / 0.5, rel=0.01)
+
+
+def test_low_use_is_taken_back_and_costs_little_useful_work(korea: Scenario) -> None:
+    kept, reclaimed = korea.variant("leases"), korea.variant("leases-reclaim")
+    before, after = (class_named(each, "research") for each in (kept, reclaimed))
+    assert after.lease.clawed == pytest.approx(0.148, abs=0.001)  # one in seven
+    steady = [each.streams[0] for each in (before, after)]
+    assert steady[1].job_rate == steady[0].job_rate
+    held = steady[1].mean_held / steady[0].mean_held
+    assert after.streams[1].schedule[0].count / before.streams[1].schedule[0].count == pytest.approx(
+        held, rel=0.01
+    )
+    taken, stays = after.lease.mean_uses()
+    parts = after.lease.parts(steady[1].run_time, 1e12)
+    assert (stays * parts[0] + taken * parts[1]) / (0.5 * 28 * DAY) == pytest.approx(0.97, abs=0.005)
+
+
+def test_applications_are_as_many_as_the_first_call_had(korea: Scenario) -> None:
+    asked = korea.variant("approval")
+    assert (asked.study.warm_up, asked.count_end) == (korea.study.warm_up, korea.count_end)
+    for name in ("finetune", "research"):
+        approval = class_named(asked, name).approval
+        assert approval.accept == pytest.approx(159 / 514, abs=0.0001)
+        rate = class_named(korea.variant("leases"), name).streams[0].job_rate
+        assert class_named(asked, name).streams[0].job_rate == pytest.approx(rate, rel=0.001)
+
+
+def test_fair_shares_are_what_was_published(korea: Scenario) -> None:
+    fair = korea.variant("fairshare")
+    weights = {tenant.name: tenant.weight for tenant in fair.tenants}
+    assert weights == {
+        "national_fm": 6120,
+        "services": 112,
+        "academia": 2624,
+        "industry": 1288,
+        "institutes": 312,
+    }
+    assert sum(weights.values()) == korea.center.have
+    assert changed_classes(korea, "fairshare") == set()

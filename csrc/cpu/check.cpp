@@ -11,7 +11,7 @@ constexpr i64 kTickBound = 1LL << 43;   // keys hold ticks below this
 constexpr i32 kMostNodes = 4096;        // tenants and cohorts
 constexpr i32 kMostCounters = 1 << 20;  // of all tenants that limit theirs
 constexpr i64 kMostAmount = 1LL << 30;  // GPUs, or millionths
-constexpr i32 kMostUsers = 1 << 28;     // of a tenant: a job's has 28 bits
+constexpr i32 kMostUsersOfOne = 1 << 28;     // of a tenant: a job's has 28 bits
 constexpr i64 kValueBound = 1LL << 44;  // quantile tables hold values below this
 
 std::string at(const char* what, const char* array, i64 i, i64 value) {
@@ -271,7 +271,7 @@ bool sound(const StoredJobs& s, i64 first, i64 end, i32 classes) {
 // Users of tenants that limit theirs have counters; others are not looked at.
 bool user_exists(const Model& m, i32 c, i32 user) {
   const Sharing& s = m.sharing;
-  if (!within(user, 0, kMostUsers - 1)) return false;
+  if (!within(user, 0, kMostUsersOfOne - 1)) return false;
   if (!s.on) return true;
   const i32 t = m.classes.tenant[c], users = s.user_offset[t + 1] - s.user_offset[t];
   return users == 0 || user < users;
@@ -425,7 +425,7 @@ std::string check_holds(const Generator& g, i32 r) {
   if (!within(g.call_period[r], 0, kTickBound - 1) ||
       !within(g.call_phase[r], 1 - kTickBound, greatest<i64>(g.call_period[r] - 1, 0)))
     return at("calls out of range", "call_period", r, g.call_period[r]);
-  if (!within(g.users[r], 1, kMostUsers)) return at("users out of range", "users", r, g.users[r]);
+  if (!within(g.users[r], 1, kMostUsersOfOne)) return at("users out of range", "users", r, g.users[r]);
   const i32 t = g.hold[r];
   if (!within(t, -1, g.holds - 1)) return at("no such table of holds", "hold", r, t);
   if (t < 0) return "";
@@ -475,7 +475,10 @@ std::string check_row(const Model& m, i32 r, Stretch least, Stretch most) {
       (g.segment[r] > 0 && longest / g.segment[r] > 1 << 24))
     return at("segment or delay out of range", "segment", r, g.segment[r]);
   problem = check_holds(g, r);
-  return problem.empty() ? check_limits(g, r, longest) : problem;
+  if (!problem.empty()) return problem;
+  if (!user_exists(m, g.job_class[r], g.users[r] - 1))
+    return at("more users than the tenant has", "users", r, g.users[r]);
+  return check_limits(g, r, longest);
 }
 
 std::string check_generator(const Ensemble& e) {

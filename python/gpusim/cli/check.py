@@ -52,6 +52,8 @@ def check(
 
 
 def _to_dict(scenario: Scenario, rules: tuple[RuleOfThumb, ...], estimate: Estimate | None) -> dict[str, Any]:
+    from gpusim.plan.agreements import approvals
+
     return {
         "schema": CHECK_SCHEMA,
         "kind": "check",
@@ -87,6 +89,7 @@ def _to_dict(scenario: Scenario, rules: tuple[RuleOfThumb, ...], estimate: Estim
             }
             for slo in scenario.resolved_slos()
         ],
+        "approvals": [asdict(each) for each in approvals(scenario)],
         "rules_of_thumb": [{"name": rule.name, "gpus": rule.gpus} for rule in rules],
         "estimate": None if estimate is None else _finite(asdict(estimate)),
         "notices": [

@@ -135,6 +135,8 @@ class RunSpec:
             _check_closures(self.closures, self)
         if isinstance(self.jobs, Generator):
             _check_sources(self.jobs, classes, self.windows)
+            if self.sharing is not None:
+                _check_source_users(self.jobs, self.classes, self.sharing)
         else:
             _check_tables(self.tables, classes, self.windows.horizon, self.policy.kill_at_limit)
             if self.sharing is not None:
@@ -254,6 +256,18 @@ def _check_users(tables: Sequence[Jobs], classes: ClassTable, sharing: Sharing) 
             where = f"jobs[{i}].user[{row}]" if len(tables) > 1 else f"jobs.user[{row}]"
             remedy = f"use 0 to {users[table.job_class[row]] - 1}, or give its tenant more sharing.users"
             raise refuse(where, "is no user of the job's tenant", remedy, str(table.user[row]))
+
+
+def _check_source_users(generator: Generator, classes: ClassTable, sharing: Sharing) -> None:
+    """Users with limits have counters: no source may draw others."""
+    assert sharing.users is not None
+    limited = np.diff(sharing.user_offset) > 0
+    for source in generator.sources:
+        tenant = int(classes.tenant[source.job_class])
+        if limited[tenant] and source.users > sharing.users[tenant]:
+            where = f"{source.name or 'a source'}.users"
+            remedy = f"use at most {sharing.users[tenant]}, or give its tenant more sharing.users"
+            raise refuse(where, "are more than its tenant has", remedy, str(source.users))
 
 
 def _check_closures(closures: Closures, spec: RunSpec) -> None:

@@ -8,6 +8,7 @@ import os
 from dataclasses import dataclass
 from typing import Any
 
+from gpusim.plan.agreements import Agreements
 from gpusim.plan.band import Band
 from gpusim.plan.evictions import Evictions
 from gpusim.plan.infeasible import Ceiling
@@ -68,6 +69,8 @@ class Findings:
         What a spreadsheet would say.
     evictions : Evictions or None
         What preemption costs there; None where no class is preemptible.
+    agreements : Agreements or None
+        What leases, approvals and reservations come to there; None without any.
     why : Why or None
         Why jobs wait and GPUs idle at the value of `slos`.
     band : Band or None
@@ -91,6 +94,7 @@ class Findings:
     classes: tuple[ClassShare, ...]
     rules: tuple[RuleOutcome, ...]
     evictions: Evictions | None
+    agreements: Agreements | None
     why: Why | None
     band: Band | None
     offered_load: float
@@ -296,6 +300,7 @@ def explanation(found: Findings) -> dict[str, Any]:
         "band": None if found.band is None else dataclasses.asdict(found.band),
         "classes": [dataclasses.asdict(c) for c in found.classes],
         "evictions": None if found.evictions is None else dataclasses.asdict(found.evictions),
+        "agreements": None if found.agreements is None else dataclasses.asdict(found.agreements),
         "why": None if found.why is None else dataclasses.asdict(found.why),
         "offered_load": found.offered_load,
         "peak_load": found.peak_load,

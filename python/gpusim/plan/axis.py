@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from gpusim.errors import Problem, UsageError
+from gpusim.plan.reserved import most_reserved, reserved_gpus
 from gpusim.plan.staffing import carried_guess, staffing_guess
 from gpusim.scenario import Scenario
 from gpusim.stats.grid import CapacityGrid
@@ -46,12 +47,15 @@ class Axis:
         GPUs there are in each pool; None where that is not known (only in the pool that varies).
     demand : int
         Factor on all demand [millionths], where demand does not vary.
+    reserved : tuple of int
+        GPUs of the pools of reservations, which follow those of the center.
     """
 
     vary: str
     pools: tuple[str, ...]
     have: tuple[int | None, ...]
     demand: int = NOMINAL
+    reserved: tuple[int, ...] = ()
 
     @property
     def pool(self) -> int | None:
@@ -75,6 +79,9 @@ class Axis:
         rows = np.tile(np.array([n or 0 for n in self.have], dtype=np.int64), (len(values), 1))
         if self.pool is not None:
             rows[:, self.pool] = values
+        if self.reserved:
+            apart = np.tile(np.array(self.reserved, dtype=np.int64), (len(values), 1))
+            return np.concatenate((rows, apart), axis=1)
         return rows[:, 0] if len(self.pools) == 1 else rows
 
     def demand_ppm(self, values: Int64) -> Int64:
@@ -111,7 +118,13 @@ def axis_of(scenario: Scenario, vary: str | None = None) -> Axis:
         near = None if several else did_you_mean(wanted, allowed)
         remedy = f"did you mean '{near}'?" if near else f"use {', '.join(allowed)}"
         raise UsageError(Problem("study.vary", what, remedy, "plan/vary", wanted))
-    axis = Axis(GPUS if len(names) == 1 and wanted != DEMAND else wanted, names, have, demand_of(scenario))
+    axis = Axis(
+        GPUS if len(names) == 1 and wanted != DEMAND else wanted,
+        names,
+        have,
+        demand_of(scenario),
+        reserved_gpus(scenario),
+    )
     missing = [name for k, name in enumerate(names) if k != axis.pool and have[k] is None]
     fixed = [] if axis.pool is None else fixed_quotas(scenario, names[axis.pool])
     if fixed and scenario.quotas.unassigned < 0:
@@ -132,6 +145,8 @@ def axis_of(scenario: Scenario, vary: str | None = None) -> Axis:
 
 def fixed_quotas(scenario: Scenario, pool: str) -> list[tuple[str, int]]:
     """(tenant or cohort, GPUs) of each quota that does not grow with a pool."""
+    if scenario.policy.contract == "shared":
+        return []
     amounts = [
         (node.name, None if node.quota is None else node.quota.of(pool)) for node in scenario.quotas.nodes
     ]
@@ -153,7 +168,8 @@ def demand_of(scenario: Scenario) -> int:
 def grid_of(scenario: Scenario, axis: Axis) -> CapacityGrid:
     """Values considered.
 
-    GPUs: multiples of the granularity, from the largest gang that needs this pool up to `max_gpus` or far above need.
+    GPUs: multiples of the granularity, from the largest gang that needs this pool and what is reserved of it, up to
+    `max_gpus` or far above need.
     Demand: multiples of `demand_step` from `min_demand` to `max_demand`.
     """
     study = scenario.study
@@ -165,7 +181,8 @@ def grid_of(scenario: Scenario, axis: Axis) -> CapacityGrid:
         count = max(0, round(most * NOMINAL) - low) // step + 1
         return CapacityGrid(low, step, count, descending=True)
     step = study.granularity
-    low = step * max(1, math.ceil(max(study.min_gpus or 0, _largest_gang(scenario, axis)) / step))
+    kept = 0 if axis.pool is None else most_reserved(scenario, axis.pool)
+    low = step * max(1, math.ceil(max(study.min_gpus or 0, _largest_gang(scenario, axis), kept) / step))
     guess = max(start_of(scenario, axis), low)
     high = study.max_gpus or _CEILING * guess
     return CapacityGrid(low, step, max(0, min(high, MAX_GPUS) - low) // step + 1)

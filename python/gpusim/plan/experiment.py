@@ -12,9 +12,7 @@ import numpy.typing as npt
 from gpusim.engine.slo_table import PREEMPTIONS
 from gpusim.engine.spec import (
     ALL,
-    FIFO,
     NONE,
-    SJF,
     SKIP,
     SLOWDOWN,
     TURNAROUND,
@@ -26,16 +24,17 @@ from gpusim.engine.spec import (
     SloTable,
     Windows,
 )
+from gpusim.plan.fairness import fairness
+from gpusim.plan.reserved import all_pools, allowed_pools, closures
 from gpusim.plan.sharing import is_shared, sharing
 from gpusim.scenario import ResolvedSlo, Scenario
+from gpusim.scenario.fairness import ORDERS
 from gpusim.units import format_duration
 from gpusim.workload.compile import compile_sources
 from gpusim.workload.source import Generator
 
 BACKFILL = {"none": NONE, "skip": SKIP, "all": ALL}
 """Names of the backfill policies that are not a number."""
-ORDERS = {"fifo": FIFO, "sjf": SJF}
-"""Names of the orders inside a tier."""
 METRICS = {
     "wait": WAIT,
     "turnaround": TURNAROUND,
@@ -109,6 +108,8 @@ def run_spec(scenario: Scenario, seed: int, sources: Generator | None = None) ->
         windows=windows(scenario),
         slos=slo_table(scenario, scenario.resolved_slos()),
         sharing=sharing(scenario),
+        fairness=fairness(scenario),
+        closures=closures(scenario),
     )
 
 
@@ -123,8 +124,8 @@ def class_table(scenario: Scenario) -> ClassTable:
         patience=np.array(patience, dtype=np.int64),
         tenants=len(scenario.tenants),
         killed_ok=np.array([c.killed_ok for _, _, c in entries], dtype=np.bool_),
-        pools=tuple(tuple(scenario.class_pools(k)) for k in range(len(entries))),
-        n_pools=len(scenario.pool_names),
+        pools=tuple(allowed_pools(scenario, k) for k in range(len(entries))),
+        n_pools=len(all_pools(scenario)),
     )
 
 
@@ -132,7 +133,7 @@ def policy(scenario: Scenario) -> Policy:
     """The scheduling policy; periods and windows in ticks."""
     asked = scenario.policy
     return Policy(
-        order=ORDERS[asked.order],
+        order=ORDERS.index(asked.order),
         backfill=backfill_code(asked.backfill),
         window=-1 if asked.window is None else scenario.ticks(asked.window),
         max_tests=-1 if asked.max_tests is None else asked.max_tests,
@@ -206,9 +207,9 @@ def is_pathwise_monotone(scenario: Scenario) -> bool:
     """Whether a replication that passes at a size provably passes at every larger one (R40).
 
     Proven for strict order by eligible time (``none``, ``fifo``), one tier, one flat pool without quotas, nobody who
-    leaves, is refused or evicted, no chains, and levels on wait or on jobs turned away: by induction over the queue
-    each job starts no later with one GPU more, since the earlier jobs that hold GPUs at any moment are then a subset. A
-    scheduler period changes nothing in it: a job starts at the first multiple of the period at which it is
+    leaves, is refused or evicted, no chains or approvals, and levels on wait or on jobs turned away: by induction over
+    the queue each job starts no later with one GPU more, since the earlier jobs that hold GPUs at any moment are then a
+    subset. A scheduler period changes nothing in it: a job starts at the first multiple of the period at which it is
     eligible, its predecessor in the queue has started and its gang fits, and each of these comes no later.
     Windows and the number of tests are about backfill.
 
@@ -222,7 +223,7 @@ def is_pathwise_monotone(scenario: Scenario) -> bool:
     one_tier = not asked.tiers or len({c.priority for c in classes}) == 1
     patient = all(c.patience is None for c in classes)
     unbounded = asked.max_waiting is None and all(t.max_waiting is None for t in scenario.tenants)
-    plain = len(scenario.pool_names) == 1 and all(c.segment is None for c in classes)
+    plain = len(scenario.pool_names) == 1 and all(c.segment is None and c.approval is None for c in classes)
     by_start = all(s.metric in ("wait", "turned_away") for s in scenario.resolved_slos())
     by_jobs = not scenario.period_slos()
     alone = by_jobs and not is_shared(scenario)

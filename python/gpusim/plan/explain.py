@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from gpusim.engine.result import BatchResult
+from gpusim.plan.agreements import agreements
 from gpusim.plan.answer import Findings, RuleOutcome
 from gpusim.plan.axis import DEMAND
 from gpusim.plan.band import Band, occupancy_band
@@ -140,6 +141,7 @@ def explain(
         occupancy=occupancy(scenario, whole, runs.axis.total(shown), confidence),
         classes=class_shares(scenario, whole, confidence),
         evictions=evictions(scenario, runs.experiment.spec, whole, confidence),
+        agreements=agreements(scenario, whole, confidence),
         why=_why(scenario, runs, whole, replications, shown),
         rules=rules,
         band=_band(scenario, runs, grid, found, replications),
@@ -151,7 +153,7 @@ def _why(
     scenario: Scenario, runs: Runs, whole: BatchResult, replications: npt.NDArray[np.int64], value: int
 ) -> Why | None:
     few = runs.causes(replications[: replications_for_causes(whole)], value)
-    row = runs.axis.gpus(np.array([value], dtype=np.int64)).reshape(-1)
+    row = runs.axis.gpus(np.array([value], dtype=np.int64)).reshape(-1)[: len(runs.axis.pools)]
     return why(scenario, few, dict(zip(runs.axis.pools, map(int, row), strict=True)))
 
 
@@ -230,6 +232,7 @@ def _findings(
         "classes": (),
         "rules": (),
         "evictions": None,
+        "agreements": None,
         "why": None,
         "band": None,
     }

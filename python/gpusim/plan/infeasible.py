@@ -23,6 +23,9 @@ its work at least once, and for its checkpoints, unless it saves within its grac
 they cost nothing in the ceiling. Each of its starts has the whole limit, so that it may finish where a run without
 eviction is killed; the kill comes no later than that end, and counts as done in the ceiling for preemptible classes.
 
+Nothing is reserved in it, and the order does not matter where nobody waits. An approval holds a job as long in every
+center.
+
 The proof uses that run times are not changed by the center: it holds without failures and speeds per pool, which the
 engine does not have.
 """
@@ -37,7 +40,7 @@ import numpy.typing as npt
 
 from gpusim.engine.batch import run_batch
 from gpusim.engine.result import COUNTS, STATUS_OK, BatchResult
-from gpusim.engine.spec import RunSpec
+from gpusim.engine.spec import FIFO, RunSpec
 from gpusim.plan.axis import Axis
 from gpusim.plan.experiment import Experiment, slo_table
 from gpusim.plan.measure import Attainment, Estimate, SloOutcome, slo_outcomes
@@ -162,6 +165,7 @@ def unlimited(spec: RunSpec, scenario: Scenario) -> RunSpec:
     chains = any(c.segment is not None for _, _, c in scenario.classes())
     policy = replace(
         spec.policy,
+        order=FIFO,
         max_waiting=-1,
         tenant_max_waiting=(),
         max_tests=-1,
@@ -174,7 +178,14 @@ def unlimited(spec: RunSpec, scenario: Scenario) -> RunSpec:
         return replace(spec, policy=policy, classes=classes)
     assert classes.killed_ok is not None
     classes = replace(classes, killed_ok=classes.killed_ok | spec.sharing.preemptible)
-    return replace(spec, policy=policy, classes=classes, sharing=without_contention(spec.sharing))
+    return replace(
+        spec,
+        policy=policy,
+        classes=classes,
+        sharing=without_contention(spec.sharing),
+        fairness=None,
+        closures=None,
+    )
 
 
 @dataclass

@@ -124,7 +124,7 @@ class PeriodLevels:
             nothing: list[list[int]] = [[]] * len(values)
             return nothing, nothing, nothing
         window = spec.windows.count_end - spec.windows.warm_up
-        rows = self.axis.gpus(values).reshape(len(values), -1).tolist()
+        rows = self.axis.gpus(values).reshape(len(values), -1)[:, : len(self.axis.pools)].tolist()
         assert spec.sharing is not None
         granted = {row: owned(spec.sharing, row) * window for row in set(map(tuple, rows))}
         demand = self.axis.demand_ppm(values).tolist()

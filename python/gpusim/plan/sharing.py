@@ -9,7 +9,9 @@ import numpy as np
 import numpy.typing as npt
 
 from gpusim.engine.sharing import NO_AMOUNT, NO_THRESHOLD, RECLAIM, REQUEUE, WITHIN, Sharing
+from gpusim.plan.reserved import reserved_gpus
 from gpusim.scenario import Scenario
+from gpusim.scenario.fairness import FAIR_ORDERS
 from gpusim.scenario.quotas import NOBODY, QuotaTree
 from gpusim.scenario.sharing import Preemptible
 
@@ -17,12 +19,15 @@ _ANY_LOWER = 1 << 31  # a threshold above every priority
 
 
 def is_shared(scenario: Scenario) -> bool:
-    """Whether anything of quotas, limits of tenants, preemption or the cost of checkpoints decides anything."""
+    """Whether anything of quotas, limits, preemption, fair orders, reservations or checkpoints decides anything."""
     tenants, classes = scenario.tenants, [c for _, _, c in scenario.classes()]
-    bounded = any(
-        t.quota is not None or t.cohort is not None or t.max_gpus is not None or t.max_running is not None
-        for t in tenants
+    tree = scenario.quotas
+    limits = ("max_gpus", "max_running", "user_max_gpus", "user_max_jobs")
+    bounded = any(map(tree.limited, range(tree.tenants))) or any(
+        getattr(t, limit) is not None for t in tenants for limit in limits
     )
+    if scenario.policy.order in FAIR_ORDERS or scenario.reservations:
+        return True
     takes = any(c.urgent for c in classes) or any(
         t.preempts.within != "never" or t.preempts.reclaim != "never" for t in tenants
     )
@@ -35,7 +40,7 @@ def sharing(scenario: Scenario) -> Sharing | None:
     if not is_shared(scenario):
         return None
     tree, tenants = scenario.quotas, scenario.tenants
-    amount, is_share = _amounts(tree, scenario.pool_names)
+    amount, is_share = _amounts(tree, scenario.pool_names, reserved_gpus(scenario))
     return Sharing(
         parent=np.array([node.parent for node in tree.nodes], dtype=np.int32),
         nominal=amount[0],
@@ -43,13 +48,16 @@ def sharing(scenario: Scenario) -> Sharing | None:
         lend=amount[2],
         shares=is_share,
         unassigned=tree.unassigned,
-        borrowers_last=scenario.policy.borrowers == "last",
+        borrowers_last=scenario.policy.borrowers_last,
         strict=np.array([t.queueing == "strict" for t in tenants], dtype=np.bool_),
         within=np.array([WITHIN.index(t.preempts.within) for t in tenants], dtype=np.int32),
         reclaim=np.array([RECLAIM.index(t.preempts.reclaim) for t in tenants], dtype=np.int32),
         borrow_preempts=np.array([_threshold(t.preempts.while_borrowing) for t in tenants], dtype=np.int64),
         max_gpus=_or_none([t.max_gpus for t in tenants]),
         max_jobs=_or_none([t.max_running for t in tenants]),
+        users=np.array([t.users or 1 for t in tenants], dtype=np.int32),
+        user_max_gpus=_or_none([t.user_max_gpus for t in tenants]),
+        user_max_jobs=_or_none([t.user_max_jobs for t in tenants]),
         **_classes(scenario),
     )
 
@@ -76,24 +84,34 @@ def without_contention(found: Sharing) -> Sharing | None:
         unassigned=-1,
         max_gpus=_or_none([None] * tenants),
         max_jobs=_or_none([None] * tenants),
+        user_max_gpus=_or_none([None] * tenants),
+        user_max_jobs=_or_none([None] * tenants),
         preemptible=np.zeros(classes, dtype=np.bool_),
         checkpoint_cost=cost,
     )
 
 
-def _amounts(tree: QuotaTree, pools: tuple[str, ...]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.bool_]]:
-    """(3, nodes, pools): quotas, borrowing and lending limits; and which of them are millionths of the pool."""
-    amount = np.full((3, len(tree.nodes), len(pools)), NO_AMOUNT, dtype=np.int64)
+def _amounts(
+    tree: QuotaTree, pools: tuple[str, ...], reserved: tuple[int, ...]
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.bool_]]:
+    """(3, nodes, pools): quotas, borrowing and lending limits; and which of them are millionths of the pool.
+
+    The pools of reservations come last. In them quotas bind nobody: each tenant of a cohort owns as much as there is.
+    """
+    amount = np.full((3, len(tree.nodes), len(pools) + len(reserved)), NO_AMOUNT, dtype=np.int64)
     is_share = np.zeros(amount.shape, dtype=np.bool_)
     for k, node in enumerate(tree.nodes):
         if node.quota is not None or node.parent != NOBODY or k >= tree.tenants:
-            amount[0, k] = 0
+            amount[0, k, : len(pools)] = 0
         for row, amounts in enumerate((node.quota, node.borrow, node.lend)):
             for p, pool in enumerate(pools):
                 given = None if amounts is None else amounts.of(pool)
                 if given is not None:
                     is_share[row, k, p] = given.ppm is not None
                     amount[row, k, p] = given.gpus if given.ppm is None else given.ppm
+        for p, gpus in enumerate(reserved, start=len(pools)):
+            alone = k < tree.tenants and node.parent == NOBODY
+            amount[0, k, p] = NO_AMOUNT if alone else gpus if k < tree.tenants else 0
     return amount, is_share
 
 

@@ -12,6 +12,7 @@ import numpy as np
 from gpusim.engine.cpu import usable_cores
 from gpusim.engine.result import BatchResult
 from gpusim.errors import NotConverged, Problem, UsageError
+from gpusim.plan.agreements import Agreements, agreements
 from gpusim.plan.answer import Spent
 from gpusim.plan.axis import GPUS, Axis, demand_of, pool_sizes
 from gpusim.plan.band import OccupancyOutcome, occupancy_outcome
@@ -29,6 +30,7 @@ from gpusim.plan.measure import (
 )
 from gpusim.plan.output import finite
 from gpusim.plan.provenance import Provenance, load_call, provenance
+from gpusim.plan.reserved import reserved_gpus
 from gpusim.plan.runs import Progress, Runs
 from gpusim.plan.why import Why, replications_for_causes, why
 from gpusim.scenario import Scenario
@@ -62,6 +64,8 @@ class Simulation:
         Levels on occupancy; they are no part of `attainment`.
     evictions : Evictions or None
         What preemption costs; None where no class is preemptible.
+    agreements : Agreements or None
+        What leases, approvals and reservations come to; None without any.
     why : Why or None
         Why jobs waited and GPUs were idle; None if the time limit left no run for it.
     offered_load, peak_load : float
@@ -80,6 +84,7 @@ class Simulation:
     pools: tuple[PoolOutcome, ...]
     occupancy_levels: tuple[OccupancyOutcome, ...]
     evictions: Evictions | None
+    agreements: Agreements | None
     why: Why | None
     offered_load: float
     peak_load: float
@@ -111,6 +116,7 @@ class Simulation:
             "pools": [dataclasses.asdict(pool) for pool in self.pools],
             "occupancy_levels": [dataclasses.asdict(each) for each in self.occupancy_levels],
             "evictions": None if self.evictions is None else dataclasses.asdict(self.evictions),
+            "agreements": None if self.agreements is None else dataclasses.asdict(self.agreements),
             "why": None if self.why is None else dataclasses.asdict(self.why),
             "offered_load": self.offered_load,
             "peak_load": self.peak_load,
@@ -173,7 +179,9 @@ def simulate(
     seed = scenario.study.seed if seed is None else seed
     confidence = scenario.study.confidence
     threads = threads or usable_cores()
-    axis = Axis(GPUS if len(names) == 1 else names[0], names, pools, demand_of(scenario))
+    axis = Axis(
+        GPUS if len(names) == 1 else names[0], names, pools, demand_of(scenario), reserved_gpus(scenario)
+    )
     runs = Runs(
         Experiment(scenario, seed),
         axis,
@@ -205,6 +213,7 @@ def simulate(
             occupancy_outcome(scenario, level, batch, wanted) for level in scenario.occupancy_slos()
         ),
         evictions=evictions(scenario, runs.experiment.spec, batch, confidence),
+        agreements=agreements(scenario, batch, confidence),
         why=why(scenario, explained, sizes),
         offered_load=scenario.offered_load,
         peak_load=scenario.peak_load,

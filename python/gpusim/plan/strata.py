@@ -108,7 +108,8 @@ class _Labels:
         return np.array([self.known[r] for r in replications.tolist()], dtype=np.int64)
 
     def _asked(self, replications: Int64) -> list[int]:
-        spec, pools = only(self.experiment.spec, self.classes), len(self.axis.pools)
+        spec = only(self.experiment.spec, self.classes)
+        pools = spec.classes.n_pools
         result = run_batch(
             spec,
             replications,

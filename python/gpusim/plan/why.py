@@ -55,7 +55,11 @@ class WaitingShares:
 
 @dataclass(frozen=True)
 class IdleShares:
-    """What the GPUs of a pool did: shares of its GPU-time, which sum to 1."""
+    """What the GPUs of a pool did: shares of its GPU-time, which sum to 1.
+
+    `drained` are idle because no waiting job that fits would end before a reservation begins, `closed` are reserved;
+    `drained_gpu_hours` is the same of one replication [GPU h].
+    """
 
     name: str
     gpus: int
@@ -63,6 +67,9 @@ class IdleShares:
     reserved: float
     quota_idle: float
     free: float
+    drained: float
+    closed: float
+    drained_gpu_hours: float
 
 
 @dataclass(frozen=True)
@@ -123,9 +130,9 @@ def why(scenario: Scenario, result: BatchResult, pools: Mapping[str, int]) -> Wh
             _shares(name, ticks, window) for name, ticks in zip(scenario.class_names, by_class, strict=True)
         ),
         pools=tuple(
-            _idle(name, gpus, used, idle, max(window * gpus, 1))
-            for (name, gpus), used, idle in zip(
-                pools.items(), result.pool_gpu_ticks.sum(axis=0), result.idle.sum(axis=0), strict=True
+            _idle(name, gpus, used, idle, max(window * gpus, 1), scenario.tick / (3600.0 * n))
+            for (name, gpus), used, idle in zip(  # without the pools of reservations, which come last
+                pools.items(), result.pool_gpu_ticks.sum(axis=0), result.idle.sum(axis=0), strict=False
             )
         ),
     )
@@ -138,6 +145,18 @@ def _shares(name: str, ticks: npt.NDArray[np.int64], window: int) -> WaitingShar
     return WaitingShares(name, total / window, int(ticks[HELD]) / window, *shares)
 
 
-def _idle(name: str, gpus: int, used: np.int64, idle: npt.NDArray[np.int64], whole: int) -> IdleShares:
-    reserved, quota_idle, free = (int(idle[IDLE.index(label)]) / whole for label in IDLE[:3])
-    return IdleShares(name, gpus, int(used) / whole, reserved, quota_idle, free)
+def _idle(
+    name: str, gpus: int, used: np.int64, idle: npt.NDArray[np.int64], whole: int, hours: float
+) -> IdleShares:
+    of = {label: int(ticks) for label, ticks in zip(IDLE, idle, strict=True)}
+    return IdleShares(
+        name=name,
+        gpus=gpus,
+        allocated=int(used) / whole,
+        reserved=of["reserved"] / whole,
+        quota_idle=of["quota_idle"] / whole,
+        free=of["free"] / whole,
+        drained=of["drained"] / whole,
+        closed=of["closed"] / whole,
+        drained_gpu_hours=of["drained"] * hours,
+    )

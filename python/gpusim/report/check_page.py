@@ -6,12 +6,15 @@ from collections.abc import Iterator
 
 from rich.console import Group
 
+from gpusim.plan.agreements import approvals
 from gpusim.plan.estimate import Estimate
 from gpusim.plan.rules import RuleOfThumb
 from gpusim.report import words
+from gpusim.report.agreements import approvals_section
 from gpusim.report.estimate import estimate_in_words
 from gpusim.report.layout import Column, bullets, facts, headline, page, plain, section, table
 from gpusim.report.replay_page import policy_in_words
+from gpusim.report.terms import terms
 from gpusim.scenario import Scenario
 from gpusim.units import format_rate, format_share
 
@@ -44,6 +47,7 @@ def check_page(
         headline(f"{scenario.name} is a valid scenario{doubts}."),
         plain(scenario.description) if scenario.description else None,
         section("Demand", _demand(scenario)),
+        approvals_section(asked) if (asked := approvals(scenario)) else None,
         section("Service levels, all to be met", _levels(scenario)),
         section("Study", facts(_study(scenario))),
         section("Rules of thumb (they ignore how jobs share the center)", _rules(rules)),
@@ -135,8 +139,7 @@ def _study(scenario: Scenario) -> Iterator[tuple[str, str]]:
             f"confidence, interval at most {format_share(study.tolerance)} of the answer wide"
         ),
     )
-    tiers = "larger priority first, then " if policy.tiers else ""
-    yield "order", f"{tiers}first come, first served"
+    yield from terms(scenario)
     yield "backfill", policy_in_words(str(policy.backfill))
     if policy.max_waiting is not None:
         yield "queue", f"at most {words.things(policy.max_waiting, 'waiting job')}; further ones are refused"

@@ -10,6 +10,7 @@ from gpusim.plan.axis import NOMINAL
 from gpusim.plan.demand import DemandAnswer
 from gpusim.plan.measure import Attainment
 from gpusim.report import words
+from gpusim.report.agreements import agreement_sections
 from gpusim.report.evictions import evictions_section
 from gpusim.report.findings import (
     assumed_section,
@@ -39,6 +40,7 @@ def demand_page(answer: DemandAnswer) -> Group:
         demand_section(found),
         why_section(found.why),
         evictions_section(found.evictions),
+        *agreement_sections(found.agreements, found.why),
         section("How sure", bullets(_how_sure(answer))),
         _next_steps(answer),
         assumed_section(found),

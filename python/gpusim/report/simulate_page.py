@@ -8,6 +8,7 @@ from rich.console import Group
 
 from gpusim.plan.simulate import Simulation
 from gpusim.report import words
+from gpusim.report.agreements import agreement_sections
 from gpusim.report.evictions import evictions_section
 from gpusim.report.layout import Column, bullets, headline, page, plain, section, table
 from gpusim.report.levels import legend, levels_in_words, levels_table, occupancy_table, undecided
@@ -53,6 +54,7 @@ def simulation_page(result: Simulation, asked: int | None = None) -> Group:
         section("Jobs and GPUs", _fates(result)),
         why_section(result.why),
         evictions_section(result.evictions),
+        *agreement_sections(result.agreements, result.why),
         section("Use", bullets(_use(result)), occupancy_table(result.occupancy_levels)),
         section("Warnings", bullets(result.warnings, "!", "yellow")) if result.warnings else None,
         origin(result.spent, result.provenance),

@@ -9,6 +9,7 @@ from rich.console import Group, RenderableType
 from gpusim.plan.answer import Answer
 from gpusim.plan.demand import DemandAnswer
 from gpusim.report import words
+from gpusim.report.agreements import agreement_sections
 from gpusim.report.demand_page import demand_page
 from gpusim.report.evictions import evictions_section
 from gpusim.report.findings import (
@@ -59,6 +60,7 @@ def size_page(answer: Answer) -> Group:
         demand_section(found),
         why_section(found.why),
         evictions_section(found.evictions),
+        *agreement_sections(found.agreements, found.why),
         spreadsheet_section(found),
         section("How sure", bullets(_how_sure(answer))),
         _next_steps(answer),

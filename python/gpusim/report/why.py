@@ -87,6 +87,12 @@ def _idle(pools: Sequence[IdleShares]) -> Iterator[str]:
             parts.append(
                 f"{words.percent(pool.quota_idle)} idle because quotas stop every job that waits for them"
             )
+        if pool.drained:
+            parts.append(
+                f"{words.percent(pool.drained)} idle because jobs would not end before a reservation"
+            )
+        if pool.closed:
+            parts.append(f"{words.percent(pool.closed)} are reserved")
         parts.append(
             f"{words.percent(pool.free)} idle because nobody waits for them, or only for more at once"
         )

@@ -8,8 +8,9 @@ lines), `fields.py` (values), `slo.py` (sentences); `findings.py` and `checks.py
 from gpusim.scenario.gpu_counts import GpuCounts
 from gpusim.scenario.laws import Exponential, Lognormal
 from gpusim.scenario.loading import example, example_text, examples, load_scenario
-from gpusim.scenario.model import Arrivals, Center, JobClass, JobLimit, Policy, Study, Tenant
+from gpusim.scenario.model import Arrivals, Center, JobClass, JobLimit, Study, Tenant
 from gpusim.scenario.overrides import apply_overrides
+from gpusim.scenario.policy import Policy
 from gpusim.scenario.run_time import RunTime
 from gpusim.scenario.scenario import SCHEMA_VERSION, ClassEntry, Scenario
 from gpusim.scenario.schema import scenario_fields, scenario_schema

@@ -18,11 +18,13 @@ from typing import Annotated, Any
 
 from pydantic import Field, TypeAdapter, ValidatorFunctionWrapHandler, WrapValidator, model_validator
 
+from gpusim.scenario.approval import Approval
 from gpusim.scenario.batch import Batch
 from gpusim.scenario.demand_fields import OptionalLoad, OptionalRate
 from gpusim.scenario.fields import Duration, OptionalPositiveDuration
 from gpusim.scenario.frozen import Frozen, one_of
 from gpusim.scenario.gpu_counts import GpuCounts, OptionalGpuCountsField
+from gpusim.scenario.lease import Lease
 from gpusim.scenario.limits import JobLimit, OptionalLimitField, mean_held
 from gpusim.scenario.mistakes import Mistake, raise_all
 from gpusim.scenario.profile import Profile
@@ -148,6 +150,8 @@ class Stream:
     segment: float | None  # longest run of one job of a chain [s]; None: no chains
     segment_delay: float  # between two jobs of a chain [s]
     label: str  # '' for the first stream of the class, then '#2', '#3', ..
+    lease: Lease | None = None  # the jobs hold whole nodes for a term
+    approval: Approval | None = None  # what is submitted are applications
 
     @property
     def schedule(self) -> tuple[ScheduledItem, ...]:
@@ -177,10 +181,12 @@ class Stream:
     @cached_property
     def mean_held(self) -> float:
         """Mean time that a job, or a whole chain, holds its GPUs [s]."""
-        return mean_held(self.run_time, self.limit, self.segment)
+        return self.held_within(math.inf)
 
     def held_within(self, seconds: float) -> float:
         """Mean time that a job, or a chain, holds GPUs in the first `seconds` after its submit if none waits [s]."""
+        if self.lease is not None:
+            return self.lease.held(self.run_time, seconds)
         return mean_held(self.run_time, self.limit, self.segment, self.segment_delay, seconds)
 
     @property
@@ -190,9 +196,12 @@ class Stream:
 
     @property
     def job_rate(self) -> float:
-        """Mean rate of jobs (or chains) of a random stream while it lasts [1/s]; 0 for a schedule."""
+        """Mean rate of jobs (or chains) of a random stream while it lasts [1/s]; 0 for a schedule.
+
+        Of applications: of those that are granted. A `rate` counts all of them, a `load` is what the granted use.
+        """
         if self.entry.rate is not None:
-            return float(self.entry.rate)
+            return float(self.entry.rate) * (1.0 if self.approval is None else self.approval.accept)
         return self.entry.load / self.work if self.entry.load is not None else 0.0
 
     @property
@@ -232,8 +241,11 @@ def streams_of(
     limit: JobLimit,
     segment: float | None,
     segment_delay: float,
+    *,
+    lease: Lease | None = None,
+    approval: Approval | None = None,
 ) -> tuple[Stream, ...]:
-    """Return the streams of a class from its entries and its own gangs, run times and limit."""
+    """Return the streams of a class from its entries, its own gangs, run times and limit, and its terms."""
     return tuple(
         Stream(
             entry=entry,
@@ -243,6 +255,8 @@ def streams_of(
             segment=segment,
             segment_delay=segment_delay,
             label="" if index == 0 else f"#{index + 1}",
+            lease=lease,
+            approval=approval,
         )
         for index, entry in enumerate(entries)
     )

@@ -2,7 +2,9 @@
 
 Each check is one function that takes `Parts` (what could be read) and yields mistakes with paths from the
 root. Windows are in windows.py, sizes and pools in checks_pools.py, demand in checks_demand.py, the clock in
-checks_clock.py, cohorts and preemption in checks_sharing.py, quotas in checks_quotas.py.
+checks_clock.py, cohorts and preemption in checks_sharing.py, quotas in checks_quotas.py,
+accounts and contracts in checks_fairness.py, leases and approvals in checks_lease.py, reservations in
+checks_reservations.py.
 """
 
 from __future__ import annotations
@@ -12,8 +14,11 @@ from typing import Any
 
 from gpusim.scenario.checks_clock import clock_mistakes
 from gpusim.scenario.checks_demand import demand_mistakes, schedule_mistakes
+from gpusim.scenario.checks_fairness import fairness_mistakes
+from gpusim.scenario.checks_lease import lease_mistakes
 from gpusim.scenario.checks_pools import pool_mistakes, size_mistakes, vary_mistakes
 from gpusim.scenario.checks_quotas import quota_mistakes
+from gpusim.scenario.checks_reservations import reservation_mistakes
 from gpusim.scenario.checks_sharing import sharing_mistakes
 from gpusim.scenario.mistakes import Mistake, Path, dotted
 from gpusim.scenario.parts import ClassPart, Parts, salvage
@@ -35,6 +40,9 @@ def check(parts: Parts) -> list[Mistake]:
         clock_mistakes,
         sharing_mistakes,
         quota_mistakes,
+        fairness_mistakes,
+        lease_mistakes,
+        reservation_mistakes,
     )
     return [mistake for each in checks for mistake in each(parts)]
 

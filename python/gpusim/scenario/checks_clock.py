@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from gpusim.scenario.mistakes import Mistake, Path
-from gpusim.scenario.model import JobClass, Policy
+from gpusim.scenario.model import JobClass
 from gpusim.scenario.parts import ClassPart, Parts
+from gpusim.scenario.policy import Policy
 from gpusim.scenario.slo_words import EVERY_DAY, WHOLE_DAY
 from gpusim.scenario.week import DAY
 from gpusim.units import format_duration

@@ -29,9 +29,11 @@ def quota_mistakes(parts: Parts) -> Iterator[Mistake]:
     if tree is None or wrong:
         return
     yield from _sums(parts, pools)
-    yield from _fixed(parts, tree)
+    contract = "quotas" if parts.policy is None else parts.policy.contract
+    if contract != "shared":
+        yield from _fixed(parts, tree)
     if has_ceilings(parts, tree) and parts.study is not None:
-        yield from _impossible(parts, tree, pools)
+        yield from _impossible(parts, tree.under(contract), pools)
 
 
 def pool_sizes(parts: Parts) -> dict[str, int | None]:
@@ -163,18 +165,19 @@ def most_usable(
             ceiling = tree.ceiling(tenant, pool, gpus)
             found.append(LARGEST_GPUS if ceiling is None else ceiling)
     most = max(found, default=LARGEST_GPUS)
-    limit = terms.max_gpus if isinstance(terms, TenantTerms) else None
-    if limit is not None and limit <= most:
-        return limit, "max_gpus"
+    if isinstance(terms, TenantTerms):
+        for limit, key in ((terms.user_max_gpus, "user_max_gpus"), (terms.max_gpus, "max_gpus")):
+            if limit is not None and limit <= most:
+                return limit, key
     return (most, "quota") if most < LARGEST_GPUS else None
 
 
 def _too_large(part: ClassPart, model: JobClass, smallest: int, most: tuple[int, str]) -> Mistake:
     gpus, key = most
-    within = "max_gpus of its tenant" if key == "max_gpus" else "what its tenant owns and may borrow"
+    within = "what its tenant owns and may borrow" if key == "quota" else f"{key} of its tenant"
     return Mistake(
         "no job of this class could ever start: all are larger than " + within,
-        f"raise {'max_gpus' if key == 'max_gpus' else 'quota or borrow'}, or make the gangs smaller",
+        f"raise {'quota or borrow' if key == 'quota' else key}, or make the gangs smaller",
         f"{smallest:,} GPUs > {gpus:,}",
         gang_path(part, model),
         "impossible-gang",

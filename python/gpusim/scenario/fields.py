@@ -212,6 +212,7 @@ def _auto_or_duration(value: float | str) -> str:
 _gpus = _whole(1, LARGEST_GPUS, "a number of GPUs", "write for example 8")
 _tests = _whole(1, 2**31 - 1, "max_tests", "write for example 500, or null for all")
 _running = _whole(1, 2**30, "the number of running jobs", "write 1 or more, or null for no limit")
+_users = _whole(1, 1_000_000, "the number of users", "write for example 200")
 _waiting = _whole(0, 2**62, "the number of waiting jobs", "write 0 or more, or null for no limit")
 
 Duration = Annotated[float, BeforeValidator(_read_duration), _AS_DURATION, _DURATION_SCHEMA]
@@ -237,6 +238,7 @@ OptionalWaiting = Annotated[
 OptionalRunning = Annotated[
     int | None, BeforeValidator(read_optional(_running)), _whole_schema(1, nullable=True)
 ]
+OptionalUsers = Annotated[int | None, BeforeValidator(read_optional(_users)), _whole_schema(1, nullable=True)]
 OptionalTests = Annotated[int | None, BeforeValidator(read_optional(_tests)), _whole_schema(1, nullable=True)]
 Priority = Annotated[
     int,

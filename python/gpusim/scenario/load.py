@@ -6,7 +6,8 @@ an hour from the start of the study:
 
 - a random stream submits evenly within each bin, at the bin's mean rate; the mean use of bin j by what was
   submitted in bin i then depends on j - i only, through the second integral of the holding time's survival;
-- each scheduled time is placed exactly, spread evenly over its `within`.
+- each scheduled time is placed exactly, spread evenly over its `within`;
+- what needs an approval begins when that ends: at the call of its hour, and then as the decision's law says.
 
 The center is empty at the start, as in a simulation: with a warm-up shorter than the longest runs the load still
 rises. Batches change no mean.
@@ -22,7 +23,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from gpusim.scenario.approval import Approval
 from gpusim.scenario.arrivals import Stream
+from gpusim.scenario.run_time import RunTime
+from gpusim.scenario.views import approval_phase, decided
 from gpusim.scenario.week import DAY, WEEK
 
 if TYPE_CHECKING:
@@ -118,6 +122,8 @@ def _support(stream: Stream, longest: float) -> float:
 def _random(scenario: Scenario, stream: Stream, held: _Held, edges: FloatArray) -> FloatArray:
     """Jobs of a random stream in use, mean of each bin."""
     submitted = _submitted(scenario, stream, edges)
+    if stream.approval is not None:
+        submitted = _approved(scenario, stream.approval, submitted, edges)
     grid = held.twice(np.concatenate(([-HOUR], edges)))
     kernel = (
         np.diff(grid, 2) / HOUR**2
@@ -142,10 +148,34 @@ def _submitted(scenario: Scenario, stream: Stream, edges: FloatArray) -> FloatAr
     return np.asarray(stream.job_rate * busy)
 
 
+def _approved(scenario: Scenario, approval: Approval, submitted: FloatArray, edges: FloatArray) -> FloatArray:
+    """Jobs whose approval ends in each bin; those of the whole hour are decided on at its next call."""
+    bins = len(submitted)
+    if approval.calls is not None:
+        phase = approval_phase(scenario, approval)
+        middle = (edges[:-1] + edges[1:]) / 2
+        calls = np.array([approval.call_after(float(t), phase) for t in middle])
+        at = np.floor(calls / HOUR).astype(int)
+        inside = at < bins
+        submitted = np.asarray(np.bincount(at[inside], submitted[inside], bins), dtype=np.float64)
+    if approval.delay is not None:
+        longest = _support_of(approval.delay, float(edges[-1]))
+        marks = np.arange(round(longest / HOUR) + 1) * HOUR
+        above = np.array([approval.delay.share_above(float(t)) if t else 1.0 for t in marks])
+        submitted = np.convolve(submitted, -np.diff(above))[:bins]
+    return np.asarray(submitted, dtype=np.float64)
+
+
+def _support_of(law: RunTime, longest: float) -> float:
+    most = law.max if law.max is not None else law.quantile(1 - 1e-7)
+    return HOUR * (1 + math.floor(min(most, longest) / HOUR))
+
+
 def _scheduled(scenario: Scenario, stream: Stream, held: _Held, edges: FloatArray) -> FloatArray:
     """Jobs of a schedule in use, mean of each bin."""
     total = np.zeros(len(edges) - 1)
-    for time, within, count in stream.occurrences(scenario.week_phase, scenario.study.horizon):
+    for submit, spread, count in stream.occurrences(scenario.week_phase, scenario.study.horizon):
+        time, within = decided(scenario, stream, submit, spread)
         if within <= _SPIKE:
             use = np.diff(held.once(edges - time - within / 2))
         else:

@@ -1,4 +1,4 @@
-"""The models a scenario is made of: job classes, tenants, center, policy and study.
+"""The models a scenario is made of: job classes, tenants, center and study; the policy is in policy.py.
 
 They mirror the file: a key of the file is a field here, with its description and unit, and these fields are
 also the JSON schema. In Python durations are float seconds, shares fractions, rates 1/s. Everything is
@@ -11,14 +11,15 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 from functools import cached_property
-from typing import Annotated, Literal
+from typing import Annotated
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import Field, model_validator
 
+from gpusim.scenario.approval import Approval
 from gpusim.scenario.arrivals import Arrivals, ArrivalsField, Stream, streams_of
 from gpusim.scenario.demand_fields import DemandStep, Factor, OptionalFactor
+from gpusim.scenario.fairness import Qos
 from gpusim.scenario.fields import (
-    Backfill,
     CoolDown,
     Duration,
     Gpus,
@@ -26,8 +27,6 @@ from gpusim.scenario.fields import (
     OptionalDuration,
     OptionalGpus,
     OptionalPositiveDuration,
-    OptionalTests,
-    OptionalWaiting,
     PositiveDuration,
     Priority,
     Probability,
@@ -36,15 +35,15 @@ from gpusim.scenario.fields import (
     Text,
     Tolerance,
     Uncertainty,
-    choice,
 )
 from gpusim.scenario.frozen import Frozen
 from gpusim.scenario.gpu_counts import GpuCountsField
+from gpusim.scenario.lease import Lease
 from gpusim.scenario.limits import JobLimit, LimitField, read_limit
 from gpusim.scenario.mistakes import Mistake, raise_all
 from gpusim.scenario.pools import Pool
 from gpusim.scenario.run_time import RunTime
-from gpusim.scenario.sharing import Borrowers, PreemptibleField, TenantTerms
+from gpusim.scenario.sharing import PreemptibleField, TenantTerms
 from gpusim.scenario.week import Start, TimeZone
 from gpusim.units import format_duration
 
@@ -129,6 +128,23 @@ class JobClass(Frozen):
         json_schema_extra={"unit": "s"},
         examples=["5min"],
     )
+    qos: Qos = Field(
+        0.0,
+        description="quality of service, 0 to 1; with order: multifactor it is weighed",
+        json_schema_extra={"unit": "1"},
+        examples=[0.5],
+    )
+    lease: Lease | None = Field(
+        None,
+        description="the jobs are leases: whole nodes for the run time, of which the holder uses a part (default: they "
+        "are not)",
+        examples=["{use: 50%, reclaim_below: 30%, review: 14d}"],
+    )
+    approval: Approval | None = Field(
+        None,
+        description="the jobs are applications first, decided on before they may queue (default: they queue at once)",
+        examples=["{calls: monthly, accept: 31%, delay: 10d}"],
+    )
     pools: Annotated[tuple[Name, ...], Field(min_length=1)] | None = Field(
         None,
         description="pools the jobs may run in, in order of preference (default: all, in the order of the center)",
@@ -156,7 +172,14 @@ class JobClass(Frozen):
     def streams(self) -> tuple[Stream, ...]:
         """The streams of arrivals, in the order of the file."""
         return streams_of(
-            self.entries, self.gpus, self.run_time, self.limit, self.segment, self.segment_delay
+            self.entries,
+            self.gpus,
+            self.run_time,
+            self.limit,
+            self.segment,
+            self.segment_delay,
+            lease=self.lease,
+            approval=self.approval,
         )
 
     @property
@@ -270,55 +293,6 @@ class Center(Frozen):
         return self
 
 
-Order = Annotated[Literal["fifo", "sjf"], BeforeValidator(choice("fifo", "sjf"))]
-
-
-class Policy(Frozen):
-    """How the scheduler chooses among waiting jobs."""
-
-    order: Order = Field(
-        "fifo",
-        description="order inside a priority tier: fifo = first come, first served; sjf = shortest request first",
-    )
-    tiers: Switch = Field(
-        True, description="true: jobs of a larger priority go first; false: priorities are ignored"
-    )
-    backfill: Backfill = Field(
-        1,
-        description="who may overtake a blocked job: none = nobody; K = jobs that delay none of the first K "
-        "blocked ones (1 is EASY); all = jobs that delay nobody before them; skip = whoever fits",
-        json_schema_extra={"unit": "reservations"},
-    )
-    window: OptionalPositiveDuration = Field(
-        None,
-        description="a blocked job whose start lies further away gets no reservation (default: no such bound)",
-        json_schema_extra={"unit": "s"},
-        examples=["1d"],
-    )
-    max_tests: OptionalTests = Field(
-        None,
-        description="each pass of the scheduler looks at so many waiting jobs from the front (default: all)",
-        json_schema_extra={"unit": "jobs"},
-        examples=[500],
-    )
-    period: OptionalPositiveDuration = Field(
-        None,
-        description="the scheduler starts jobs only at multiples of this time (default: at every change)",
-        json_schema_extra={"unit": "s"},
-        examples=["60s"],
-    )
-    borrowers: Borrowers = Field(
-        "last",
-        description="with quotas: last = a pass takes the jobs within their tenants' quotas first, then those that "
-        "borrow; in_order = all in the order of the queue",
-    )
-    max_waiting: OptionalWaiting = Field(
-        None,
-        description="most jobs that may wait in the center; further ones are refused (default: no limit)",
-        json_schema_extra={"unit": "jobs"},
-    )
-
-
 class Study(Frozen):
     """What is simulated and how sure the answer must be."""
 
@@ -411,7 +385,6 @@ __all__ = [
     "Center",
     "JobClass",
     "JobLimit",
-    "Policy",
     "Stream",
     "Study",
     "Tenant",

@@ -17,6 +17,9 @@ scenario/tenant-overload        a tenant's demand is larger than all it may use
 scenario/idle-preemption        jobs may evict others, but no class is there to be evicted
 scenario/never-evicted          a preemptible class that nobody may evict
 scenario/nothing-lost           an evicted job saves all its work within its grace
+scenario/all-taken-back         every lease uses less than the threshold of its review
+scenario/slow-start             approvals take longer than the warm-up
+scenario/reservation-blocks     a reservation comes again before longer jobs could end
 scenario/unused                 a value without effect: a range, window or deadline that nothing asks for
 ==============================  ============================================================================
 """
@@ -33,6 +36,7 @@ from gpusim.scenario.checks_demand import jobs_of
 from gpusim.scenario.limits import JobLimit
 from gpusim.scenario.mistakes import Mistake, Path
 from gpusim.scenario.model import JobClass
+from gpusim.scenario.notices_agreements import agreement_notices
 from gpusim.scenario.notices_preemption import preemption_notices
 from gpusim.scenario.notices_quotas import quota_notices
 from gpusim.scenario.reader import Places
@@ -50,7 +54,16 @@ KILLED_SHARE = 0.05  # of the jobs of a stream
 
 def notices(scenario: Scenario, places: Places) -> tuple[Problem, ...]:
     """Return the notices of a valid scenario, in the order of the table above."""
-    parts = (_study, _levels, _center, _classes, quota_notices, preemption_notices, _unused)
+    parts = (
+        _study,
+        _levels,
+        _center,
+        _classes,
+        quota_notices,
+        preemption_notices,
+        agreement_notices,
+        _unused,
+    )
     return tuple(places.problem(notice) for part in parts for notice in part(scenario))
 
 

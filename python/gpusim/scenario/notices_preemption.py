@@ -58,7 +58,7 @@ def _idle_preemption(scenario: Scenario) -> Iterator[Mistake]:
         if asked.within != "never" and not _any_below(own, highest, asked.within == "lower_or_newer"):
             what = "no class of this tenant may be evicted by another of it"
             yield idle((*here, "within"), what, f"within {asked.within}", remedy)
-        if asked.reclaim != "never":
+        if asked.reclaim != "never" and scenario.policy.contract == "quotas":
             found = f"reclaim {asked.reclaim}"
             if tenant.cohort is None:
                 what = "a tenant in no cohort lends nothing that it could reclaim"
@@ -69,7 +69,11 @@ def _idle_preemption(scenario: Scenario) -> Iterator[Mistake]:
             elif not (others if asked.reclaim == "any" else _any_below(others, highest)):
                 what = "no class of the other tenants of the cohort may be evicted by this one's"
                 yield idle((*here, "reclaim"), what, found, remedy)
-        if asked.while_borrowing != "never" and asked.reclaim != "never":
+        if (
+            asked.while_borrowing != "never"
+            and asked.reclaim != "never"
+            and scenario.policy.contract == "quotas"
+        ):
             found = f"while_borrowing {asked.while_borrowing}"
             most = highest if isinstance(asked.while_borrowing, str) else asked.while_borrowing + 1
             if tenant.borrow is not None and tenant.borrow.is_zero:
@@ -99,7 +103,7 @@ def _never_evicted(scenario: Scenario) -> Iterator[Mistake]:
     every = list(_classes(scenario))
     tree = scenario.quotas
     for index, path, _, job_class in every:
-        if job_class.preemptible is None:
+        if job_class.preemptible is None or scenario.policy.contract != "quotas":
             continue
         mine = _priority(scenario, job_class)
         near = set(tree.neighbours(index)) if index < tree.tenants else set()

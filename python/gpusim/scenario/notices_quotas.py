@@ -50,7 +50,7 @@ def _too_large(scenario: Scenario) -> Iterator[Mistake]:
         if most is None or job_class.largest_gang <= most[0]:
             continue
         share = _share_above(job_class, most[0])
-        within = "max_gpus of the tenant" if most[1] == "max_gpus" else "what the tenant owns and may borrow"
+        within = "what the tenant owns and may borrow" if most[1] == "quota" else f"{most[1]} of the tenant"
         yield _notice(
             "gang-over-quota",
             (*path, "gpus"),
@@ -112,11 +112,7 @@ def _lends_too_much(path: Path, tenant: Tenant) -> Iterator[Mistake]:
 def _without_quotas(scenario: Scenario) -> Iterator[Mistake]:
     """What is about quotas where there are none."""
     owned = any(tenant.quota is not None or tenant.cohort is not None for tenant in scenario.tenants)
-    if (
-        not owned
-        and "borrowers" in scenario.policy.model_fields_set
-        and scenario.policy.borrowers == "in_order"
-    ):
+    if not owned and scenario.policy.borrowers == "in_order" and scenario.policy.order != "weighted_share":
         what = "'borrowers' has no effect: no tenant has a quota"
         yield _notice(
             "unused", ("policy", "borrowers"), what, "borrowers in_order", "remove it, or add quotas"

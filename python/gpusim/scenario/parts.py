@@ -12,15 +12,21 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
+from gpusim.scenario.fairness import Account
 from gpusim.scenario.fields import read_name
 from gpusim.scenario.mistakes import Path
-from gpusim.scenario.model import Center, JobClass, Policy, Study
+from gpusim.scenario.model import Center, JobClass, Study
+from gpusim.scenario.policy import Policy
+from gpusim.scenario.reservations import Reservation
 from gpusim.scenario.sharing import Cohort, TenantTerms
 from gpusim.scenario.slo import Slo, parse_slo
 from gpusim.scenario.week import phase_of, zone_named
 from gpusim.units import UnitError, parse_duration
 
 Model = TypeVar("Model", bound=BaseModel)
+
+_TREE = {"name", "cohort", "quota", "borrow", "lend"}
+"""Keys that the tree of quotas is made of."""
 
 
 @dataclass
@@ -44,7 +50,8 @@ class MemberPart:
 
     path: Path
     model: TenantTerms | Cohort | None
-    whole: bool  # every key could be read: a missing one is meant to be missing
+    whole: bool  # every key of the tree of quotas could be read: a missing one is meant to be missing
+    unread: frozenset[str] = frozenset()  # keys that were written, but could not be read
 
 
 @dataclass
@@ -60,6 +67,8 @@ class Parts:
     written: set[Path]  # keys of study, center and policy that stand in the file, as ('study', key)
     policy: Policy | None = None
     members: list[MemberPart] = field(default_factory=list)  # tenants, then cohorts
+    accounts: list[tuple[Path, Account | None]] = field(default_factory=list)
+    reservations: list[tuple[Path, Reservation | None]] = field(default_factory=list)
 
     @property
     def week_phase(self) -> float:
@@ -113,13 +122,24 @@ def salvage(data: Mapping[str, Any]) -> Parts:
         },
         policy=_read(Policy, data.get("policy") or {}),
         members=members,
+        accounts=[
+            (("accounts", k), _read(Account, raw)) for k, raw in enumerate(_items(data.get("accounts")))
+        ],
+        reservations=[
+            (("reservations", k), _read(Reservation, raw))
+            for k, raw in enumerate(_items(data.get("reservations")))
+        ],
     )
 
 
 def _member(model: type[TenantTerms | Cohort], raw: Any, path: Path) -> MemberPart:
     own = {key: raw[key] for key in _keys(raw) if key != "classes"}
     read = _read(model, own)
-    return MemberPart(path, read, read is not None and set(own) <= read.model_fields_set)
+    if read is None:
+        return MemberPart(path, None, False, frozenset(map(str, own)))
+    unread = frozenset(map(str, set(own) - read.model_fields_set))
+    harmless = (model.model_fields.keys() - _TREE) | ({"name"} if model is TenantTerms else set())
+    return MemberPart(path, read, unread <= harmless, unread)
 
 
 def _read(model: type[Model], raw: Any) -> Model | None:

@@ -58,6 +58,16 @@ class QuotaTree:
         nodes += [Node(name, NOBODY, None, None, None) for name in named]
         return cls(tuple(nodes), len(tenants))
 
+    def under(self, contract: str) -> QuotaTree:
+        """The tree as it is (`quotas`), without quotas (`shared`), or without cohorts (`partitioned`)."""
+        if contract == "quotas":
+            return self
+        keeps = contract == "partitioned"
+        nodes = [
+            Node(n.name, NOBODY, n.quota if keeps else None, None, None) for n in self.nodes[: self.tenants]
+        ]
+        return QuotaTree(tuple(nodes), self.tenants)
+
     def path(self, node: int) -> list[int]:
         """The node, its cohort, and so on; ends before what was there already."""
         path: list[int] = []

@@ -23,17 +23,21 @@ from gpusim.scenario import views
 from gpusim.scenario.checks import check
 from gpusim.scenario.elicited import Elicited
 from gpusim.scenario.expected import expected_jobs
+from gpusim.scenario.fairness import Account
 from gpusim.scenario.fields import Name, PositiveDuration, Text
 from gpusim.scenario.findings import findings
 from gpusim.scenario.frozen import Frozen
 from gpusim.scenario.mistakes import Mistake, Path, raise_all
-from gpusim.scenario.model import Center, JobClass, Policy, Study, Tenant
+from gpusim.scenario.model import Center, JobClass, Study, Tenant
 from gpusim.scenario.parts import ClassPart, MemberPart, Parts, salvage
+from gpusim.scenario.policy import Policy
 from gpusim.scenario.quotas import QuotaTree
 from gpusim.scenario.reader import Places, read_document
+from gpusim.scenario.reservations import Reservation
 from gpusim.scenario.sharing import Cohort
 from gpusim.scenario.slo import PERIOD_METRICS, ResolvedSlo, SloField, level_mistakes, resolve
 from gpusim.scenario.variants import VariantsField, applied, variant_mistakes, variant_places
+from gpusim.scenario.views import Reserved
 from gpusim.scenario.windows import counted_window
 from gpusim.suggest import did_you_mean
 from gpusim.units import parse_count, show
@@ -92,6 +96,17 @@ class Scenario(Frozen):
         description="cohorts that have a quota or belong to another cohort; where there is such a list, it holds "
         "all that tenants name",
         examples=["[{name: research, quota: 5%, cohort: all}, {name: all}]"],
+    )
+    accounts: tuple[Account, ...] = Field(
+        (),
+        description="accounts that have a weight or belong to another account; where there is such a list, it holds "
+        "all that tenants name",
+        examples=["[{name: public, weight: 3}, {name: labs, account: public}]"],
+    )
+    reservations: tuple[Reservation, ...] = Field(
+        (),
+        description="GPUs kept for some jobs, or for nobody, at known times",
+        examples=["[{name: course, gpus: 32, every: weekdays, hours: 09-12, classes: [notebook]}]"],
     )
     policy: Annotated[Policy, _SECTION] = Field(
         Policy(), description="how the scheduler chooses among waiting jobs", examples=["{backfill: 1}"]
@@ -222,6 +237,8 @@ class Scenario(Frozen):
                 parts.classes.append(ClassPart(path, tenant.name, job_class.name, job_class))
         for index, cohort in enumerate(self.cohorts):
             parts.members.append(MemberPart(("cohorts", index), cohort, True))
+        parts.accounts = [(("accounts", index), account) for index, account in enumerate(self.accounts)]
+        parts.reservations = [(("reservations", index), each) for index, each in enumerate(self.reservations)]
         parts.slos = [(("slos", index), slo) for index, slo in enumerate(self.slos)]
         return parts
 
@@ -336,8 +353,15 @@ class Scenario(Frozen):
 
     @property
     def quotas(self) -> QuotaTree:
-        """Tenants and cohorts with what they own, borrow and lend."""
-        return QuotaTree.of(self.tenants, self.cohorts)
+        """Tenants and cohorts with what they own, borrow and lend under `policy.contract`."""
+        return QuotaTree.of(self.tenants, self.cohorts).under(self.policy.contract)
+
+    def reserved(self, until: float | None = None) -> tuple[Reserved, ...]:
+        """Return each reservation with the classes it is for, and when it is open before `until` [s].
+
+        By default before the end of the horizon.
+        """
+        return views.reserved(self, self.study.horizon if until is None else until)
 
     def elicited(self) -> tuple[Elicited, ...]:
         """Return every number that is uncertain, with its path and law."""

@@ -73,7 +73,8 @@ def _rows(model: type[BaseModel], prefix: str, outer: frozenset[str] = frozenset
         section = inner is not None and issubclass(inner, BaseModel)
         default = "required" if info.is_required() else _default(info.default, name, unit, section)
         rows.append(FieldRow(path, unit, default, info.description or ""))
-        if inner is not None and name not in outer:
+        told_elsewhere = isinstance(extra, dict) and "like" in extra
+        if inner is not None and name not in outer and not told_elsewhere:
             rows += _rows(inner, f"{path}.", outer | model.model_fields.keys())
     return rows
 

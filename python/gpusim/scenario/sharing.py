@@ -13,17 +13,19 @@ from pydantic import BeforeValidator, Field, GetJsonSchemaHandler, PlainSerializ
 from pydantic_core import CoreSchema
 
 from gpusim.scenario.amounts import AmountsField, QuotaField
+from gpusim.scenario.fairness import Weight
 from gpusim.scenario.fields import (
     Duration,
     Name,
     OptionalGpus,
     OptionalRunning,
+    OptionalUsers,
     OptionalWaiting,
     choice,
-    read_name,
     read_optional,
 )
 from gpusim.scenario.frozen import Frozen
+from gpusim.scenario.group_names import GroupName, OptionalGroupName
 from gpusim.scenario.mistakes import Mistake
 from gpusim.units import UnitError, parse_count, show
 
@@ -33,7 +35,9 @@ Within = Annotated[
 Reclaim = Annotated[Literal["never", "lower", "any"], BeforeValidator(choice("never", "lower", "any"))]
 Requeue = Annotated[Literal["place", "tail", "cancel"], BeforeValidator(choice("place", "tail", "cancel"))]
 Queueing = Annotated[Literal["skip", "strict"], BeforeValidator(choice("skip", "strict"))]
-Borrowers = Annotated[Literal["last", "in_order"], BeforeValidator(choice("last", "in_order"))]
+OptionalBorrowers = Annotated[
+    Literal["last", "in_order"] | None, BeforeValidator(read_optional(choice("last", "in_order")))
+]
 
 
 def _read_threshold(value: object) -> int | str:
@@ -53,20 +57,6 @@ Threshold = Annotated[
     int | Literal["never", "lower"],
     BeforeValidator(_read_threshold),
     WithJsonSchema({"anyOf": [{"type": "integer"}, {"enum": ["never", "lower"]}]}),
-]
-
-
-def _read_cohort(value: object) -> str:
-    """Read the name of a cohort; levels have no cohorts, so that `all` is as good a name as any."""
-    return "all" if value == "all" else read_name(value)
-
-
-_NAME: dict[str, Any] = {"type": "string", "pattern": r"^[\w-]+$"}
-CohortName = Annotated[str, BeforeValidator(_read_cohort), WithJsonSchema(_NAME)]
-OptionalCohortName = Annotated[
-    str | None,
-    BeforeValidator(read_optional(_read_cohort)),
-    WithJsonSchema({"anyOf": [_NAME, {"type": "null"}]}),
 ]
 
 
@@ -152,8 +142,8 @@ _UNIT: dict[str, Any] = {"unit": "GPUs or share of the pool"}
 class Cohort(Frozen):
     """Tenants, and other cohorts, that lend each other what they do not use."""
 
-    name: CohortName = Field(description="name of the cohort, unique in the file", examples=["research"])
-    cohort: OptionalCohortName = Field(
+    name: GroupName = Field(description="name of the cohort, unique in the file", examples=["research"])
+    cohort: OptionalGroupName = Field(
         None, description="the cohort it belongs to, where it borrows and lends in turn", examples=["all"]
     )
     quota: AmountsField = Field(
@@ -199,7 +189,36 @@ class TenantTerms(Frozen):
         json_schema_extra={"unit": "GPUs"},
         examples=[500],
     )
-    cohort: OptionalCohortName = Field(
+    users: OptionalUsers = Field(
+        None,
+        description="people of this tenant; each job is one's, all alike (default: nobody asks)",
+        json_schema_extra={"unit": "people"},
+        examples=[200],
+    )
+    user_max_gpus: OptionalGpus = Field(
+        None,
+        description="most GPUs each of them uses at once; larger jobs are rejected, urgent ones not (default: no "
+        "limit)",
+        json_schema_extra={"unit": "GPUs"},
+        examples=[64],
+    )
+    user_max_jobs: OptionalRunning = Field(
+        None,
+        description="most jobs of each of them that run at once (default: no limit)",
+        json_schema_extra={"unit": "jobs"},
+        examples=[10],
+    )
+    weight: Weight = Field(
+        1.0,
+        description="its share in fair-share orders, as the ratio of weights; 0 = last",
+        json_schema_extra={"unit": "1"},
+    )
+    account: OptionalGroupName = Field(
+        None,
+        description="the account it belongs to, in the orders fair_tree and multifactor (default: none)",
+        examples=["public"],
+    )
+    cohort: OptionalGroupName = Field(
         None,
         description="the cohort the tenant borrows from and lends to (default: none, it uses its quota only)",
         examples=["all"],

@@ -62,6 +62,11 @@ def read_start(value: object) -> str:
     return moment.isoformat(sep=" ", timespec="seconds" if moment.second else "minutes")
 
 
+def is_date(text: str) -> bool:
+    """Whether a text is meant as a date, not as a day of the week or a duration."""
+    return re.match(r"\s*\d{4}-\d", text) is not None
+
+
 def _offset(text: str | None) -> str:
     if text is None:
         return ""

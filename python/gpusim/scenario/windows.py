@@ -9,6 +9,9 @@ schedule, are decided within the horizon anyway, and need no cool-down.
     deadline           the deadline of each class
     slowdown           factor x bound: the longest a run of up to `bound` may take
     turned away        the patience of each class; 0 without one (such jobs leave at once, or never)
+
+Where jobs are applications first, all but turnaround and deadline begin with the end of the approval: its longest time
+comes on top.
 """
 
 from __future__ import annotations
@@ -48,9 +51,9 @@ def decision_time(slo: Slo, job_class: JobClass) -> float:
     """Return how long after its submit a job of the class may still be undecided [s]."""
     if slo.metric == "deadline":
         return job_class.deadline or 0.0
-    if slo.metric == "turned_away":
-        return job_class.patience or 0.0
-    return _own_time(slo)
+    own = (job_class.patience or 0.0) if slo.metric == "turned_away" else _own_time(slo)
+    held = 0.0 if job_class.approval is None else job_class.approval.longest
+    return own if slo.metric == "turnaround" else held + own
 
 
 def _own_time(slo: Slo) -> float:

@@ -21,17 +21,17 @@ from gpusim.scenario import Scenario
 from gpusim.scenario.arrivals import Stream
 from gpusim.scenario.limits import JobLimit
 from gpusim.scenario.model import JobClass
+from gpusim.workload.agreements import approval_fields, lease_fields
 from gpusim.workload.alias import compile_alias, compile_choices
 from gpusim.workload.distributions import Deterministic, Distribution, Exponential, LogNormal
 from gpusim.workload.quantile_table import QuantileTable, compile_table
-from gpusim.workload.run_time_law import distribution_of, phases_of
+from gpusim.workload.run_time_law import SERVICE_SHIFT, distribution_of, phases_of
 from gpusim.workload.scheduled_events import event_tables
 from gpusim.workload.source import SCALE_ONE, Generator, LimitMode, Source, source_key
 from gpusim.workload.week_profile import WeekProfile, compile_profile, profile_bins, week_in_ticks
 
 GAP_SHIFT = 20
 """Arrival clocks count in 2^-20 ticks where the horizon leaves room: gaps round to a millionth of a tick."""
-SERVICE_SHIFT = 16
 _CLOCK_BITS = 61  # horizon << shift stays below 2^61, so that no clock overflows
 _GAP_LIMIT = 1 << 43  # gaps times demand scale, in units of the clock
 
@@ -138,11 +138,14 @@ def _stream_sources(
     counts = compile_alias(list(stream.gpus), list(stream.gpus.values()))
     common: dict[str, Any] = {
         "job_class": k,
+        "users": scenario.tenants[list(scenario.classes())[k].tenant_index].users or 1,
         "until_tick": -1 if stream.until is None else scenario.ticks(stream.until),
         "gpus": counts.gpus,
         "threshold": counts.threshold,
         "alias": counts.alias,
         **_limit(scenario, stream.limit),
+        **lease_fields(scenario, stream.lease),
+        **approval_fields(scenario, stream.approval),
     }
     if job_class.segment is not None:
         common["segment"] = max(1, scenario.ticks(job_class.segment))

@@ -8,6 +8,9 @@ from gpusim.workload.hyperexponential import HyperExponential
 from gpusim.workload.quantile_law import QuantileLaw
 from gpusim.workload.weibull import Weibull
 
+SERVICE_SHIFT = 16
+"""Tables of times that jobs take count in 2^-16 ticks."""
+
 
 def distribution_of(run_time: RunTime) -> Distribution:
     """Distribution of a run time; its values in seconds, uncertain numbers at their nominal value."""
