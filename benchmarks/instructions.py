@@ -29,7 +29,13 @@ RISE = 0.03
 """A figure that rises by more than this is an error."""
 JOBS = (20_000, 120_000)
 """Jobs of the two runs."""
-CASES = {"mm100_fifo": (0.90, 0.99), "center_easy": (0.78, 0.90)}
+CASES = {
+    "mm100_fifo": (0.90, 0.99),
+    "center_easy": (0.78, 0.90),
+    "center_shared": (0.78, 0.90),
+    "center_shared_4": (0.78, 0.90),
+    "center_shared_64": (0.78, 0.90),
+}
 """Runs, and the share of the GPUs that the longer one must have used."""
 
 

@@ -314,7 +314,7 @@ struct Center {
   }
 
   // Whoever came alone joins its line. False: there is no place left.
-  HD bool enqueue_walk_in() {
+  HD_CALL bool enqueue_walk_in() {
     if (walk_ins == 0) return true;
     walk_ins = 0;
     return enqueue(walk_in[0]);
@@ -392,7 +392,7 @@ struct Center {
     return true;
   }
 
-  HD bool join_line(const Job& job) {
+  HD_CALL bool join_line(const Job& job) {
     if (!comes_alone) return enqueue(job);
     if (walk_ins == 0 && queue.newcomers == 0) {
       walk_ins = 1;
