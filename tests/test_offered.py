@@ -26,7 +26,7 @@ EVERY = 29  # instants at which the jobs held are counted by hand
 
 def by_hand(spec: RunSpec, jobs: Jobs, spacing: int, marked: tuple[int, ...]) -> tuple[Int64, Int64]:
     """GPUs held at some instants, and asked for between all of them, job by job."""
-    start = jobs.submit.copy()
+    start = jobs.submit + np.where(jobs.after < 0, jobs.delay, 0)
     run = np.minimum(jobs.service, jobs.limit) if spec.policy.kill_at_limit else jobs.service
     for i in np.flatnonzero(jobs.after >= 0):
         before = jobs.after[i]
