@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import pytest
 
+from gpusim.plan.experiment import run_spec
 from gpusim.scenario import Scenario, example
 
 DAY = 86_400.0
@@ -222,14 +223,21 @@ def test_contracts_are_one_group_each_against_the_right_base(korea: Scenario) ->
         "reclaim": "quotas",
         "preemption": None,
         "staggered": "eight-weeks",
+        "fairshare": None,
+        "leases": None,
+        "leases-reclaim": "leases",
+        "approval": "leases",
     }
 
 
 def test_in_parts_every_tenant_owns_what_it_has_as_with_quotas_and_borrows_nothing(korea: Scenario) -> None:
-    quotas, parts = korea.variant("quotas"), korea.variant("parts")
-    assert [each.quota for each in parts.tenants] == [each.quota for each in quotas.tenants]
-    assert {each.cohort for each in quotas.tenants} == {"nacc"}
-    assert {each.cohort for each in parts.tenants} == {None}
+    quotas, parts = run_spec(korea.variant("quotas"), 1).sharing, run_spec(korea.variant("parts"), 1).sharing
+    assert quotas is not None
+    assert parts is not None
+    tenants = len(korea.tenants)
+    assert parts.nominal[:tenants].tolist() == quotas.nominal[:tenants].tolist()
+    assert set(quotas.parent[:tenants].tolist()) == {tenants}
+    assert set(parts.parent[:tenants].tolist()) == {-1}
 
 
 def test_policies_of_variants(korea: Scenario) -> None:
