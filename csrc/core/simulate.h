@@ -17,6 +17,7 @@
 #include "fifo.h"
 #include "jobs.h"
 #include "model.h"
+#include "newcomer.h"
 #include "scratch.h"
 #include "shared_moves.h"
 #include "shared_pass.h"

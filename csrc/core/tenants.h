@@ -199,6 +199,22 @@ struct Tenants {
                      m.policy.backfill >= 1 || m.policy.backfill == kAll));
   }
 
+  // What a pass has held back for owners is free again (S19).
+  HD void release_holds() {
+    ROLLED
+    for (i32 t = 0; holds && t < model->classes.tenants; ++t) {
+      if (model->sharing.reclaim[t] != kReclaimNever) continue;
+      ROLLED
+      for (i32 p = 0; p < quota.pools; ++p) {
+        const i64 k = quota.at(t, p), gpus = held[k];
+        if (gpus == 0) continue;
+        quota.hold(t, p, -gpus);
+        S::once([&] { held[k] = 0; });
+      }
+    }
+    holds = 0;
+  }
+
   // A preemptible job has started; among those of one tick the later job index counts as later.
   HD void link(const Run* run, i32 slot, Tick exempt) {
     const i64 list = at(run[slot].pool, run[slot].job_class);

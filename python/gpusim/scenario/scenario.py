@@ -21,6 +21,7 @@ from pydantic import BeforeValidator, Field, PrivateAttr, ValidationError, model
 from gpusim.errors import Problem, ScenarioError, UsageError
 from gpusim.scenario import views
 from gpusim.scenario.checks import check
+from gpusim.scenario.checks_levels import check_levels
 from gpusim.scenario.elicited import Elicited
 from gpusim.scenario.expected import expected_jobs
 from gpusim.scenario.fairness import Account
@@ -35,7 +36,7 @@ from gpusim.scenario.quotas import QuotaTree
 from gpusim.scenario.reader import Places, read_document
 from gpusim.scenario.reservations import Reservation
 from gpusim.scenario.sharing import Cohort
-from gpusim.scenario.slo import PERIOD_METRICS, ResolvedSlo, SloField, level_mistakes, resolve
+from gpusim.scenario.slo import PERIOD_METRICS, ResolvedSlo, SloField, resolve
 from gpusim.scenario.variants import VariantsField, applied, variant_mistakes, variant_places
 from gpusim.scenario.views import Reserved
 from gpusim.scenario.windows import counted_window
@@ -182,7 +183,7 @@ class Scenario(Frozen):
                 item["loc"] for item in error.errors(include_url=False)
             ):  # the checks of the whole have not run
                 parts = salvage(data)
-                mistakes += [*check(parts), *_levels(parts, data)]
+                mistakes += [*check(parts), *check_levels(parts, data)]
             return None, mistakes
 
     @classmethod
@@ -222,7 +223,7 @@ class Scenario(Frozen):
     @model_validator(mode="after")
     def _check_the_whole(self) -> Scenario:
         parts = self._parts()
-        raise_all([*check(parts), *_levels(parts, {})])
+        raise_all([*check(parts), *check_levels(parts, {})])
         return self
 
     def _parts(self) -> Parts:
@@ -485,34 +486,3 @@ class Scenario(Frozen):
             f"{len(self.slos)} SLOs, offered load {self.offered_load:.1f} GPUs, "
             f"largest gang {self.largest_gang} GPUs"
         )
-
-
-def _levels(parts: Parts, data: Mapping[str, Any]) -> Iterator[Mistake]:
-    """What the class table makes wrong with a level; unknown scopes are told by `check`."""
-    names = [(part.tenant or "", part.name or "") for part in parts.classes]
-    if not names or not all(tenant and name for tenant, name in names):
-        return
-    classes = [None if _unread(part, data) else part.model for part in parts.classes]
-    for path, slo in parts.slos:
-        if slo is None:
-            continue
-        for mistake in level_mistakes(slo, names, classes):
-            if mistake.code not in ("slo-scope", "slo-ambiguous"):
-                yield mistake.under(path)
-
-
-def _unread(part: ClassPart, data: Mapping[str, Any]) -> bool:
-    """Whether the file gives the class a deadline that could not be read: none is missing then."""
-    if part.model is None or part.model.deadline is not None or not data:
-        return False
-    raw: Any = data
-    for step in part.path:
-        try:
-            raw = raw[step]
-        except (TypeError, LookupError):
-            return False
-    known = JobClass.model_fields
-    keys = [str(key) for key in raw] if isinstance(raw, Mapping) else []
-    return any(
-        key == "deadline" or (key not in known and did_you_mean(key, known) == "deadline") for key in keys
-    )
