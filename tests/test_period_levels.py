@@ -67,6 +67,22 @@ def test_nobody_is_entitled_to_more_than_it_asks_for_while_another_lacks(
         assert all(one / weight <= min(levels) for one, weight in zip(due, weights, strict=True) if weight)
 
 
+@given(
+    st.integers(1, 900), st.lists(st.tuples(st.integers(0, 400), st.integers(1, 5)), min_size=1, max_size=6)
+)
+def test_with_one_resource_dominant_resource_fairness_is_max_min_fairness(
+    gpus: int, rows: list[tuple[int, int]]
+) -> None:
+    """Progressive filling (Ghodsi et al., NSDI 2011, algorithm 1), GPU by GPU: a dominant share is a share of GPUs."""
+    wanted, weights = ([row[k] for row in rows] for k in range(2))
+    given_out = [0] * len(rows)
+    for _ in range(min(gpus, sum(wanted))):
+        open_ = [k for k in range(len(rows)) if given_out[k] < wanted[k]]
+        given_out[min(open_, key=lambda k: given_out[k] * 60 // weights[k])] += 1  # 60: weights divide it
+    due = fair_division(sum(given_out), wanted, weights)
+    assert all(abs(got - one) <= len(rows) for got, one in zip(given_out, due, strict=True))  # GPUs are whole
+
+
 def test_the_error_is_the_largest_distance_of_shares() -> None:
     assert fair_share_error([60, 40], [100, 100], [1, 1]) == Fraction(1, 10)
     assert fair_share_error([60, 40], [100, 40], [1, 1]) == 0  # the other asked for no more
