@@ -18,6 +18,9 @@ import numpy as np
 
 from gpusim.engine.spec import (
     ALL,
+    FAIR_TREE,
+    FAIRSHARE,
+    MULTIFACTOR,
     NONE,
     SJF,
     SKIP,
@@ -25,18 +28,30 @@ from gpusim.engine.spec import (
     TURNAROUND,
     TURNED_AWAY,
     WAIT,
+    WEIGHTED_SHARE,
     ClassTable,
+    Closures,
+    Fairness,
     Policy,
     RunSpec,
     SloTable,
     Windows,
 )
+from gpusim.workload.distributions import Exponential
 from gpusim.workload.jobs import Jobs
-from workloads import center_mix, mmc, shared_mix
+from gpusim.workload.quantile_table import compile_table
+from gpusim.workload.source import Generator
+from workloads import HOUR, center_mix, mmc, shared_mix
 
 sys.path.append(str(Path(__file__).resolve().parent.parent / "tests"))
 import generators
 
+FAIR_ORDERS = {
+    "fair share": FAIRSHARE,
+    "fair tree": FAIR_TREE,
+    "multifactor": MULTIFACTOR,
+    "weighted share": WEIGHTED_SHARE,
+}
 POLICIES = {"FIFO": NONE, "EASY": 1, "skip": SKIP, "K=2": 2, "K=4": 4, "all": ALL}
 MANY = 256
 """Cells of a configuration on a device: more than one per multiprocessor, fewer than one per worker."""
@@ -272,6 +287,63 @@ def of_shared() -> Iterator[Configuration]:
         yield case("early, ", policy, options={"early": True})
     tiny = {"running_slots": 32, "queue_slots": 4, "profile_slots": 4, "held_slots": 32, "chain_slots": 1}
     yield case("tiny rooms, ", "K=4", options=tiny, reruns=True)
+    for name, order in FAIR_ORDERS.items():
+        make = partial(in_order, order)
+        yield Configuration(f"shared, {name}", make, (1100, 1300), cells=64, options={"causes": True})
+    for policy in ("FIFO", "skip", "EASY", "K=4"):
+        make = partial(agreed, policy)
+        yield Configuration(
+            f"shared, agreements, {policy}", make, (1100, 1300), cells=64, options={"causes": True}
+        )
+
+
+def in_order(order: int) -> RunSpec:
+    """Fair orders: five tenants in two accounts, whose users have limits."""
+    spec = shared_mix(600, tenants=5, load=0.95, gpus=1200)
+    assert spec.sharing is not None
+    users = {"users": np.full(5, 8), "user_max_gpus": np.full(5, 512), "user_max_jobs": np.full(5, 6)}
+    fairness = Fairness(
+        weight=np.array([5, 1, 3, 1, 2, 2, 1]),
+        account_parent=np.array([5, 5, 6, 6, -1, -1, -1]),
+        calc_period=HOUR,
+        decay_q32=(1 << 32) * 9 // 10,
+        w_age=1000,
+        w_fairshare=2000,
+        w_size=300,
+        w_qos=100,
+        max_age=24 * HOUR,
+        qos=np.arange(len(spec.classes)) << 15,
+    )
+    sharing = replace(spec.sharing, borrowers_last=False, **users)
+    sources = [replace(source, users=8) for source in generator_of(spec).sources]
+    return replace(
+        spec,
+        jobs=replace(generator_of(spec), sources=tuple(sources)),
+        policy=replace(spec.policy, order=order),
+        sharing=sharing,
+        fairness=fairness,
+    )
+
+
+def agreed(policy: str) -> RunSpec:
+    """Jobs that wait for calls, leases that are taken back, and a reservation every day."""
+    spec = shared_mix(600, tenants=3, load=0.95, backfill=POLICIES[policy], gpus=1200)
+    hold = compile_table(Exponential(2.0 * HOUR), 1.0, 16)
+    called = {"call_period": 6 * HOUR, "hold": hold, "claw_threshold": 1 << 30, "claw_after": HOUR}
+    sources = [
+        replace(source, **called) if k % 3 == 0 else source
+        for k, source in enumerate(generator_of(spec).sources)
+    ]
+    start = np.arange(8 * HOUR, spec.windows.horizon, 24 * HOUR)
+    closures = Closures(np.zeros(len(start), np.int64), start, start + 4 * HOUR, np.full(len(start), 300))
+    generator = replace(generator_of(spec), sources=tuple(sources))
+    policies = replace(spec.policy, kill_at_limit=True)
+    return replace(spec, jobs=generator, policy=policies, closures=closures)
+
+
+def generator_of(spec: RunSpec) -> Generator:
+    assert isinstance(spec.jobs, Generator)
+    return spec.jobs
 
 
 def configurations() -> list[Configuration]:
