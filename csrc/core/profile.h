@@ -68,7 +68,7 @@ struct Profile {
   }
 
   // Takes `gpus` out of [from, from + duration).
-  HD void carve(Tick from, Tick duration, i32 gpus) {
+  HD_APART void carve(Tick from, Tick duration, i32 gpus) {
     const i32 a = breakpoint(from), b = breakpoint(from + duration);
     if (full) return;
     i32* f = free + a;

@@ -96,7 +96,7 @@ struct Quota {
   }
 
   // GPUs that a tenant may take in a pool now; negative where others use what it has lent.
-  HD i64 available(i32 t, i32 p) const {
+  HD_APART i64 available(i32 t, i32 p) const {
     const i32* parent = model->sharing.parent;
     i64 k = at(t, p);
     if (nominal[k] == kUnbounded) return kUnbounded;

@@ -84,7 +84,7 @@ struct Scan {
 
   // Moves a line to its first job from a position on that this pass has not looked at, that comes after the job of place
   // `cursor` (-1: any) and whose gang is not too large.
-  HD void move(i32 k, i32 from, i32 cursor) const {
+  HD_APART void move(i32 k, i32 from, i32 cursor) const {
     Queue<S>& q = center->queue;
     const i32 line = tenants().hot[k], end = q.tail[line];
     const Room room = room_for(k);
@@ -352,7 +352,7 @@ struct Scan {
     if (most > 0) reserve(job);
   }
 
-  HD void start(const Asker& job, i32 pool, Tick delay) {
+  HD_APART void start(const Asker& job, i32 pool, Tick delay) {
     Center<S>& c = *center;
     take_room(c, pool, job.gpus, c.now + delay + job.limit);
     if (c.status != kOk) return;
@@ -363,7 +363,7 @@ struct Scan {
   }
 
   // Tries preemption in the job's open pools, in order; true: the job has started.
-  HD bool evicts(const Asker& job) {
+  HD_APART bool evicts(const Asker& job) {
     Center<S>& c = *center;
     Search<S> search{center, &job, 0, 0, 0};
     const bool long_one = in_shadow() && job.limit > c.shadow[0] - c.now;
@@ -439,7 +439,7 @@ struct Scan {
   }
 
   // The earliest (pool, time) over the open pools that admit the job and may still give reservations (S8).
-  HD void reserve(const Asker& job) {
+  HD_APART void reserve(const Asker& job) {
     Center<S>& c = *center;
     const Tick window = c.model->policy.window;
     i32 pool = -1;

@@ -8,6 +8,7 @@
 //            device back ends slow to compile and costs registers, and on the host crowds the loop
 //   HD_JOB   one that runs once for nearly every job: a call on a device, expanded on the host
 //   HD_IN    likewise, where the device compilers may choose
+//   HD_APART one that stands in many places: a call on a device, to compile it once; the host may choose
 //   HD_BOTH  one that a CUDA host program needs too (memory layout)
 //   AT_ONCE  after the parameters of a lambda that the host must expand where it stands
 //   ROLLED   before a loop: unrolling it costs the device compilers minutes, and gains nothing
@@ -34,6 +35,7 @@ static_assert(sizeof(i64) == 8 && sizeof(u64) == 8, "");
 #define HD_CALL __device__ __noinline__
 #define HD_JOB __device__ __noinline__
 #define HD_IN __device__ inline
+#define HD_APART __device__ __noinline__
 #define HD_BOTH __host__ __device__ inline
 #define AT_ONCE
 #define ROLLED _Pragma("unroll 1")
@@ -43,6 +45,7 @@ static_assert(sizeof(i64) == 8 && sizeof(u64) == 8, "");
 #define HD_CALL __attribute__((noinline))
 #define HD_JOB __attribute__((always_inline)) inline
 #define HD_IN HD_JOB
+#define HD_APART inline
 #define HD_BOTH inline
 #define AT_ONCE __attribute__((always_inline))
 #define ROLLED

@@ -35,7 +35,7 @@ struct Search {
   i32 victims;
 
   // Whether the job could start now (S15, S18).
-  HD bool passes() const {
+  HD_APART bool passes() const {
     Center<S>& c = *center;
     if (job->gpus > c.free[pool]) return false;
     if (!job->urgent && !c.tenants.quota.admits(job->tenant, job->user, pool, job->gpus))
@@ -125,7 +125,7 @@ struct Search {
 
   // Adds candidates of a group, from the lowest priority, the latest start and the highest index on, until the job
   // passes. Returns whether it does.
-  HD bool add_of(Group group) {
+  HD_APART bool add_of(Group group) {
     Center<S>& c = *center;
     const Sharing& s = c.model->sharing;
     Tenants<S>& t = c.tenants;
@@ -184,7 +184,7 @@ struct Search {
 
   HD void take(i32 slot) { move(slot, 1); }
   HD void give_back(i32 slot) { move(slot, -1); }
-  HD void move(i32 slot, i32 sign) {
+  HD_APART void move(i32 slot, i32 sign) {
     Center<S>& c = *center;
     const Run& run = c.running.run[slot];
     const i32 gpus = sign * run.gpus;
