@@ -2,8 +2,8 @@
 //
 // A job needs quota and free GPUs, or victims. Whatever the policy, it starts in a pool only if its gang is at most one of
 //   min(free, available) + own   its tenant's quota, with victims of its own tenant
-//   min(owned, free + over + own)  owned: of its nominal what its tenant does not use (all there is, where it may evict
-//                                while it borrows); it takes from tenants over their nominal
+//   min(owned, free + over) + own  owned: of its nominal what its tenant does not use (all there is, where it may evict
+//                                while it borrows, or reclaim for a cohort); it takes from tenants over their nominal
 //   free + own                   where it is urgent
 // where `own` are the GPUs of running jobs that a job of its line may evict whoever is over its nominal, and `over` those of
 // all preemptible jobs of tenants that are. If the smallest gang of every line is larger, the pass finds nobody and leaves
@@ -28,7 +28,7 @@ HD i64 largest_that_might(const Center<S>& center, i32 line) {
     const i64 free = center.free[p], own = t.lower[t.of_line(p, line)], k = t.quota.at(tenant, p);
     const i64 over = t.over[t.quota.at(center.model->sharing.root[tenant], p)];
     const i64 mine = (t.has_urgent[line] ? free : least(free, t.quota.available(tenant, p))) + own;
-    const i64 others = least(t.may_own[k] - t.quota.used[k], free + over + own);
+    const i64 others = least(t.may_own[k] - t.quota.used[k], free + over) + own;
     most = greatest(most, greatest(mine, others));
   }
   return most;
@@ -86,7 +86,7 @@ HD void find_hot_tenants(Center<S>& center) {
   }
   const i32* owned = t.owned;
   const auto most = [=](i32 u, i32 own) {
-    return greatest(greatest(0, takes[u] + own), least(owned[u], gone + own));
+    return greatest(0, greatest(takes[u], least(owned[u], gone)) + own);
   };
   i32 slack = kHole;
   ROLLED

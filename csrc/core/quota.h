@@ -53,6 +53,32 @@ struct Quota {
   }
   HD bool over_nominal(i32 t, i32 p) const { return used[at(t, p)] > nominal[at(t, p)]; }
 
+  HD bool is_above(i32 node, i32 below) const {
+    const i32* parent = model->sharing.parent;
+    ROLLED
+    for (below = parent[below]; below >= 0 && below != node;) below = parent[below];
+    return below == node;
+  }
+  // Whether a tenant, and each cohort above it that is not above tenant t, uses more than it owns. Both are of one tree.
+  HD bool over_towards(i32 t, i32 other, i32 p) const {
+    if (flat) return over_nominal(other, p);  // nothing stands between
+    ROLLED
+    for (i32 n = other; !is_above(n, t); n = model->sharing.parent[n])
+      if (used[at(n, p)] <= subtree[at(n, p)]) return false;
+    return true;
+  }
+  // The first node, from the tenant up, that owns enough for q GPUs more; -1: none. What a node has left for itself alone
+  // is no matter of its parent's.
+  HD i32 owner_of(i32 t, i32 p, i64 q) const {
+    ROLLED
+    for (; t >= 0; t = model->sharing.parent[t]) {
+      const i64 k = at(t, p);
+      if (used[k] + q <= subtree[k]) return t;
+      q = greatest<i64>(0, q - greatest<i64>(0, local[k] - used[k]));
+    }
+    return -1;
+  }
+
   // Amounts for these pools, and nobody uses anything.
   HD_CALL void clear(const i32* capacity) {
     const Sharing& s = model->sharing;

@@ -192,6 +192,7 @@ HD_BOTH void carve_tenants(Carver* carver, const Model& m, const Sizes& sizes, T
   t->cursor = carver->take_near<i32>(classes);
   t->closed = carver->take_near<u8>(on ? pools : 0);
   t->stopped = carver->take_near<u8>(tenants * pools);
+  t->put_off = carver->take_near<u8>(tenants);
   t->smallest = carver->take_near<i32>(lines + kBlockOf);
   t->lower = carver->take_near<i32>(pools * lines + kBlockOf);
   t->in_over = carver->take<i64>(tenants * pools);

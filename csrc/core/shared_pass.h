@@ -51,7 +51,10 @@ struct Scan {
     ++t.pass;
     t.changes = behind ? 1 : 0;
     S::each(pools, [&](i32 p) { t.closed[p] = 0; });
-    if (t.wide) S::each(all, [&](i32 i) { t.stopped[i] = 0; });
+    if (t.wide) {
+      S::each(all, [&](i32 i) { t.stopped[i] = 0; });
+      S::each(c.model->classes.tenants, [&](i32 i) { t.put_off[i] = 0; });
+    }
     if (c.running.reserves) t.quota.forget_reservations();
     open_outlook(c);
     if (c.status != kOk) return;
@@ -124,7 +127,7 @@ struct Scan {
       const bool noted =
           looks == kAtHot && !tenants().touchy;  // by find_hot_lines(): since then it has not grown
       const i64 gang = least(noted ? tenants().hot_most[k] : largest_of_interest(line),
-                             sweep == 0 ? largest_owned(line) : kAnyGang);
+                             sweep == 0 ? largest_of_first_sweep(line) : kAnyGang);
       const bool some = tenants().smallest[line] <= gang;
       S::once([&] {
         tenants().front_most[k] = static_cast<i32>(least<i64>(gang, kAnyGang));
@@ -151,11 +154,11 @@ struct Scan {
     return most_gpus;
   }
 
-  // Largest gang that fits the nominal of a line's tenant in some pool.
-  HD i64 largest_owned(i32 line) const {
+  // Largest gang of a line that the first of two sweeps looks at: it fits the nominal of its tenant in some pool.
+  HD i64 largest_of_first_sweep(i32 line) const {
     const Quota<S>& quota = tenants().quota;
     const i32 tenant = line % center->model->classes.tenants;
-    if (tenants().has_urgent[line]) return kAnyGang;
+    if (tenants().has_urgent[line] || sharing().strict[tenant]) return kAnyGang;
     i64 gang = 0;
     ROLLED
     for (i32 p = 0; p < center->pools; ++p)
@@ -247,7 +250,7 @@ struct Scan {
         if (blocked == c.pools || c.interrupted()) return;
         here = place_of(k);
         const Asker job = asker(t.hot[k], t.front[k]);
-        if (sweep == 2 || (sweep == 0) == is_first(job)) {
+        if (is_due(job)) {
           mark(here);
           handle(job);
         }
@@ -298,7 +301,17 @@ struct Scan {
   }
   HD i64 stop_of(i32 tenant, i32 p) const { return tenants().quota.at(tenant, p); }
 
-  // Whether the first of two sweeps takes the job, or has taken it when it came to it (S17).
+  // Whether this sweep handles the job (S17). Of a strict tenant the first one looks at all, and marks whom it handles.
+  HD bool is_due(const Asker& job) const {
+    if (sweep == 2) return true;
+    if (!sharing().strict[job.tenant]) return (sweep == 0) == is_first(job);
+    if (sweep == 1) return true;
+    u8* put_off = tenants().put_off;
+    const bool due = !put_off[job.tenant] && is_first(job);
+    if (!due) S::once([&] { put_off[job.tenant] = 1; });
+    return due;
+  }
+  // Whether the first of two sweeps takes the job, or has taken it when it came to it.
   HD bool is_first(const Asker& job) const {
     const Quota<S>& quota = tenants().quota;
     if (job.urgent) return true;
@@ -365,7 +378,7 @@ struct Scan {
   // Tries preemption in the job's open pools, in order; true: the job has started.
   HD_APART bool evicts(const Asker& job) {
     Center<S>& c = *center;
-    Search<S> search{center, &job, 0, 0, 0};
+    Search<S> search{center, &job, 0, 0, 0, 0};
     const bool long_one = in_shadow() && job.limit > c.shadow[0] - c.now;
     const i32 pool = c.allowed_pool(job.job_class, [&](i32 p) {
       const i64 room = long_one ? beyond_shadow() : c.free[p];

@@ -92,11 +92,12 @@ struct Tenants {
   i64* over_all;  // (P,) of all roots
   i64* in_over;   // (T, P) what of it is the tenant's
   i64*
-      may_own;  // (T, P) nominal; kUnbounded where it may evict while it borrows, negative where it never does
-  i32* spare;  // (T,) in a single pool: what a tenant does not use of what it keeps for itself,
-  i32* reach;  // (T,) .. what it may use of what is lent to it,
-  i32* owned;  // (T,) .. the largest gang that may have victims of other tenants,
-  i32* takes;  // (T,) .. and what quotas and free GPUs let it have (might.h); all at most kPlenty
+      may_own;  // (T, P) what the tenant owns, with which it may take from others: nominal; kUnbounded where it may take
+                // while it borrows, or for a cohort; negative where it never does
+  i32* spare;   // (T,) in a single pool: what a tenant does not use of what it keeps for itself,
+  i32* reach;   // (T,) .. what it may use of what is lent to it,
+  i32* owned;   // (T,) .. the largest gang that may have victims of other tenants,
+  i32* takes;   // (T,) .. and what quotas and free GPUs let it have (might.h); all at most kPlenty
   i32* smallest;   // (lines,) no waiting job of the line is smaller; kHole: nobody waits
   u8* has_urgent;  // (lines,) 1: some class of the line is urgent
   i32* cursor;     // (C,) of a search for victims: the next candidate of a class, or -1
@@ -106,6 +107,7 @@ struct Tenants {
   i64* class_waiting;  // (C,) waiting jobs
   u8* closed;          // (P,) pools in which nobody starts any more in this pass (R13)
   u8* stopped;         // (T, P) strict tenants: nobody starts there any more in this pass (S19)
+  u8* put_off;         // (T,) strict tenants: who is left waits for the second sweep (S17)
   i64* held;           // (T, P) GPUs that count as used in this pass (R20)
   i32* hot;            // (lines,) see might.h
   i32* hot_most;       // (lines,) of each of them: the largest gang that might start
@@ -160,11 +162,14 @@ struct Tenants {
     S::each(m.sharing.nodes * pools, [&](i32 i) { over[i] = 0; });
     S::each(pools, [&](i32 p) { over_all[p] = 0; });
     S::each(tenants, [&](i32 t) {
-      const bool may_take = m.sharing.reclaim[t] != kReclaimNever && m.sharing.parent[t] >= 0;
+      const i32 above = m.sharing.parent[t];
+      const bool may_take = m.sharing.reclaim[t] != kReclaimNever && above >= 0;
+      const bool cohort_owns = above >= 0 && m.sharing.parent[above] >= 0;
       for (i32 p = 0; p < pools; ++p)
-        may_own[quota.at(t, p)] = !may_take              ? -kUnbounded
-                                  : m.sharing.borrows[t] ? kUnbounded
-                                                         : quota.nominal[quota.at(t, p)];
+        may_own[quota.at(t, p)] = !may_take ? -kUnbounded
+                                  : m.sharing.borrows[t] || cohort_owns
+                                      ? kUnbounded
+                                      : quota.nominal[quota.at(t, p)];
       reach[t] = at_most_plenty(quota.reach[quota.at(t, 0)]);
     });
     ROLLED

@@ -1,8 +1,9 @@
-// Preemption: whom a waiting job may evict, and who of these it must (R24-R26, S20, S21).
+// Preemption: whom a waiting job may evict, and who of these it must (R24-R26, S20, S21): Kueue's classical preemption.
 //
 // Candidates of a pool are added one by one, in the order of R25, until the job passes quota and placement without them;
-// then they are given back from the last but one to the first where it still passes. While a search is under way the
-// pool's free GPUs, the quotas and the profile are as if the victims were gone: what the test asks is then the same as
+// then they are given back from the last but one to the first where it still passes. There may be two such searches: one
+// leaves out those whom only an owner may evict, in the other the job's tenant must not borrow. While a search is under way
+// the pool's free GPUs, the quotas and the profile are as if the victims were gone: what the test asks is then the same as
 // for any other job. A search that fails leaves everything as it was.
 #pragma once
 #include "center.h"
@@ -31,15 +32,17 @@ struct Search {
   Center<S>* center;
   const Asker* job;
   i32 pool;
-  i32 fits_nominal;  // the job does: it may reclaim what its tenant owns
   i32 victims;
+  i32 owner;   // the tenant, or the first cohort above it, that owns enough for the job; -1: none
+  i32 owning;  // the tenant must not borrow once the victims have left
 
-  // Whether the job could start now (S15, S18).
+  // Whether the job could start now (S15, S18, S21).
   HD_APART bool passes() const {
     Center<S>& c = *center;
+    const Quota<S>& quota = c.tenants.quota;
     if (job->gpus > c.free[pool]) return false;
-    if (!job->urgent && !c.tenants.quota.admits(job->tenant, job->user, pool, job->gpus))
-      return false;
+    if (!job->urgent && !quota.admits(job->tenant, job->user, pool, job->gpus)) return false;
+    if (owning && !quota.fits_nominal(job->tenant, pool, job->gpus)) return false;
     return !c.running.reserves || keeps_room(c, pool, job->gpus, grace() + job->limit);
   }
 
@@ -59,11 +62,27 @@ struct Search {
   // Finds the victims; their slots stand in tenants.victim[0 .. victims), -1 for those that are spared. False: there are
   // not enough, nothing has changed.
   HD_CALL bool find() {
+    const Center<S>& c = *center;
+    const Quota<S>& quota = c.tenants.quota;
+    const i64 k = quota.at(job->tenant, pool),
+              own = c.tenants.lower[c.tenants.of_line(pool, job->line)];
+    const bool borrows = c.model->sharing.borrows[job->tenant];
+    owner = quota.owner_of(job->tenant, pool, job->gpus);
+    owning = 1;
+    const bool twice = !job->urgent && quota.used[k] + job->gpus - own <= quota.nominal[k] &&
+                       (borrows || quota.used[k] < quota.nominal[k]) && has_some(kOthers);
+    const bool first = twice && !borrows && !has_some(kReclaimed);
+    return (first && search(1)) || search(0) || (twice && !first && search(1));
+  }
+
+ private:
+  enum Group { kReclaimed, kOthers, kOwn };
+
+  HD_CALL bool search(i32 as_owner) {
     Center<S>& c = *center;
+    owning = as_owner;
     victims = 0;
-    fits_nominal = c.tenants.quota.fits_nominal(job->tenant, pool, job->gpus) ? 1 : 0;
-    bool enough = add_of(kOthers) || (!job->urgent && add_of(kOwn));
-    if (!enough) {
+    if (!add_of(kReclaimed) && (job->urgent || (!add_of(kOthers) && !add_of(kOwn)))) {
       ROLLED
       while (victims > 0) give_back(c.tenants.victim[--victims]);
       return false;
@@ -80,30 +99,45 @@ struct Search {
     return true;
   }
 
- private:
-  enum Group { kOthers, kOwn };
-
   HD bool ripe(i32 slot, i32 v) const {
     const Tick start = center->running.run[slot].start;
     return start < center->now && center->now - start >= center->model->sharing.exempt[v];
   }
 
-  // Whether jobs of class v belong to a group, as far as the class tells.
+  // Whether jobs of class v belong to a group, as far as the class tells. Urgent jobs take all alike, as the first group.
   HD bool may_take(Group group, i32 v) const {
     const Sharing& s = center->model->sharing;
-    const i32 t = center->model->classes.tenant[v], below = s.priority[v];
+    const i32 t = center->model->classes.tenant[v], mine = job->tenant, below = s.priority[v];
     if (!s.preemptible[v] || center->tenants.newest[center->tenants.at(pool, v)] < 0) return false;
-    if (job->urgent) return below < job->priority;
-    if (group == kOwn) {
-      if (t != job->tenant || s.within[t] == kWithinNever) return false;
-      return below < job->priority ||
-             (s.within[t] == kWithinLowerOrNewer && below == job->priority);
+    const bool lower = below < job->priority;
+    if (job->urgent) return lower;
+    if (group == kOwn)
+      return t == mine && s.within[t] != kWithinNever &&
+             (lower || (s.within[t] == kWithinLowerOrNewer && below == job->priority));
+    if (t == mine || s.root[t] != s.root[mine]) return false;
+    if (s.reclaim[mine] == kReclaimNever || (s.reclaim[mine] != kReclaimAny && !lower))
+      return false;
+    const bool reclaimed =
+        owner == mine || (owner >= 0 && !center->tenants.quota.is_above(owner, t));
+    if (group == kReclaimed) return reclaimed;
+    return !reclaimed && (owning || (s.borrows[mine] && lower && below <= s.threshold[mine]));
+  }
+  // Whether a tenant has something to give to others: it, and what is above it alone, uses more than it owns.
+  HD bool gives(Group group, i32 t) const {
+    return job->urgent || group == kOwn || center->tenants.quota.over_towards(job->tenant, t, pool);
+  }
+
+  // Whether a group has a candidate.
+  HD_CALL bool has_some(Group group) const {
+    const Center<S>& c = *center;
+    if (group == kOthers && owner == job->tenant) return false;  // all are reclaimed
+    ROLLED
+    for (i32 v = 0; v < c.tenants.classes; ++v) {
+      if (may_take(group, v) && gives(group, c.model->classes.tenant[v]) &&
+          candidate(group, v, c.tenants.newest[c.tenants.at(pool, v)]) >= 0)
+        return true;
     }
-    if (t == job->tenant || s.root[t] != s.root[job->tenant]) return false;
-    const i32 reclaim = s.reclaim[job->tenant];
-    if (reclaim == kReclaimNever) return false;
-    if (fits_nominal) return reclaim == kReclaimAny || below < job->priority;
-    return s.borrows[job->tenant] && below < job->priority && below <= s.threshold[job->tenant];
+    return false;
   }
 
   // Whether a job of the own tenant and of the same priority is newer than this one.
@@ -127,6 +161,9 @@ struct Search {
   // passes. Returns whether it does.
   HD_APART bool add_of(Group group) {
     Center<S>& c = *center;
+    if (!job->urgent &&
+        (group == kReclaimed ? owner < 0 : group == kOthers && owner == job->tenant))
+      return false;  // none or all are reclaimed
     const Sharing& s = c.model->sharing;
     Tenants<S>& t = c.tenants;
     ROLLED
@@ -158,8 +195,8 @@ struct Search {
     return false;
   }
 
-  // Of the classes rising[from .. end) the one whose next candidate started last; -1: none is left. Tenants that are no
-  // longer over their nominal are left out.
+  // Of the classes rising[from .. end) the one whose next candidate started last; -1: none is left. Tenants that have
+  // nothing to give any more are left out.
   HD i32 latest(Group group, i32 from, i32 end) const {
     const Center<S>& c = *center;
     const Tenants<S>& t = c.tenants;
@@ -170,9 +207,7 @@ struct Search {
     for (i32 i = from; i < end; ++i) {
       const i32 v = c.model->sharing.rising[i], slot = t.cursor[v];
       if (slot < 0) continue;
-      if (!job->urgent && group == kOthers &&
-          !t.quota.over_nominal(c.model->classes.tenant[v], pool))
-        continue;
+      if (!gives(group, c.model->classes.tenant[v])) continue;
       const Run& run = c.running.run[slot];
       if (best >= 0 && (run.start < start || (run.start == start && run.index < index))) continue;
       best = v;
