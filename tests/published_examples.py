@@ -1,22 +1,17 @@
-"""Examples that Kueue publishes in its documentation and tests, as facts: quotas, what runs, what must come of it.
+"""Examples of preemption that Kueue publishes in its tests, as facts: quotas, what runs, who must leave.
 
 Sources, of the repository kubernetes-sigs/kueue on GitHub. Its cluster queues are our tenants, its CPUs our GPUs, its
 priorities our tiers; cases of two resources or of several pod sets have no counterpart.
 
-- "cluster_queue": documentation page Concepts / Cluster Queue (site/content/en/docs/concepts/cluster_queue.md,
-  commit 6a2cee3e, lending limits then beta since v0.9).
-- "cohort": page Concepts / Cohort (cohort.md, commit 01486f00, 2025).
 - "preemption": cases of TestPreemption in pkg/scheduler/preemption/preemption_test.go (commit 014d9490, 2025), by name,
   long ones cut by "..".
 - "hierarchical": cases of TestHierarchicalPreemptions in preemption_hierarchical_test.go beside it (commit 054bf634).
 - "collectCandidatesInSubtree": no case but the rule of that function, in classical/hierarchical_preemption.go beside it
   (commit 01c0b270).
-- "available": cases of TestAvailable in pkg/cache/resource_test.go (commit 014d9490), by name.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from gpusim.engine.reference import SKIP, Cohort, Job, JobClass, Policy, Sharing, Tenant, Windows
@@ -45,10 +40,8 @@ class Example:
     cohorts: tuple[Cohort, ...]
     running: tuple[Running, ...]
     newcomer: Running
-    evicted: frozenset[str]  # in Kueue
+    evicted: frozenset[str]
     starts: bool  # whether it starts at once: where it evicts nobody, only if there is room
-    here: frozenset[str] | None = None  # evicted here, where the rules differ
-    why: str = ""  # they differ
 
     def case(self) -> SharedCase:
         """Everybody admitted a tick after the other, the newcomer last; what is evicted is gone."""
@@ -106,16 +99,6 @@ HIERARCHY = (
     (cq(3, 0, within="lower", reclaim="lower", threshold=0), cq(3, 0), cq(4, 0)),
     (Cohort(4, (4,)), Cohort(nominal=(1,))),
 )
-OWN_VICTIMS = (
-    "R24 asks whether the newcomer fits its nominal as things are; Kueue whether it will once its own victims, "
-    "which it evicts beside those of others, have left."
-)
-SUBTREE = "R24 looks at the tenant's own nominal; Kueue also at that of the cohorts above it."
-
-PROTECTED = (
-    "S20 looks for tenants over their own nominal; Kueue passes over cohorts that are within theirs, so that who "
-    "borrows from siblings only is safe from outsiders. Here their GPUs go, and the outsider keeps the newcomer's."
-)
 
 
 def example(
@@ -125,12 +108,9 @@ def example(
     newcomer: tuple[int, int, int],
     evicted: str = "",
     starts: bool | None = None,
-    here: str | None = None,
-    why: str = "",
     source: str = "preemption",
 ) -> Example:
     """`running`: name, tenant, priority, GPUs of each; `newcomer`: (tenant, priority, GPUs)."""
-    happens = here if here is not None else evicted
     return Example(
         source,
         name,
@@ -138,9 +118,7 @@ def example(
         tuple(Running(name, *map(int, row)) for name, *row in map(str.split, running.split(","))),
         Running("in", *newcomer),
         frozenset(evicted.split()),
-        bool(happens) if starts is None else starts,
-        None if here is None else frozenset(here.split()),
-        why,
+        bool(evicted) if starts is None else starts,
     )
 
 
@@ -211,8 +189,6 @@ EXAMPLES = (
         "c1-low 0 -1 3, c1-mid 0 0 2, c2-low 1 -1 3, c2-mid 1 0 4",
         (0, 1, 4),
         "c1-low c2-low",
-        here="c1-low c1-mid",
-        why=OWN_VICTIMS,
     ),
     # 3 of 12 are used: as above it borrows.
     example(
@@ -275,8 +251,6 @@ EXAMPLES = (
         "lend1-low 0 -1 3, lend1-mid 0 0 2, lend2-low 1 -1 3, lend2-mid 1 0 4",
         (0, 0, 4),
         "lend1-low lend2-low",
-        here="",
-        why=OWN_VICTIMS,
     ),
     example(
         "cannot preempt from other ClusterQueues if exceeds requestable quota ..",
@@ -297,8 +271,6 @@ EXAMPLES = (
         "a1 0 -1 1, b1 1 0 1, b2 1 0 1, b3 1 0 1, b4 1 0 1, b5 1 -1 1",
         (0, 0, 2),
         "a1 b5",
-        here="",
-        why=OWN_VICTIMS,
     ),
     example(
         "long range preemption",
@@ -316,8 +288,6 @@ EXAMPLES = (
         "admitted2 1 0 2",
         (0, 0, 2),
         "admitted2",
-        here="",
-        why=SUBTREE,
         source="hierarchical",
     ),
     example(
@@ -333,8 +303,6 @@ EXAMPLES = (
         "admitted1 2 -10 2, admitted2 1 0 2",
         (0, 0, 2),
         "admitted2",
-        here="",
-        why=SUBTREE,
         source="hierarchical",
     ),
     example(
@@ -351,8 +319,6 @@ EXAMPLES = (
         "borrowing 1 1 1, same-queue 0 -2 1",
         (0, 0, 1),
         "borrowing",
-        here="same-queue",
-        why=SUBTREE,
         source="hierarchical",
     ),
     example(
@@ -396,8 +362,6 @@ EXAMPLES = (
         "prio-8 1 8 1, prio-9 1 9 1, prio-10 1 9 1, nominal 2 -2 2",
         (0, 0, 1),
         "prio-8",
-        here="",
-        why=SUBTREE,
         source="hierarchical",
     ),
     example(
@@ -416,8 +380,6 @@ EXAMPLES = (
         "borrowing 1 0 4",
         (0, -2, 5),
         "borrowing",
-        here="",
-        why=SUBTREE,
         source="hierarchical",
     ),
     example(
@@ -429,8 +391,6 @@ EXAMPLES = (
         "b1 0 -6 4, b2 0 -5 4, b3 1 -9 4, b4 1 -10 4, b5 2 -4 4, b6 2 -3 3, b7 3 4 2, b8 3 2 3",
         (4, -2, 7),
         "b1 b4",
-        here="",
-        why=SUBTREE,
         source="hierarchical",
     ),
     example(
@@ -442,105 +402,6 @@ EXAMPLES = (
         "sibling 1 -1 6, outsider 3 0 3",
         (0, 0, 4),
         "outsider",
-        here="sibling",
-        why=PROTECTED,
         source="collectCandidatesInSubtree",
-    ),
-)
-
-
-@dataclass(frozen=True)
-class Available:
-    """Tenants and cohorts, what each tenant uses, and what it may still have, now and with nothing used."""
-
-    source: str
-    name: str
-    sharing: Sharing
-    used: tuple[int, ...]
-    available: tuple[int, ...]
-    potentially: tuple[int, ...]
-
-
-def node(
-    parent: int, nominal: int = 0, borrow: int | None = None, lend: int | None = None, cohort: bool = False
-) -> Tenant | Cohort:
-    return (Cohort if cohort else Tenant)(parent, (nominal,), (borrow,), (lend,))
-
-
-def tree(
-    tenants: Sequence[tuple[int | None, ...]], cohorts: Sequence[tuple[int | None, ...]] = ()
-) -> Sharing:
-    """Rows of (parent, nominal, borrow, lend)."""
-    return Sharing(
-        tuple(node(*row) for row in tenants),
-        tuple(node(*row, cohort=True) for row in cohorts),
-    )
-
-
-AVAILABLE = (
-    Available(
-        "cluster_queue", "borrowing example", tree([(2, 9), (2, 12)], [(-1,)]), (0, 0), (21, 21), (21, 21)
-    ),
-    Available(
-        "cluster_queue", "BorrowingLimit", tree([(2, 9, 1), (2, 12)], [(-1,)]), (0, 0), (10, 21), (10, 21)
-    ),
-    Available(
-        "cluster_queue",
-        "LendingLimit",
-        tree([(2, 9), (2, 12, None, 1)], [(-1,)]),
-        (0, 11),
-        (10, 10),
-        (10, 21),
-    ),
-    Available("cohort", "configuring quotas", tree([(1, 0)], [(-1, 12)]), (0,), (12,), (12,)),
-    Available("available", "base cqs, red", tree([(-1, 0), (-1, 10)]), (2, 5), (0, 5), (0, 10)),  # in halves
-    Available(
-        "available",
-        "cqs with cohort",
-        tree([(2, 20), (2, 20, None, 18)], [(-1, 20)]),
-        (2, 1),
-        (56, 57),
-        (58, 60),
-    ),  # in halves
-    Available("available", "cq borrows from cohort", tree([(1, 10)], [(-1, 10)]), (11,), (9,), (20,)),
-    Available(
-        "available",
-        "cq oversubscription spills into cohort",
-        tree([(2, 10), (2, 10, 0, 0)], [(-1, 10)]),
-        (31, 0),
-        (0, 0),
-        (20, 10),
-    ),
-    Available(
-        "available",
-        "lending and borrowing limits respected",
-        tree([(3, 10), (3, 10, 2), (3, 10, None, 5)], [(-1, 10)]),
-        (20, 10, 6),
-        (4, 2, 4),
-        (35, 12, 40),
-    ),
-    Available(
-        "available",
-        "hierarchical cohort",
-        tree([(2, 10), (3, 10, None, 0)], [(4, 10), (4, 10), (-1,)]),
-        (10, 5),
-        (20, 25),
-        (30, 40),
-    ),
-    Available(
-        "available",
-        "hierarchical cohort respects borrowing limit",
-        tree([(3, 10), (3, 10, 5), (4, 10)], [(5, 10, 5), (5, 10), (-1,)]),
-        (0, 0, 0),
-        (35, 15, 50),
-        (35, 15, 50),
-    ),
-    Available(
-        "available",
-        "hierarchical cohort respects lending limit",
-        tree([(4, 10, None, 5), (4, 10), (5, 0), (6, 0)], [(6, 0, None, 5), (6, 0), (-1,)]),
-        (0, 0, 0, 0),
-        (20, 15, 5, 5),
-        (20, 15, 5, 5),
     ),
 )

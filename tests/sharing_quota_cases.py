@@ -99,10 +99,10 @@ SKIPPING = replace(
     starts=((0, A), (2, C), (3, D), (12, B)),
     ends=(10, 22, 12, 13),
 )
-# Strict with two sweeps: B does not fit the nominal, so C, which does, is handled before it (S17 before S19).
+# Strict with two sweeps: B does not fit the nominal and is put off, and so is C, which does: as with one sweep (S17).
 STRICT_SWEEPS = replace(
-    SKIPPING,
-    name="with two sweeps a strict tenant's job within its nominal goes before one beyond it",
+    STRICT,
+    name="with two sweeps a strict tenant's job within its nominal does not overtake one beyond it",
     sharing=flat(5, 5, alone=True, strict=True),
 )
 

@@ -7,10 +7,10 @@ never for studies. It imports nothing but the standard library and shares no cod
 
 `reference_terms.py` is the question (`reference_problems.py`: what is wrong with it), `reference_center.py` the run,
 `reference_measures.py` the answer. One pass is `reference_pass.py`, on profiles of free GPUs (`reference_profile.py`),
-quotas (`reference_quota.py`) and victims (`reference_preemption.py`); what a start makes of its time is
-`reference_work.py`, why jobs wait and GPUs idle is `reference_causes.py`. Orders by use: keys of tenants are
-`reference_fairness.py` and `reference_fair_tree.py`, priorities `reference_multifactor.py`, shares
-`reference_weighted_share.py`. Limits of users are `reference_users.py`, closures `reference_closures.py`.
+quotas (`reference_quota.py`), who may be evicted (`reference_candidates.py`) and who is (`reference_preemption.py`);
+what a start makes of its time is `reference_work.py`, why jobs wait and GPUs idle is `reference_causes.py`. Orders by
+use: keys of tenants are `reference_fairness.py` and `reference_fair_tree.py`, priorities `reference_multifactor.py`,
+shares `reference_weighted_share.py`. Limits of users are `reference_users.py`, closures `reference_closures.py`.
 
 Rules R1..R40 are those of the model, S1..S36 its readings where it is silent. Covered: orders `fifo`, `sjf`,
 `fairshare`, Fair Tree, multifactor and weighted share inside priority tiers, several flat pools, backfill with

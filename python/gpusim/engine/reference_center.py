@@ -4,12 +4,12 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from gpusim.engine.reference_candidates import class_could_preempt
 from gpusim.engine.reference_causes import Ledger
 from gpusim.engine.reference_closures import Closures
 from gpusim.engine.reference_fairness import FairKeys
 from gpusim.engine.reference_multifactor import priority
 from gpusim.engine.reference_pass import Pass
-from gpusim.engine.reference_preemption import class_could_preempt
 from gpusim.engine.reference_quota import Quotas, Use
 from gpusim.engine.reference_terms import (
     FAIR_TREE,

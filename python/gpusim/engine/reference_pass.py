@@ -47,13 +47,13 @@ class Pass:
             for i in queue:
                 self.handle(i)
             return
-        borrowers = []
+        put_off: list[int] = []
         for i in queue:  # R22, S17
-            if self.needs_no_loan(i):
+            if self.needs_no_loan(i) and not self.would_overtake(i, put_off):
                 self.handle(i)
             else:
-                borrowers.append(i)
-        for i in borrowers:
+                put_off.append(i)
+        for i in put_off:
             self.handle(i)
 
     def handle(self, i: int) -> None:
@@ -132,6 +132,13 @@ class Pass:
             not quotas.limited(row.tenant, pool) or quotas.fits_nominal(row.tenant, pool, gang, use)
             for pool in self.run.allowed(i)
         )
+
+    def would_overtake(self, i: int, put_off: Sequence[int]) -> bool:
+        """Whether the job's tenant is strict and an earlier job of it waits for the second sweep (S17)."""
+        quotas, tenant = self.run.quotas, self.run.class_of(i).tenant
+        if quotas is None or not quotas.tenants[tenant].strict:
+            return False
+        return any(self.run.class_of(earlier).tenant == tenant for earlier in put_off)
 
     def use(self, without: Sequence[int] = ()) -> Use:
         """What running jobs use, but these, with what R20 keeps for owners."""

@@ -1,101 +1,87 @@
-"""Who may be evicted for whom, and who is in the end (R24, R25, S20, S21, S24)."""
+"""Who is evicted in the end: the search for victims (R25, S21), Kueue's classical preemption.
+
+Who may be is in `reference_candidates.py`.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from gpusim.engine.reference_candidates import IF_NOT_BORROWING, OTHERS, OWN, RECLAIMED, URGENT, why_victim
 from gpusim.engine.reference_profile import Profile
-from gpusim.engine.reference_quota import Quotas
-from gpusim.engine.reference_terms import JobClass
 
 if TYPE_CHECKING:
     from gpusim.engine.reference_pass import Pass
 
-OTHER, OWN, URGENT = "other", "own", "urgent"  # why somebody may be a victim
-
-
-def class_could_preempt(quotas: Quotas | None, new: JobClass, old: JobClass) -> bool:
-    """Whether a job of class `new` could ever evict one of class `old`, whatever the amounts (S24)."""
-    if new.urgent:
-        return new.tier > old.tier
-    if quotas is None:
-        return False
-    row = quotas.tenants[new.tenant]
-    if new.tenant == old.tenant:
-        return (row.within != "never" and new.tier > old.tier) or (
-            row.within == "lower_or_newer" and new.tier == old.tier
-        )
-    if quotas.root(new.tenant) != quotas.root(old.tenant) or row.reclaim == "never":
-        return False
-    return row.reclaim == "any" or new.tier > old.tier  # a threshold asks for a higher tier too
-
-
-def why_victim(scan: Pass, new: int, old: int, pool: int) -> str | None:
-    """Why running job `old` may be evicted from the pool for waiting job `new`; None: it may not (S20)."""
-    run, quotas = scan.run, scan.run.quotas
-    row, other = run.class_of(new), run.class_of(old)
-    age = scan.now - run.last_start[old]
-    if run.pool[old] != pool or not other.preemptible or age == 0 or age < other.exempt:
-        return None
-    if row.urgent:
-        return URGENT if other.tier < row.tier else None
-    if quotas is None:
-        return None
-    tenant = quotas.tenants[row.tenant]
-    if other.tenant == row.tenant:
-        lower = other.tier < row.tier
-        newer = other.tier == row.tier and (run.queued[old], old) > (run.queued[new], new)
-        allowed = (tenant.within in ("lower", "lower_or_newer") and lower) or (
-            tenant.within == "lower_or_newer" and newer
-        )
-        return OWN if allowed else None
-
-    use = scan.use()
-    if quotas.root(other.tenant) != quotas.root(row.tenant) or tenant.reclaim == "never":
-        return None
-    if not quotas.over_nominal(other.tenant, pool, use):
-        return None
-    if quotas.fits_nominal(row.tenant, pool, run.jobs[new].gpus, use):
-        return OTHER if tenant.reclaim == "any" or other.tier < row.tier else None
-    threshold = tenant.borrow_preempts
-    if threshold is not None and other.tier < row.tier and other.tier <= threshold:
-        return OTHER
-    return None
+BORROWING, OWNING = False, True  # the two searches: whether the job must fit its tenant's nominal in the end
 
 
 def victims(scan: Pass, new: int, pool: int) -> list[int]:
-    """The running jobs that must leave the pool so that job `new` starts there now; empty if that cannot be (S21)."""
-    run, quotas = scan.run, scan.run.quotas
-    why = {old: why_victim(scan, new, old, pool) for old in run.running}
-    candidates = sorted(
-        (old for old in run.running if why[old] is not None),
-        key=lambda old: (why[old] == OWN, run.class_of(old).tier, -run.last_start[old], -old),
-    )
+    """The running jobs that must leave the pool so that job `new` starts there now; empty if that cannot be."""
+    why = {old: reason for old in scan.run.running if (reason := why_victim(scan, new, old, pool))}
+    for owning in _searches(scan, new, pool, why):
+        if found := _search(scan, new, pool, why, owning):
+            return found
+    return []
+
+
+def _searches(scan: Pass, new: int, pool: int, why: Mapping[int, str]) -> list[bool]:
+    """Which searches are made, in this order."""
+    quotas, tenant = scan.run.quotas, scan.run.class_of(new).tenant
+    if quotas is None or not any(reason in OTHERS for reason in why.values()):
+        return [BORROWING]  # an urgent job's, too
+    if quotas.tenants[tenant].borrow_preempts is None:
+        if not quotas.fits_nominal(tenant, pool, 1, scan.use()):  # it uses all that it owns
+            return [BORROWING]
+        if RECLAIMED not in why.values():
+            return [OWNING, BORROWING]
+    return [BORROWING, OWNING]
+
+
+def _search(scan: Pass, new: int, pool: int, why: Mapping[int, str], owning: bool) -> list[int]:
+    """Add one candidate after the other until the job passes; then spare, from the last to the first, who can be."""
     added: list[int] = []
-    for old in candidates:
-        if why[old] == OTHER:
-            assert quotas is not None
-            if not quotas.over_nominal(run.class_of(old).tenant, pool, scan.use(without=added)):
-                continue  # the tenant is down to its own quota
+    for old in sorted(why, key=lambda old: _place(scan, old, why[old])):
+        if why[old] == IF_NOT_BORROWING and not owning:
+            continue
+        if why[old] in OTHERS and not _may_lose(scan, new, old, pool, added):
+            continue  # its tenant or cohort is down to what it owns
         added.append(old)
-        if _starts_without(scan, new, pool, added):
+        if _starts_without(scan, new, pool, added, owning):
             break
     else:
         return []
     for old in reversed(added[:-1]):
         fewer = [other for other in added if other != old]
-        if _starts_without(scan, new, pool, fewer):
+        if _starts_without(scan, new, pool, fewer, owning):
             added = fewer  # spared: it goes on running
     return added
 
 
-def _starts_without(scan: Pass, new: int, pool: int, gone: Sequence[int]) -> bool:
+def _place(scan: Pass, old: int, reason: str) -> tuple[int, int, int, int]:
+    """The order of candidates: the kind, the lowest tier, the latest last start, the highest index."""
+    kind = 0 if reason in (RECLAIMED, URGENT) else 2 if reason == OWN else 1
+    return kind, scan.run.class_of(old).tier, -scan.run.last_start[old], -old
+
+
+def _may_lose(scan: Pass, new: int, old: int, pool: int, added: Sequence[int]) -> bool:
+    """Whether the tenant of job `old`, another one, still uses more than it owns if those added are gone."""
+    quotas, use = scan.run.quotas, scan.use(without=added)
+    assert quotas is not None
+    return quotas.may_lose(scan.run.class_of(old).tenant, scan.run.class_of(new).tenant, pool, use)
+
+
+def _starts_without(scan: Pass, new: int, pool: int, gone: Sequence[int], owning: bool) -> bool:
     """Whether job `new` passes the quota test and fits the profile if these running jobs are gone."""
+    run, gang = scan.run, scan.run.jobs[new].gpus
     if not scan.admits(new, pool, without=gone):
         return False
+    if owning:
+        assert run.quotas is not None
+        if not run.quotas.fits_nominal(run.class_of(new).tenant, pool, gang, scan.use(without=gone)):
+            return False
     profile: Profile = scan.profiles[pool].copy()
     for old in gone:
-        profile.carve(scan.now, scan.run.estimated_end(old, scan.now), -scan.run.jobs[old].gpus)
-    length = scan.run.grace_of(gone) + scan.run.jobs[new].limit
-    return profile.fits(scan.now, length, scan.run.jobs[new].gpus)
+        profile.carve(scan.now, run.estimated_end(old, scan.now), -run.jobs[old].gpus)
+    return profile.fits(scan.now, run.grace_of(gone) + run.jobs[new].limit, gang)

@@ -64,9 +64,13 @@ class Quotas:
         """Nodes whose parent is this one; none for a tenant."""
         return [n for n, parent in enumerate(self.parent) if parent == node]
 
+    def path(self, node: int) -> list[int]:
+        """The node and all that is above it, up to the root of its tree."""
+        return [node] if self.parent[node] < 0 else [node, *self.path(self.parent[node])]
+
     def root(self, node: int) -> int:
         """The top of the node's tree, perhaps itself."""
-        return node if self.parent[node] < 0 else self.root(self.parent[node])
+        return self.path(node)[-1]
 
     def subtree(self, node: int, pool: int) -> int:
         """Quota of a node and of what its children lend it."""
@@ -106,10 +110,20 @@ class Quotas:
         nominal = self.nominal[tenant][pool]
         return nominal is not None and use.gpus[tenant, pool] + gang <= nominal
 
-    def over_nominal(self, tenant: int, pool: int, use: Use) -> bool:
-        """Whether the tenant borrows in the pool."""
-        nominal = self.nominal[tenant][pool]
-        return nominal is not None and use.gpus[tenant, pool] > nominal
+    def owners(self, tenant: int, pool: int, gang: int, use: Use) -> list[int]:
+        """The tenant and the cohorts above it, as far as they own enough for a gang of the tenant (S20)."""
+        found, rest = [], gang
+        for node in self.path(tenant):
+            used = self.used(node, pool, use)
+            if used + rest <= self.subtree(node, pool):
+                found.append(node)
+            rest = max(0, rest - max(0, self.local(node, pool) - used))
+        return found
+
+    def may_lose(self, other: int, tenant: int, pool: int, use: Use) -> bool:
+        """Whether another tenant, and each cohort above it that is not above this one, uses more than it owns (S20)."""
+        apart = [node for node in self.path(other) if node not in self.path(tenant)]
+        return all(self.used(node, pool, use) > self.subtree(node, pool) for node in apart)
 
     def admits(self, tenant: int, pool: int, gang: int, use: Use, reserved: Use) -> bool:
         """The quota test (S15) with the limits of the tenant (S25); what is `reserved` counts for its tenant only."""
