@@ -147,6 +147,14 @@ STRICT_POOLS = SharingCase(
     ends=(10, 10, 6, 15, 11, 15),
     policy=Policy(backfill=SKIP),
 )
+# Skip: 6: F goes first, within its nominal, 6-10: 2 are left for E. 10: A, B and F end: D, then E, which borrows.
+SKIPPING_POOLS = replace(
+    STRICT_POOLS,
+    name="but a skip tenant's jobs within its nominal do",
+    sharing=tenants(Tenant(2, (2, 2)), Tenant(2, (2, 2))),
+    starts=((0, A), (0, B), (0, C, 1), (6, F, 1), (10, D), (10, E, 1)),
+    ends=(10, 10, 6, 15, 15, 10),
+)
 
 # 5 and 5. A(0,5,10,0) B(1,3,10,0) C(1,5,10,1) D(2,1,5,0)
 # last: tick 1: B would borrow, C would not: C first. B and D find nothing left until A ends.
@@ -408,6 +416,7 @@ QUOTA_CASES = (
     STRICT_SWEEPS,
     STRICT_BORROWER,
     STRICT_POOLS,
+    SKIPPING_POOLS,
     SWEEPS,
     IN_ORDER,
     NESTED,

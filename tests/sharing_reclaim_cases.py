@@ -182,30 +182,26 @@ COHORT_SPARED = SharingCase(
 )
 
 # Tenant 0 (3, lends 1) in cohort 2, which owns 2; tenant 1 (3) in cohort 3; both in cohort 4: 8 in all, 2 of them local
-# to tenant 0. A(0,3,40,1) B(1,3,40,1) C(5,5,10,0) D(16,1,40,0) E(20,5,5,0) F(21,4,5,0)
-# C: 5 > 3. Of 5, 2 are local: 0 + 3 <= 2 + 1 in cohort 2: it reclaims B: 2 + 3.
-# E: D uses 1 of the 2: 4 are left to find, 0 + 4 > 3: nothing. F: 3 are: it reclaims B.
-#   tick 0....5....10...15...20...25...30......40......56..61..66
-#   A    ========================================
-#   B     ====x         ======x     ========================...
-#   C         ==========
-#   D                    ========================================
-#   E                                                  =====     26: F ends: B, as it is older. 40: 1 + 3 for E.
-#   F                         =====                              56: D ends: 2 + 3.
+# to tenant 0. A(0,6,40,1) B(5,5,10,0) C(16,1,40,0) D(20,5,5,0) E(21,4,5,0)
+# B: 5 > 3. Of 5, 2 are local: 0 + 3 <= 2 + 1 in cohort 2: it reclaims A, 3 of which are borrowed.
+# D: C uses 1 of the 2: 4 are left to find, 0 + 4 > 3: nothing. E: 3 are: it reclaims A.
+# tick 0....5....10...15...20...25......55...60...
+#   A  =====x         ======x    ========x    ====...   26: E ends: A, as it is older than D.
+#   B       ==========
+#   C                  ====================             56: C ends: 2 are local again, 3 in cohort 2: D reclaims A.
+#   D                                     =====
+#   E                       =====
 REST = SharingCase(
     "a cohort must own what is not local to the tenant only",
-    (
-        *(job(0, 3, 40, 1), job(1, 3, 40, 1), job(5, 5, 10), job(16, 1, 40), job(20, 5, 5)),
-        job(21, 4, 5),
-    ),
+    (job(0, 6, 40, 1), job(5, 5, 10), job(16, 1, 40), job(20, 5, 5), job(21, 4, 5)),
     (of(0), of(1)),
     Sharing(
         (Tenant(2, (3,), lend=(1,), reclaim="any"), Tenant(3, (3,))), (Cohort(4, (2,)), Cohort(4), Cohort())
     ),
     (8,),
-    starts=((0, A), (1, B), (5, C), (15, B), (16, D), (21, F), (26, B), (56, E)),
-    evictions=((5, B), (21, B)),
-    ends=(40, 66, 15, 56, 61, 26),
+    starts=((0, A), (5, B), (15, A), (16, C), (21, E), (26, A), (56, D), (61, A)),
+    evictions=((5, A), (21, A), (56, A)),
+    ends=(101, 15, 56, 61, 26),
     policy=Policy(SKIP),
 )
 
