@@ -10,6 +10,7 @@ from sharing_case import SharingCase
 from sharing_matrix_cases import MATRIX_CASES
 from sharing_preemption_cases import PREEMPTION_CASES
 from sharing_quota_cases import QUOTA_CASES
+from sharing_reclaim_cases import RECLAIM_CASES
 from sharing_time_cases import TIME_CASES
 from user_cases import USER_CASES
 from weighted_share_cases import WEIGHTED_SHARE_CASES
@@ -18,6 +19,7 @@ SHARING_CASES: tuple[SharingCase, ...] = (
     *QUOTA_CASES,
     *MATRIX_CASES,
     *PREEMPTION_CASES,
+    *RECLAIM_CASES,
     *TIME_CASES,
     *FAIR_TREE_CASES,
     *MULTIFACTOR_CASES,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from gpusim.engine.reference import Cohort, JobClass, Policy, Share, Sharing, Tenant
+from gpusim.engine.reference import SKIP, Cohort, JobClass, Policy, Share, Sharing, Tenant
 from sharing_case import SharingCase, flat, job
 
 OF = tuple(JobClass(tenant=t) for t in range(4))  # class t: a plain job of tenant t
@@ -104,6 +104,56 @@ STRICT_SWEEPS = replace(
     STRICT,
     name="with two sweeps a strict tenant's job within its nominal does not overtake one beyond it",
     sharing=flat(5, 5, alone=True, strict=True),
+)
+
+# 8 GPUs, 4 and 4, tenant 0 is strict. A(0,3,10,0) B(0,2,6,1) C(1,4,5,0) D(2,1,5,0) E(3,2,4,1) F(4,1,3,0 urgent)
+# tick 0....5....10...15    C: would borrow 3 of the 3 that are left, wants 4: put off, blocked. D is within the nominal
+#   A  ==========           and F urgent: they stand behind C. E is another tenant's.
+#   B  ======               6: B ends: 3 left for C. 7: E ends: 5: C and D. All 8 are used: F waits for A.
+#   C         =====
+#   D         =====
+#   E     ====
+#   F            ===
+STRICT_BORROWER = SharingCase(
+    "nobody overtakes a strict tenant's borrower, urgent or not",
+    (job(0, 3, 10), job(0, 2, 6, 1), job(1, 4, 5), job(2, 1, 5), job(3, 2, 4, 1), job(4, 1, 3, 2)),
+    (*OF[:2], JobClass(urgent=True)),
+    tenants(Tenant(2, (4,), strict=True), Tenant(2, (4,))),
+    (8,),
+    starts=((0, A), (0, B), (3, E), (7, C), (7, D), (10, F)),
+    ends=(10, 6, 12, 12, 7, 13),
+    policy=Policy(backfill=SKIP),
+)
+
+# Two pools of 4, 2 of each tenant in each; tenant 0 is strict.
+# A(0,2,10,0 in 0) B(0,2,10,1 in 0) C(0,3,6,1 in 1) D(1,1,5,0 in 0) E(2,3,5,1 in 1) F(3,2,4,0 in 1)
+# tick   0....5....10...15   D: beyond the nominal in pool 0, which is full: put off. So is F, of 2 in pool 1.
+#   A 0  ==========
+#   B 0  ==========          6: C ends. E borrows 1 of pool 1, and is older than F: 1 is left.
+#   C 1  ======              10: A and B end: D is within the nominal. F is behind nobody, but 1 is left.
+#   D 0            =====     11: E ends: F.
+#   E 1        =====
+#   F 1             ====
+STRICT_POOLS = SharingCase(
+    "nor in another pool",
+    (
+        *(job(0, 2, 10), job(0, 2, 10, 2), job(0, 3, 6, 3), job(1, 1, 5), job(2, 3, 5, 3)),
+        job(3, 2, 4, 1),
+    ),
+    (JobClass(), JobClass(pools=(1,)), JobClass(tenant=1), JobClass(tenant=1, pools=(1,))),
+    tenants(Tenant(2, (2, 2), strict=True), Tenant(2, (2, 2))),
+    (4, 4),
+    starts=((0, A), (0, B), (0, C, 1), (6, E, 1), (10, D), (11, F, 1)),
+    ends=(10, 10, 6, 15, 11, 15),
+    policy=Policy(backfill=SKIP),
+)
+# Skip: 6: F goes first, within its nominal, 6-10: 2 are left for E. 10: A, B and F end: D, then E, which borrows.
+SKIPPING_POOLS = replace(
+    STRICT_POOLS,
+    name="but a skip tenant's jobs within its nominal do",
+    sharing=tenants(Tenant(2, (2, 2)), Tenant(2, (2, 2))),
+    starts=((0, A), (0, B), (0, C, 1), (6, F, 1), (10, D), (10, E, 1)),
+    ends=(10, 10, 6, 15, 15, 10),
 )
 
 # 5 and 5. A(0,5,10,0) B(1,3,10,0) C(1,5,10,1) D(2,1,5,0)
@@ -364,6 +414,9 @@ QUOTA_CASES = (
     STRICT,
     SKIPPING,
     STRICT_SWEEPS,
+    STRICT_BORROWER,
+    STRICT_POOLS,
+    SKIPPING_POOLS,
     SWEEPS,
     IN_ORDER,
     NESTED,
