@@ -10,13 +10,19 @@ import hypothesis.strategies as st
 
 from cases import random_case
 from center_case import Case
+from contested_cases import contested_case
 from gpusim.engine import reference as oracle
 from gpusim.engine.reference_terms import Amount, Cohort, Fairness, Share, Sharing, Tenant
 from shared_case import SharedCase
 
 
 def random_shared_case(seed: int) -> SharedCase:
-    """A random case, shared by two to six tenants; crowded in most, so that quotas bind and victims are found."""
+    """A random case, shared by two to six tenants; crowded in most, so that quotas bind and victims are found.
+
+    In some, tenants of nested cohorts take from each other (`contested_cases.py`).
+    """
+    if (rng := random.Random(f"contested {seed}")).random() < 0.4:
+        return contested_case(rng)
     rng = random.Random(f"shared {seed}")
     case = random_case(rng.randrange(2**62))
     tenants = rng.choice([2, 2, 3, 4, 6])

@@ -108,16 +108,18 @@ def _contended(rng: random.Random, center: SharedCenter) -> SharedCenter:
     sharing = center.sharing
     assert sharing is not None
     tenants = len(sharing.tenants)
+    below = 2 if rng.random() < 0.5 else 0  # cohorts inside the one of all; then every cohort owns something
+    owners = tenants + below + 1 if below else tenants
 
     def quotas(pool: int) -> list[int]:
-        cuts = sorted(rng.randint(0, pool) for _ in range(tenants - 1))
+        cuts = sorted(rng.randint(0, pool) for _ in range(owners - 1))
         return [b - a for a, b in zip([0, *cuts], [*cuts, pool], strict=True)]
 
     nominal = list(zip(*(quotas(g) for g in center.gpus), strict=True))
     rows = tuple(
         replace(
             row,
-            parent=tenants,
+            parent=tenants + rng.randint(0, below),
             nominal=nominal[t],
             borrow=row.borrow if rng.random() < 0.2 else (),
             lend=row.lend if rng.random() < 0.2 else (),
@@ -134,6 +136,8 @@ def _contended(rng: random.Random, center: SharedCenter) -> SharedCenter:
         replace(row, tier=rng.choice([0, 0, 1, 2, 3]), preemptible=rng.random() < 0.9)
         for row in center.classes
     )
+    own = nominal[tenants:] or [()]
+    cohorts = (*(Cohort(tenants + below, nominal) for nominal in own[:below]), Cohort(nominal=own[-1]))
     stretch = rng.choice([1, 3])
     jobs = tuple(replace(j, service=stretch * j.service, limit=stretch * j.limit) for j in center.jobs)
     return replace(
@@ -142,7 +146,7 @@ def _contended(rng: random.Random, center: SharedCenter) -> SharedCenter:
         classes=classes,
         policy=replace(center.policy, max_tests=-1, backfill=rng.choice([0, -1, -1, -2, 1, 2])),
         windows=replace(center.windows, horizon=center.windows.horizon + rng.choice([0, 500])),
-        sharing=replace(sharing, tenants=rows, cohorts=(Cohort(),), unassigned=-1),
+        sharing=replace(sharing, tenants=rows, cohorts=cohorts, unassigned=-1),
     )
 
 

@@ -17,6 +17,7 @@ import pytest
 from hypothesis import given, settings
 
 from cases import Case, differences, random_case
+from contested_cases import contested_case
 from gpusim.engine import reference as oracle
 from gpusim.engine.batch import run_batch
 from gpusim.engine.reference_terms import Cohort, Sharing, Tenant
@@ -128,6 +129,19 @@ def needs_of(case: SharedCase) -> set[str]:
     rows = case.sharing.tenants
     limits = any(row.user_max_gpus is not None or row.user_max_jobs is not None for row in rows)
     return {f"order {case.policy.order}"} | ({"users"} if limits else set())
+
+
+@settings(max_examples=60)
+@given(seed=st.integers(0, 2**63))
+def test_engine_equals_oracle_where_tenants_of_nested_cohorts_take_from_each_other(seed: int) -> None:
+    compare(contested_case(random.Random(seed)))
+
+
+@pytest.mark.slow
+@settings(max_examples=2000)
+@given(seed=st.integers(0, 2**63))
+def test_engine_equals_oracle_on_thousands_of_contested_centers(seed: int) -> None:
+    compare(contested_case(random.Random(seed)), [EVERY[0], EVERY[1 + seed % (len(EVERY) - 1)]])
 
 
 @settings(max_examples=60)

@@ -298,6 +298,13 @@ def test_the_base_has_nothing_to_notice_about_sharing(base: Scenario) -> None:
     assert [told(base, code) for code in codes] == [[]] * len(codes)
 
 
+def test_a_tenant_without_a_quota_reclaims_what_its_cohort_owns_or_while_it_borrows(base: Scenario) -> None:
+    assert not told(base.override({"tenants.ministry.preempts": {"reclaim": "any"}}), "idle-preemption")
+    preempts = {"reclaim": "any", "while_borrowing": "lower"}
+    one = {"tenants.ministry.cohort": "all", "cohorts": [], "tenants.ministry.classes.other.priority": 1}
+    assert not told(base.override({"tenants.ministry.preempts": preempts, **one}), "idle-preemption")
+
+
 @pytest.mark.parametrize(
     ("changes", "code", "says"),
     [
@@ -306,7 +313,7 @@ def test_the_base_has_nothing_to_notice_about_sharing(base: Scenario) -> None:
         ({"tenants.lab.max_gpus": 90}, "tenant-overload", "offered load 100.0 GPUs > 90"),
         ({"tenants.firm.cohort": None, "tenants.firm.quota": "5%", "tenants.ministry.quota": "1%"}, "tenant-overload", "offered load 100.0 GPUs > 50"),
         ({"tenants.firm.preempts": {"within": "lower"}}, "idle-preemption", "by another of it (within lower)"),
-        ({"tenants.ministry.preempts": {"reclaim": "any"}}, "idle-preemption", "without a quota owns nothing"),
+        ({"tenants.ministry.preempts": {"reclaim": "any"}, "tenants.ministry.cohort": "all", "cohorts": []}, "idle-preemption", "neither this tenant nor an inner cohort"),
         ({"tenants.firm.preempts": {"reclaim": "lower"}}, "idle-preemption", "of the other tenants of the cohort"),
         ({"tenants.lab.borrow": 0}, "idle-preemption", "this tenant never borrows"),
         ({"tenants.lab.preempts.while_borrowing": -1}, "idle-preemption", "of a priority that low"),

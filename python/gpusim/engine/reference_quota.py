@@ -41,6 +41,7 @@ class Quotas:
         self.tenants = sharing.tenants
         nodes: list[Tenant | Cohort] = [*sharing.tenants, *sharing.cohorts]
         self.parent = [node.parent for node in nodes]
+        self.children = [[n for n, above in enumerate(self.parent) if above == k] for k in range(len(nodes))]
         self.nominal: list[list[int | None]] = [[] for _ in nodes]
         self.borrow: list[list[int | None]] = [[] for _ in nodes]
         self.lend: list[list[int | None]] = [[] for _ in nodes]
@@ -60,10 +61,6 @@ class Quotas:
                 self.borrow[n].append(borrow[n])
                 self.lend[n].append(lend[n])
 
-    def children(self, node: int) -> list[int]:
-        """Nodes whose parent is this one; none for a tenant."""
-        return [n for n, parent in enumerate(self.parent) if parent == node]
-
     def path(self, node: int) -> list[int]:
         """The node and all that is above it, up to the root of its tree."""
         return [node] if self.parent[node] < 0 else [node, *self.path(self.parent[node])]
@@ -74,7 +71,7 @@ class Quotas:
 
     def subtree(self, node: int, pool: int) -> int:
         """Quota of a node and of what its children lend it."""
-        lent = sum(self.subtree(child, pool) - self.local(child, pool) for child in self.children(node))
+        lent = sum(self.subtree(child, pool) - self.local(child, pool) for child in self.children[node])
         return (self.nominal[node][pool] or 0) + lent
 
     def local(self, node: int, pool: int) -> int:
@@ -86,7 +83,7 @@ class Quotas:
         """What a tenant uses, or what the children of a cohort use beyond their local quotas."""
         if node < len(self.tenants):
             return use.gpus[node, pool]
-        children = self.children(node)
+        children = self.children[node]
         return sum(max(0, self.used(child, pool, use) - self.local(child, pool)) for child in children)
 
     def avail(self, node: int, pool: int, use: Use) -> int:

@@ -75,7 +75,7 @@ class Tenant:
     lend: tuple[Amount, ...] = ()  # at most this much of it to others
     strict: bool = False  # a quota-blocked job stops its tenant's later ones (S19)
     within: str = "never"  # preemption inside the tenant: "never", "lower", "lower_or_newer" (S20)
-    reclaim: str = "never"  # from tenants over nominal, for what fits its own: "never", "lower", "any"
+    reclaim: str = "never"  # from other tenants that use more than they own: "never", "lower", "any"
     borrow_preempts: int | None = None  # highest tier that a borrowing job of a higher one may evict
     max_gpus: int | None = None  # used at a time over all pools (S25)
     max_jobs: int | None = None  # running at a time

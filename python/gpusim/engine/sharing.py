@@ -50,7 +50,7 @@ class Sharing:
     within : (T,) int
         Whom a tenant's jobs evict of their own: 0 nobody, 1 lower priority, 2 also newer of the same (R24).
     reclaim : (T,) int
-        Whom they evict of tenants over their nominal while they stay within theirs: 0 nobody, 1 lower priority, 2 any.
+        Whom they evict of other tenants that use more than they own (S20): 0 nobody, 1 lower priority, 2 any.
     borrow_preempts : (T,) int
         Highest priority of victims while they borrow themselves; `NO_THRESHOLD`: none.
     max_gpus, max_jobs : (T,) int

@@ -63,8 +63,8 @@ def _idle_preemption(scenario: Scenario) -> Iterator[Mistake]:
             if tenant.cohort is None:
                 what = "a tenant in no cohort lends nothing that it could reclaim"
                 yield idle((*here, "reclaim"), what, found, "add the cohort, or remove reclaim")
-            elif tenant.quota is None or tenant.quota.is_zero:
-                what = "a tenant without a quota owns nothing that it could reclaim"
+            elif asked.while_borrowing == "never" and not tree.reclaims(index):
+                what = "neither this tenant nor an inner cohort around it owns anything that it could reclaim"
                 yield idle((*here, "reclaim"), what, found, "give it a quota, or remove reclaim")
             elif not (others if asked.reclaim == "any" else _any_below(others, highest)):
                 what = "no class of the other tenants of the cohort may be evicted by this one's"

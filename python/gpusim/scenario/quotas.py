@@ -97,6 +97,14 @@ class QuotaTree:
         root = self.path(tenant)[-1]
         return [k for k in self.tenants_of(root) if k != tenant]
 
+    def reclaims(self, tenant: int) -> bool:
+        """Whether the tenant owns anything, or anybody in a cohort above it that is inside another."""
+        near = self.path(tenant)[:-1] or [tenant]
+        return any(
+            node.quota is not None and not node.quota.is_zero and not set(near).isdisjoint(self.path(k))
+            for k, node in enumerate(self.nodes)
+        )
+
     def limited(self, tenant: int) -> bool:
         """Whether a quota binds the tenant."""
         node = self.nodes[tenant]

@@ -70,8 +70,9 @@ class Preempts(Frozen):
     )
     reclaim: Reclaim = Field(
         "never",
-        description="of tenants of the cohort that use more than their quota, for a job within its own tenant's quota: "
-        "never; lower = jobs of lower priority; any",
+        description="of tenants of the cohort that use more than their quota, for a job that is then within its own "
+        "tenant's quota, or within that of an inner cohort in which they are not: never; lower = jobs of lower "
+        "priority; any",
     )
     while_borrowing: Threshold = Field(
         "never",
@@ -244,7 +245,8 @@ class TenantTerms(Frozen):
     )
     queueing: Queueing = Field(
         "skip",
-        description="a job blocked by quota: skip = lets the tenant's later jobs pass; strict = stops them",
+        description="a job blocked by quota: skip = lets the tenant's later jobs pass; strict = stops them, and "
+        "none of them goes before an earlier one that borrows",
     )
     preempts: PreemptsField = Field(
         Preempts(),
