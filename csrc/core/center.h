@@ -163,13 +163,17 @@ struct Center {
     return -1;
   }
 
-  HD Tick next_event() const { return least(running.next_end(), timer); }
-
   HD void set_timer() {
     timer = least(chains.next_eligible(), least(next_expiry, next_pass));
     if (!shares()) return;
     tenants.fair.wake = queue.waiting > 0 ? tenants.fair.next : kNever;
     timer = least(timer, least(tenants.next_ripe, least(tenants.fair.wake, closures.next)));
+  }
+
+  // The timer after a settlement. Whatever is due earlier has lowered it; what is not due any more leaves it too early, which
+  // costs a look at that tick and changes nothing.
+  HD void check_timer() {
+    if (timer <= now || (shares() && tenants.fair.keyed())) set_timer();
   }
 
   // With a scheduler period, passes come at its multiples from a change on (S9). Whether one is due now.

@@ -27,14 +27,12 @@
 
 namespace gpusim {
 
-// Completions of this tick. Their order cannot matter: all are applied before the pass.
+// Completions of this tick, of which there are some. Their order cannot matter: all are applied before the pass.
 template <class S>
-HD_IN bool drain_completions(Center<S>& center) {
-  if (center.running.next_end() != center.now) return false;
+HD_IN void drain_completions(Center<S>& center) {
   ROLLED
   do center.complete(key_slot(center.running.calendar.top()));
   while (center.running.next_end() == center.now);
-  return true;
 }
 
 // Arrivals of this tick, in job-index order.
@@ -100,13 +98,12 @@ HD_CALL void settle_queue(Center<S>& center, bool passing) {
     const bool refused = refuse_newcomers(center);
     if (!left && !refused) break;
   }
-  center.set_timer();
+  center.check_timer();
 }
 
 // The same where tenants share the center: evictions call for another pass, too. Then who waits is told why.
 template <class S>
 HD_CALL void settle_shared(Center<S>& center, bool passing) {
-  if (center.queue.waiting == 0 && center.walk_ins == 0 && !center.tally.out.causes) return;
   center.tenants.evictions = 0;
   ROLLED
   for (;;) {
@@ -118,9 +115,9 @@ HD_CALL void settle_shared(Center<S>& center, bool passing) {
     const bool refused = refuse_newcomers(center);
     if (!left && !refused && !evicted) break;
   }
-  center.set_timer();
+  center.check_timer();
   center.tally.settled(center.queue.waiting, center.running.n);
-  center.tally.cascaded(center.tenants.evictions);
+  if (center.tenants.evictions > 0) center.tally.cascaded(center.tenants.evictions);
   if (center.tally.out.causes) tell_why(center, passing);
 }
 
@@ -128,7 +125,11 @@ HD_CALL void settle_shared(Center<S>& center, bool passing) {
 template <class S>
 HD_IN void settle(Center<S>& center, bool passing) {
   if constexpr (may_share<S>())
-    if (center.shares()) return settle_shared(center, passing);
+    if (center.shares()) {
+      if (center.queue.waiting > 0 || center.walk_ins > 0 || center.tally.out.causes)
+        settle_shared(center, passing);
+      return;
+    }
   if constexpr (!built_for<S>(kSharedFamily)) {
     const bool seated = center.seat();
     if (center.queue.waiting > 0)
@@ -248,15 +249,17 @@ HD_IN Status go_on_by_events(Scratch<S>& scratch, Simulation<S>* run) {
       if (!count_scopes(*center.model, scratch, &run->budget)) return kPaused;
       if (certain(*center.model, scratch)) return close_books(center, false);
     }
-    const Tick next = least(center.next_event(), jobs.next_submit());
+    const Tick end = center.running.next_end(), submit = jobs.next_submit();
+    const Tick next = least(least(end, center.timer), submit);
     if (next >= center.model->windows.horizon) break;
     if (--run->budget < 0) return kPaused;
     center.now = next;
     if (center.interrupted()) return center.status;
     center.queue.forget_newcomers();
-    bool changed = drain_completions(center);
-    if (center.timer == center.now) changed |= ring(center);
-    if (jobs.next_submit() == center.now) {
+    bool changed = end == next;
+    if (changed) drain_completions(center);
+    if (center.timer == next) changed |= ring(center);
+    if (submit == next) {
       center.tally.end_tick = center.now;
       changed |= drain_arrivals(center, jobs);
     }
