@@ -26,7 +26,7 @@ HD_CALL bool receive(Center<S>& center, bool passing) {
   if (!lone || (!alone && t.slack <= 0 && t.hots > 0))
     return center.enqueue_walk_in() && passing && pass_shared(center);
   const i32 pool = center.allowed_pool(c, [&](i32 p) {
-    return job.gpus <= center.free[p] && center.may_ever(c, p, job.gpus) &&
+    return job.gpus <= center.free[p] &&
            (sharing.urgent[c] || t.quota.admits_unreserved(tenant, user_of(job.part), p, job.gpus));
   });
   if (pool < 0) {

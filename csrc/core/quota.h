@@ -104,9 +104,9 @@ struct Quota {
     i32 node = t;
     ROLLED
     for (; parent[node] >= 0; node = parent[node], k = at(node, p)) {
-      const i64 spare = local[k] - used[k];
+      const i64 spare = local[k] - used[k];  // max(0, spare) - max(0, -spare)
+      best = least(best, kept + spare + reach[k]);
       kept += greatest<i64>(0, spare);
-      best = least(best, kept + reach[k] - greatest<i64>(0, -spare));
     }
     return least(best, kept + subtree[k] - used[k]);
   }
@@ -138,7 +138,7 @@ struct Quota {
 
   // The tenant uses q more GPUs of a pool, or fewer; `jobs` more run.
   HD void use(i32 t, i32 p, i64 q, i32 jobs) {
-    S::once([&] {
+    S::once([&]() AT_ONCE {
       tenant_gpus[t] += q;
       tenant_jobs[t] += jobs;
       pass_up(t, p, q);

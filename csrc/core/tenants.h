@@ -165,10 +165,11 @@ struct Tenants {
         may_own[quota.at(t, p)] = !may_take              ? -kUnbounded
                                   : m.sharing.borrows[t] ? kUnbounded
                                                          : quota.nominal[quota.at(t, p)];
-      reach[t] = at_most_plenty(quota.reach[quota.at(t, 0)]);
+      const i64 k = quota.at(t, 0);
+      spare[t] = at_most_plenty(quota.local[k]);
+      reach[t] = at_most_plenty(quota.reach[k]);
+      owned[t] = at_most_plenty(may_own[k]);
     });
-    ROLLED
-    for (i32 t = 0; t < tenants; ++t) note_use(t, 0);
     S::each(lines * pools, [&](i32 i) { lower[i] = 0; });
     S::each(lines, [&](i32 l) {
       smallest[l] = kHole;
@@ -264,30 +265,32 @@ struct Tenants {
       evictable[quota.at(t, run.pool)] += gpus;
       for (i32 l = t; l <= last; l += tenants) of_lines[l] += gpus;
     });
-    if (!urgents) return;
+    if (urgents) count_for_urgent(of_lines, own, last, gpus);
+  }
+  // In tiers above; lines of its tenant that may evict it have counted it.
+  HD_CALL void count_for_urgent(i32* of_lines, i32 own, i32 last, i32 gpus) {
+    const i32 tenants = model->classes.tenants, t = own % tenants;
     const u8* urgent = has_urgent;
-    S::each(own - t,
-            [=](i32 l) {  // tiers above: lines of its tenant that may evict it have counted it
-              of_lines[l] += urgent[l] && (l % tenants != t || l > last) ? gpus : 0;
-            });
+    S::each(own - t, [=](i32 l) {
+      of_lines[l] += urgent[l] && (l % tenants != t || l > last) ? gpus : 0;
+    });
   }
 
-  HD void note_use(i32 t, i32 p) {
-    if (quota.pools > 1) return;
-    const i64 k = quota.at(t, p), used = quota.used[k];
-    S::once([&] {
-      spare[t] = at_most_plenty(quota.local[k] - used);
-      owned[t] = at_most_plenty(may_own[k] - used);
+  // GPUs of running jobs of a tenant come or go. What is plenty stays so: a center has a million GPUs at most.
+  HD void note_use(i32 t, i32 gpus) {
+    S::once([&]() AT_ONCE {
+      spare[t] -= gpus;
+      owned[t] -= gpus;
     });
   }
 
   // What a tenant uses of a pool has changed, or what of it may be evicted.
   HD void recount(i32 t, i32 p) {
-    note_use(t, p);
     if (!reclaims) return;
-    const i64 k = quota.at(t, p), top = quota.at(model->sharing.root[t], p);
-    const i64 more = (quota.over_nominal(t, p) ? evictable[k] : 0) - in_over[k];
+    const i64 k = quota.at(t, p);
+    const i64 more = (quota.used[k] > quota.nominal[k] ? evictable[k] : 0) - in_over[k];
     if (more == 0) return;
+    const i64 top = quota.at(model->sharing.root[t], p);
     slack -= greatest<i64>(0, more);
     S::once([&] {
       over[top] += more;
