@@ -163,6 +163,8 @@ struct Center {
     return -1;
   }
 
+  HD Tick next_event() const { return least(running.next_end(), timer); }
+
   HD void set_timer() {
     timer = least(chains.next_eligible(), least(next_expiry, next_pass));
     if (!shares()) return;

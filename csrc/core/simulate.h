@@ -27,12 +27,14 @@
 
 namespace gpusim {
 
-// Completions of this tick, of which there are some. Their order cannot matter: all are applied before the pass.
+// Completions of this tick. Their order cannot matter: all are applied before the pass.
 template <class S>
-HD_IN void drain_completions(Center<S>& center) {
+HD_IN bool drain_completions(Center<S>& center) {
+  if (center.running.next_end() != center.now) return false;
   ROLLED
   do center.complete(key_slot(center.running.calendar.top()));
   while (center.running.next_end() == center.now);
+  return true;
 }
 
 // Arrivals of this tick, in job-index order.
@@ -249,17 +251,15 @@ HD_IN Status go_on_by_events(Scratch<S>& scratch, Simulation<S>* run) {
       if (!count_scopes(*center.model, scratch, &run->budget)) return kPaused;
       if (certain(*center.model, scratch)) return close_books(center, false);
     }
-    const Tick end = center.running.next_end(), submit = jobs.next_submit();
-    const Tick next = least(least(end, center.timer), submit);
+    const Tick next = least(center.next_event(), jobs.next_submit());
     if (next >= center.model->windows.horizon) break;
     if (--run->budget < 0) return kPaused;
     center.now = next;
     if (center.interrupted()) return center.status;
     center.queue.forget_newcomers();
-    bool changed = end == next;
-    if (changed) drain_completions(center);
-    if (center.timer == next) changed |= ring(center);
-    if (submit == next) {
+    bool changed = drain_completions(center);
+    if (center.timer == center.now) changed |= ring(center);
+    if (jobs.next_submit() == center.now) {
       center.tally.end_tick = center.now;
       changed |= drain_arrivals(center, jobs);
     }

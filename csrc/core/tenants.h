@@ -75,6 +75,7 @@ struct Tenants {
   i32 by_shadow;  // EASY in a single pool: see outlook.h
   i32 reclaims;   // some tenant takes from others
   i32 urgents;    // some class is urgent
+  i32 narrow;     // bounds may be kept in 32 bits: a single pool, of less than plenty
   i32 holds;      // GPUs are held back for owners in this pass
   i32 hots;       // lines in which somebody might start
   i32 changes;    // of this pass
@@ -148,6 +149,7 @@ struct Tenants {
     fair.clear(capacity, pools);
     ROLLED
     for (i32 t = 0; t < tenants; ++t) touchy |= may_hold(m, t) ? 1 : 0;
+    narrow = pools == 1 && capacity[0] < kPlenty;
     passes_lone = !wide && !touchy && !by_shadow && m.policy.order == kFifo;
     S::each(pools * classes, [&](i32 i) { newest[i] = unripe[i] = -1; });
     S::each(classes, [&](i32 c) { class_waiting[c] = 0; });
@@ -166,9 +168,9 @@ struct Tenants {
                                   : m.sharing.borrows[t] ? kUnbounded
                                                          : quota.nominal[quota.at(t, p)];
       const i64 k = quota.at(t, 0);
-      spare[t] = at_most_plenty(quota.local[k]);
       reach[t] = at_most_plenty(quota.reach[k]);
-      owned[t] = at_most_plenty(may_own[k]);
+      spare[t] = at_most_plenty(quota.local[k], 2 * kPlenty);  // plenty, whatever is used
+      owned[t] = at_most_plenty(may_own[k], 2 * kPlenty);
     });
     S::each(lines * pools, [&](i32 i) { lower[i] = 0; });
     S::each(lines, [&](i32 l) {
@@ -271,13 +273,13 @@ struct Tenants {
   HD_CALL void count_for_urgent(i32* of_lines, i32 own, i32 last, i32 gpus) {
     const i32 tenants = model->classes.tenants, t = own % tenants;
     const u8* urgent = has_urgent;
-    S::each(own - t, [=](i32 l) {
-      of_lines[l] += urgent[l] && (l % tenants != t || l > last) ? gpus : 0;
-    });
+    S::each(own - t,
+            [=](i32 l) { of_lines[l] += urgent[l] && (l % tenants != t || l > last) ? gpus : 0; });
   }
 
-  // GPUs of running jobs of a tenant come or go. What is plenty stays so: a center has a million GPUs at most.
+  // GPUs of running jobs of a tenant come or go.
   HD void note_use(i32 t, i32 gpus) {
+    if (!narrow) return;
     S::once([&]() AT_ONCE {
       spare[t] -= gpus;
       owned[t] -= gpus;
