@@ -31,7 +31,7 @@ HD_CALL bool Center<S>::begin_shared(const Job& job, const Past& past, i32 pool,
         Tenure{job.limit, past.remaining, delay, past.queued, past.evictions, -1, -1};
   });
   if (s.preemptible[c]) {
-    tenants.link(running.run, slot, s.exempt[c]);
+    tenants.link(running.run, slot, t, s.exempt[c]);
     timer = least(timer, tenants.next_ripe);
   }
   tenants.recount(t, pool);
@@ -59,7 +59,7 @@ HD_CALL void Center<S>::evict(i32 slot) {
   const i32 c = run.job_class, times = past.evictions + 1, k = tenants.evicted;
   const i32 t = model->classes.tenant[c];
   const Tick saved = saved_work(s, c, past.remaining, own_time(run, past));
-  tenants.unlink(running.run, slot);
+  tenants.unlink(running.run, slot, t);
   tenants.note_use(t, -run.gpus);
   tenants.recount(t, run.pool);
   tenants.fair.use(t, -run.gpus, now);
@@ -141,7 +141,7 @@ HD_CALL void Center<S>::end_shared(i32 slot) {
   tenants.note_use(t, -run.gpus);
   tenants.fair.use(t, -run.gpus, now);
   tenants.slack -= run.gpus;
-  if (model->sharing.preemptible[c]) tenants.unlink(running.run, slot);
+  if (model->sharing.preemptible[c]) tenants.unlink(running.run, slot, t);
   tenants.recount(t, run.pool);
   tally.ended(run, now, past.evictions);
   const Tick done = run.killed ? work_done(model->sharing, c, past.remaining, own_time(run, past))

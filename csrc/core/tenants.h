@@ -218,8 +218,8 @@ struct Tenants {
     holds = 0;
   }
 
-  // A preemptible job has started; among those of one tick the later job index counts as later.
-  HD void link(const Run* run, i32 slot, Tick exempt) {
+  // A preemptible job of a tenant has started; among those of one tick the later job index counts as later.
+  HD void link(const Run* run, i32 slot, i32 t, Tick exempt) {
     const i64 list = at(run[slot].pool, run[slot].job_class);
     i32 after = newest[list], before = -1;
     ROLLED
@@ -239,9 +239,9 @@ struct Tenants {
       if (exempt > 0 && (unripe[list] < 0 || unripe[list] == before)) unripe[list] = slot;
     });
     if (exempt > 0) next_ripe = least(next_ripe, run[slot].start + exempt);
-    count(run[slot], run[slot].gpus);
+    count(run[slot], t, run[slot].gpus);
   }
-  HD void unlink(const Run* run, i32 slot) {
+  HD void unlink(const Run* run, i32 slot, i32 t) {
     const i64 list = at(run[slot].pool, run[slot].job_class);
     const i32 older = tenure[slot].older, newer = tenure[slot].newer;
     S::once([&] {
@@ -252,14 +252,13 @@ struct Tenants {
         newest[list] = older;
       if (unripe[list] == slot) unripe[list] = newer;
     });
-    count(run[slot], -run[slot].gpus);
+    count(run[slot], t, -run[slot].gpus);
   }
 
   // GPUs of preemptible jobs come or go, and with them what lines may evict: those of their tenant by its rule, those with
   // urgent jobs where they stand above.
-  HD void count(const Run& run, i32 gpus) {
-    const i32 tenants = model->classes.tenants, t = model->classes.tenant[run.job_class];
-    const i32 own = model->classes.line[run.job_class];
+  HD void count(const Run& run, i32 t, i32 gpus) {
+    const i32 tenants = model->classes.tenants, own = model->classes.line[run.job_class];
     const i32 rule = model->sharing.within[t];
     const i32 last = rule == kWithinNever ? -1 : rule == kWithinLower ? own - tenants : own;
     i32* of_lines = lower + of_line(run.pool, 0);
