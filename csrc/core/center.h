@@ -172,6 +172,12 @@ struct Center {
     timer = least(timer, least(tenants.next_ripe, least(tenants.fair.wake, closures.next)));
   }
 
+  // The timer after a settlement. Whatever is due earlier has lowered it; what is not due any more leaves it too early, which
+  // costs a look at that tick and changes nothing.
+  HD void check_timer() {
+    if (timer <= now || (shares() && tenants.fair.keyed())) set_timer();
+  }
+
   // With a scheduler period, passes come at its multiples from a change on (S9). Whether one is due now.
   HD bool due(bool changed) {
     const Tick period = model->policy.period;

@@ -13,7 +13,7 @@ namespace gpusim {
 // in the second sweep if there are two. Where jobs are blocked, hold reservations or GPUs, or borrow though they are in the
 // first sweep, that is so only if nobody else waits; otherwise it joins its line first.
 template <class S>
-HD_CALL bool receive(Center<S>& center, bool passing) {
+HD_JOB bool receive(Center<S>& center, bool passing) {
   Tenants<S>& t = center.tenants;
   const Job& job = center.walk_in[0];
   const Classes& classes = center.model->classes;
@@ -25,8 +25,8 @@ HD_CALL bool receive(Center<S>& center, bool passing) {
   if (lone && t.slack <= 0) find_hot_lines(center);
   if (!lone || (!alone && t.slack <= 0 && t.hots > 0))
     return center.enqueue_walk_in() && passing && pass_shared(center);
-  const i32 pool = center.allowed_pool(c, [&](i32 p) {
-    return job.gpus <= center.free[p] && center.may_ever(c, p, job.gpus) &&
+  const i32 pool = center.allowed_pool(c, [&](i32 p) {  // what may start now may ever (may_ever)
+    return job.gpus <= center.free[p] &&
            (sharing.urgent[c] || t.quota.admits_unreserved(tenant, user_of(job.part), p, job.gpus));
   });
   if (pool < 0) {

@@ -19,8 +19,8 @@ constexpr i64 kUnbounded = 1LL << 60;  // GPUs; sums of a few stay below 2^63
 constexpr i32 kPlenty =
     1 << 28;  // GPUs, where a bound is kept in 32 bits; sums of a few stay below 2^31
 
-HD i32 at_most_plenty(i64 gpus) {
-  return static_cast<i32>(least<i64>(kPlenty, greatest<i64>(-kPlenty, gpus)));
+HD i32 at_most_plenty(i64 gpus, i32 plenty = kPlenty) {
+  return static_cast<i32>(least<i64>(plenty, greatest<i64>(-plenty, gpus)));
 }
 
 template <class S>
@@ -29,6 +29,7 @@ struct Quota {
   i32 pools;     // P
   i32 flat;      // no node stands above a tenant's cohort, and all have the same
   i32 top;       // that cohort, or -1
+  i32 limits;    // some tenant has limits of its own, or on its users: what they use is counted
   i64* nominal;  // (N, P) kUnbounded: no quota
   i64* borrow;   // (N, P) kUnbounded: no limit
   i64* subtree;  // (N, P) nominal of the node and what its children lend
@@ -89,6 +90,10 @@ struct Quota {
             [&](i32 u) { user_gpus[u] = user_jobs[u] = 0; });
     forget_reservations();
     find_top();
+    limits = s.limits_users;
+    ROLLED
+    for (i32 t = 0; t < tenants; ++t)
+      limits |= s.most_gpus[t] != kNoAmount || s.most_jobs[t] != kNoAmount ? 1 : 0;
     S::once([&] {
       for (i32 p = 0; p < pools; ++p) {
         round(kNominal, p, capacity[p], nominal);
@@ -130,9 +135,9 @@ struct Quota {
     i32 node = t;
     ROLLED
     for (; parent[node] >= 0; node = parent[node], k = at(node, p)) {
-      const i64 spare = local[k] - used[k];
+      const i64 spare = local[k] - used[k];  // max(0, spare) - max(0, -spare)
+      best = least(best, kept + spare + reach[k]);
       kept += greatest<i64>(0, spare);
-      best = least(best, kept + reach[k] - greatest<i64>(0, -spare));
     }
     return least(best, kept + subtree[k] - used[k]);
   }
@@ -146,12 +151,13 @@ struct Quota {
 
   // Whether quotas, the tenant's limits and its user's let it take q more GPUs of a pool (S15, S34).
   HD bool admits(i32 t, i32 user, i32 p, i64 q) const {
-    return within_limits(t, q + reserved_gpus[t], reserved_jobs[t]) &&
-           q + reserved[at(t, p)] <= available(t, p) && user_may(t, user, q);
+    return q + reserved[at(t, p)] <= available(t, p) &&
+           (!limits ||
+            (within_limits(t, q + reserved_gpus[t], reserved_jobs[t]) && user_may(t, user, q)));
   }
   // The same without the reservations of the pass (S28).
   HD bool admits_unreserved(i32 t, i32 user, i32 p, i64 q) const {
-    return within_limits(t, q, 0) && q <= available(t, p) && user_may(t, user, q);
+    return q <= available(t, p) && (!limits || (within_limits(t, q, 0) && user_may(t, user, q)));
   }
   // Whether a tenant's limits on each of its users let this one take q more GPUs.
   HD bool user_may(i32 t, i32 user, i64 q) const {
@@ -164,9 +170,11 @@ struct Quota {
 
   // The tenant uses q more GPUs of a pool, or fewer; `jobs` more run.
   HD void use(i32 t, i32 p, i64 q, i32 jobs) {
-    S::once([&] {
-      tenant_gpus[t] += q;
-      tenant_jobs[t] += jobs;
+    S::once([&]() AT_ONCE {
+      if (limits) {
+        tenant_gpus[t] += q;
+        tenant_jobs[t] += jobs;
+      }
       pass_up(t, p, q);
     });
   }
@@ -209,11 +217,12 @@ struct Quota {
 
   HD void pass_up(i32 t, i32 p, i64 q) {
     const i32* parent = model->sharing.parent;
-    for (i32 node = t; node >= 0 && q != 0; node = parent[node]) {
-      const i64 k = at(node, p);
-      const i64 before = greatest<i64>(0, used[k] - local[k]);
+    for (i32 node = t;; node = parent[node]) {
+      const i64 k = at(node, p), beyond = used[k] - local[k];
       used[k] += q;
-      q = greatest<i64>(0, used[k] - local[k]) - before;
+      if (parent[node] < 0) return;
+      q = greatest<i64>(0, beyond + q) - greatest<i64>(0, beyond);
+      if (q == 0) return;
     }
   }
 

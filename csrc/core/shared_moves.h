@@ -22,6 +22,7 @@ HD_CALL bool Center<S>::begin_shared(const Job& job, const Past& past, i32 pool,
   const i32 t = model->classes.tenant[c];
   tenants.quota.use(t, pool, job.gpus, 1);
   tenants.quota.use_of_user(t, user_of(job.part), job.gpus, 1);
+  tenants.note_use(t, job.gpus);
   tenants.fair.use(t, job.gpus, now);
   const i32 slot = running.start_until(
       job, now, pool, killed, now + delay + (killed ? job.limit : wall), now + delay + job.limit);
@@ -30,7 +31,7 @@ HD_CALL bool Center<S>::begin_shared(const Job& job, const Past& past, i32 pool,
         Tenure{job.limit, past.remaining, delay, past.queued, past.evictions, -1, -1};
   });
   if (s.preemptible[c]) {
-    tenants.link(running.run, slot, s.exempt[c]);
+    tenants.link(running.run, slot, t, s.exempt[c]);
     timer = least(timer, tenants.next_ripe);
   }
   tenants.recount(t, pool);
@@ -56,10 +57,12 @@ HD_CALL void Center<S>::evict(i32 slot) {
   const Run run = running.run[slot];
   const Tenure past = tenants.tenure[slot];
   const i32 c = run.job_class, times = past.evictions + 1, k = tenants.evicted;
+  const i32 t = model->classes.tenant[c];
   const Tick saved = saved_work(s, c, past.remaining, own_time(run, past));
-  tenants.unlink(running.run, slot);
-  tenants.recount(model->classes.tenant[c], run.pool);
-  tenants.fair.use(model->classes.tenant[c], -run.gpus, now);
+  tenants.unlink(running.run, slot, t);
+  tenants.note_use(t, -run.gpus);
+  tenants.recount(t, run.pool);
+  tenants.fair.use(t, -run.gpus, now);
   tenants.slack = 0;
   running.end_job(slot);
   tally.evicted(run, now, times, (now - run.start - saved) * run.gpus);
@@ -135,9 +138,10 @@ HD_CALL void Center<S>::end_shared(i32 slot) {
   const i32 c = run.job_class, t = model->classes.tenant[c];
   tenants.quota.use(t, run.pool, -run.gpus, -1);
   tenants.quota.use_of_user(t, user_of(run.part), -run.gpus, -1);
+  tenants.note_use(t, -run.gpus);
   tenants.fair.use(t, -run.gpus, now);
   tenants.slack -= run.gpus;
-  if (model->sharing.preemptible[c]) tenants.unlink(running.run, slot);
+  if (model->sharing.preemptible[c]) tenants.unlink(running.run, slot, t);
   tenants.recount(t, run.pool);
   tally.ended(run, now, past.evictions);
   const Tick done = run.killed ? work_done(model->sharing, c, past.remaining, own_time(run, past))

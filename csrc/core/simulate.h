@@ -100,13 +100,12 @@ HD_CALL void settle_queue(Center<S>& center, bool passing) {
     const bool refused = refuse_newcomers(center);
     if (!left && !refused) break;
   }
-  center.set_timer();
+  center.check_timer();
 }
 
 // The same where tenants share the center: evictions call for another pass, too. Then who waits is told why.
 template <class S>
 HD_CALL void settle_shared(Center<S>& center, bool passing) {
-  if (center.queue.waiting == 0 && center.walk_ins == 0 && !center.tally.out.causes) return;
   center.tenants.evictions = 0;
   ROLLED
   for (;;) {
@@ -118,9 +117,9 @@ HD_CALL void settle_shared(Center<S>& center, bool passing) {
     const bool refused = refuse_newcomers(center);
     if (!left && !refused && !evicted) break;
   }
-  center.set_timer();
+  center.check_timer();
   center.tally.settled(center.queue.waiting, center.running.n);
-  center.tally.cascaded(center.tenants.evictions);
+  if (center.tenants.evictions > 0) center.tally.cascaded(center.tenants.evictions);
   if (center.tally.out.causes) tell_why(center, passing);
 }
 
@@ -128,7 +127,11 @@ HD_CALL void settle_shared(Center<S>& center, bool passing) {
 template <class S>
 HD_IN void settle(Center<S>& center, bool passing) {
   if constexpr (may_share<S>())
-    if (center.shares()) return settle_shared(center, passing);
+    if (center.shares()) {
+      if (center.queue.waiting > 0 || center.walk_ins > 0 || center.tally.out.causes)
+        settle_shared(center, passing);
+      return;
+    }
   if constexpr (!built_for<S>(kSharedFamily)) {
     const bool seated = center.seat();
     if (center.queue.waiting > 0)

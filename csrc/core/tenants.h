@@ -75,6 +75,7 @@ struct Tenants {
   i32 by_shadow;  // EASY in a single pool: see outlook.h
   i32 reclaims;   // some tenant takes from others
   i32 urgents;    // some class is urgent
+  i32 narrow;     // bounds may be kept in 32 bits: a single pool, of less than plenty
   i32 holds;      // GPUs are held back for owners in this pass
   i32 hots;       // lines in which somebody might start
   i32 changes;    // of this pass
@@ -150,6 +151,7 @@ struct Tenants {
     fair.clear(capacity, pools);
     ROLLED
     for (i32 t = 0; t < tenants; ++t) touchy |= may_hold(m, t) ? 1 : 0;
+    narrow = pools == 1 && capacity[0] < kPlenty;
     passes_lone = !wide && !touchy && !by_shadow && m.policy.order == kFifo;
     S::each(pools * classes, [&](i32 i) { newest[i] = unripe[i] = -1; });
     S::each(classes, [&](i32 c) { class_waiting[c] = 0; });
@@ -170,10 +172,11 @@ struct Tenants {
                                   : m.sharing.borrows[t] || cohort_owns
                                       ? kUnbounded
                                       : quota.nominal[quota.at(t, p)];
-      reach[t] = at_most_plenty(quota.reach[quota.at(t, 0)]);
+      const i64 k = quota.at(t, 0);
+      reach[t] = at_most_plenty(quota.reach[k]);
+      spare[t] = at_most_plenty(quota.local[k], 2 * kPlenty);  // plenty, whatever is used
+      owned[t] = at_most_plenty(may_own[k], 2 * kPlenty);
     });
-    ROLLED
-    for (i32 t = 0; t < tenants; ++t) note_use(t, 0);
     S::each(lines * pools, [&](i32 i) { lower[i] = 0; });
     S::each(lines, [&](i32 l) {
       smallest[l] = kHole;
@@ -220,8 +223,8 @@ struct Tenants {
     holds = 0;
   }
 
-  // A preemptible job has started; among those of one tick the later job index counts as later.
-  HD void link(const Run* run, i32 slot, Tick exempt) {
+  // A preemptible job of a tenant has started; among those of one tick the later job index counts as later.
+  HD void link(const Run* run, i32 slot, i32 t, Tick exempt) {
     const i64 list = at(run[slot].pool, run[slot].job_class);
     i32 after = newest[list], before = -1;
     ROLLED
@@ -241,9 +244,9 @@ struct Tenants {
       if (exempt > 0 && (unripe[list] < 0 || unripe[list] == before)) unripe[list] = slot;
     });
     if (exempt > 0) next_ripe = least(next_ripe, run[slot].start + exempt);
-    count(run[slot], run[slot].gpus);
+    count(run[slot], t, run[slot].gpus);
   }
-  HD void unlink(const Run* run, i32 slot) {
+  HD void unlink(const Run* run, i32 slot, i32 t) {
     const i64 list = at(run[slot].pool, run[slot].job_class);
     const i32 older = tenure[slot].older, newer = tenure[slot].newer;
     S::once([&] {
@@ -254,14 +257,13 @@ struct Tenants {
         newest[list] = older;
       if (unripe[list] == slot) unripe[list] = newer;
     });
-    count(run[slot], -run[slot].gpus);
+    count(run[slot], t, -run[slot].gpus);
   }
 
   // GPUs of preemptible jobs come or go, and with them what lines may evict: those of their tenant by its rule, those with
   // urgent jobs where they stand above.
-  HD void count(const Run& run, i32 gpus) {
-    const i32 tenants = model->classes.tenants, t = model->classes.tenant[run.job_class];
-    const i32 own = model->classes.line[run.job_class];
+  HD void count(const Run& run, i32 t, i32 gpus) {
+    const i32 tenants = model->classes.tenants, own = model->classes.line[run.job_class];
     const i32 rule = model->sharing.within[t];
     const i32 last = rule == kWithinNever ? -1 : rule == kWithinLower ? own - tenants : own;
     i32* of_lines = lower + of_line(run.pool, 0);
@@ -269,30 +271,32 @@ struct Tenants {
       evictable[quota.at(t, run.pool)] += gpus;
       for (i32 l = t; l <= last; l += tenants) of_lines[l] += gpus;
     });
-    if (!urgents) return;
+    if (urgents) count_for_urgent(of_lines, own, last, gpus);
+  }
+  // In tiers above; lines of its tenant that may evict it have counted it.
+  HD_CALL void count_for_urgent(i32* of_lines, i32 own, i32 last, i32 gpus) {
+    const i32 tenants = model->classes.tenants, t = own % tenants;
     const u8* urgent = has_urgent;
     S::each(own - t,
-            [=](i32 l) {  // tiers above: lines of its tenant that may evict it have counted it
-              of_lines[l] += urgent[l] && (l % tenants != t || l > last) ? gpus : 0;
-            });
+            [=](i32 l) { of_lines[l] += urgent[l] && (l % tenants != t || l > last) ? gpus : 0; });
   }
 
-  HD void note_use(i32 t, i32 p) {
-    if (quota.pools > 1) return;
-    const i64 k = quota.at(t, p), used = quota.used[k];
-    S::once([&] {
-      spare[t] = at_most_plenty(quota.local[k] - used);
-      owned[t] = at_most_plenty(may_own[k] - used);
+  // GPUs of running jobs of a tenant come or go.
+  HD void note_use(i32 t, i32 gpus) {
+    if (!narrow) return;
+    S::once([&]() AT_ONCE {
+      spare[t] -= gpus;
+      owned[t] -= gpus;
     });
   }
 
   // What a tenant uses of a pool has changed, or what of it may be evicted.
   HD void recount(i32 t, i32 p) {
-    note_use(t, p);
     if (!reclaims) return;
-    const i64 k = quota.at(t, p), top = quota.at(model->sharing.root[t], p);
-    const i64 more = (quota.over_nominal(t, p) ? evictable[k] : 0) - in_over[k];
+    const i64 k = quota.at(t, p);
+    const i64 more = (quota.used[k] > quota.nominal[k] ? evictable[k] : 0) - in_over[k];
     if (more == 0) return;
+    const i64 top = quota.at(model->sharing.root[t], p);
     slack -= greatest<i64>(0, more);
     S::once([&] {
       over[top] += more;
