@@ -294,7 +294,7 @@ struct Tenants {
   HD void recount(i32 t, i32 p) {
     if (!reclaims) return;
     const i64 k = quota.at(t, p);
-    const i64 more = (quota.used[k] > quota.nominal[k] ? evictable[k] : 0) - in_over[k];
+    const i64 more = (quota.over_nominal(t, p) ? evictable[k] : 0) - in_over[k];
     if (more == 0) return;
     const i64 top = quota.at(model->sharing.root[t], p);
     slack -= greatest<i64>(0, more);
