@@ -6,6 +6,11 @@
 // free now. One per pool, in shared memory: its scalars are written inside once() like its arrays.
 // Cost: earliest(), fits_now() and carve() are O(steps). A profile that does not fit its memory says so; the
 // run is repeated.
+//
+// Most reservations lie in the near future. So a profile can be drawn as far as somebody asks: begin(), then
+// earliest_from() and refusal(), which read on in the release list. It is exact before the tick `known`. From there on
+// whoever is expected back is left out, so it shows no more than there will be: who fits it fits, and only who does
+// not, from a step that is not known yet, needs more of it.
 #pragma once
 #include "release.h"
 #include "strips.h"
@@ -19,6 +24,7 @@ struct Profile {
   i32 steps;
   i32 full;          // 1: a breakpoint did not fit: the run must be repeated with more slots
   i64 reservations;  // given in this pass
+  Tick known;        // of a profile that was begun: it is exact before this tick
   Tick* time;        // (slots,) ascending
   i32* free;         // (slots,)
 
@@ -32,6 +38,66 @@ struct Profile {
     if (too_many) return;
     push(now, free_now);
     release.each(now, [&](Tick end, i32 g) { give_back(greatest(end, now + 1), g); });
+  }
+
+  // The profile as far as it is known at once.
+  HD void begin(Release<S>& release, Tick now, i32 free_now) {
+    S::once([&] { full = steps = 0; });
+    S::once([&] { reservations = 0; });
+    push(now, free_now);
+    const Tick until = release.first_each(now, [&](Tick, i32 g) { give_back(now + 1, g); });
+    S::once([&] { known = until; });
+    read_on(release);  // beyond now: what starts now is then met once
+  }
+
+  // earliest() of a profile that was begun.
+  HD_APART Tick earliest_from(const Release<S>& release, i32 gpus, Tick duration) {
+    const Tick* t = time;
+    const i32* f = free;
+    i32 i = 0;  // nothing before step i is long enough
+    ROLLED
+    while (!full) {
+      i = S::prefix_until(i, steps, [=](i32 k) { return f[k] >= gpus; });
+      if ((i == steps || t[i] >= known) && known != kNever) {
+        const Tick before = known;
+        read_on(release);
+        i = S::prefix_until(0, steps, [=](i32 k) { return t[k] >= before; });
+        continue;
+      }
+      const Tick end = t[i] + duration;
+      const i32 j =
+          S::prefix_until(i + 1, steps, [=](i32 k) { return f[k] < gpus || t[k] >= end; });
+      if (j == steps || t[j] >= end) return t[i];
+      if (t[j] >= known)
+        read_on(release);
+      else
+        i = j + 1;
+    }
+    return kNever;
+  }
+
+  // The first step that refuses `gpus` from now on for `duration`, in a profile that was begun; -1: none.
+  HD_APART i32 refusal(const Release<S>& release, i32 gpus, Tick duration) {
+    const Tick* t = time;
+    const i32* f = free;
+    const Tick end = t[0] + duration;
+    i32 j = 0;
+    ROLLED
+    while (!full) {
+      j = S::prefix_until(j, steps, [=](i32 k) { return f[k] < gpus || t[k] >= end; });
+      if (j == steps || t[j] >= end) break;
+      if (t[j] < known) return j;
+      read_on(release);
+    }
+    return -1;
+  }
+
+  // A job starts now, in a profile that was begun. The release list tells of its end where that is not known yet.
+  HD void take(Tick now, Tick duration, i32 gpus) {
+    if (now + duration < known)
+      carve(now, duration, gpus);
+    else
+      close(now, gpus);
   }
 
   // Earliest tick from which `gpus` stay free for `duration`. Requires gpus to be no more than the pool has.
@@ -76,12 +142,21 @@ struct Profile {
   }
 
  private:
+  HD_APART void read_on(const Release<S>& release) {
+    const Tick soon = time[0] + 1;
+    const Tick until =
+        release.next_each(known, [&](Tick end, i32 g) { give_back(greatest(end, soon), g); });
+    S::once([&] { known = until; });
+  }
   HD void give_back(Tick t, i32 g) {  // ticks come nearly in order
     i32 i = steps;
     ROLLED
     while (time[i - 1] > t) --i;
     if (time[i - 1] == t) {
       --i;
+    } else if (steps == slots) {
+      S::once([&] { full = 1; });
+      return;
     } else {
       const i32 before = free[i - 1];
       S::shift_insert(time, steps, i, t);
