@@ -42,12 +42,12 @@ template <class S>
 struct Profile {
   i32 slots;
   i32 steps;
-  i32 full;          // 1: a breakpoint did not fit: the run must be repeated with more slots
-  i64 reservations;  // given in this pass
+  i32 full;                 // 1: a breakpoint did not fit: the run must be repeated with more slots
+  i64 reservations;         // given in this pass
   Answer answer[kAnswers];  // of a profile that was begun
-  Tick known;        // of a profile that was begun: it is exact before this tick
-  Tick* time;        // (slots,) ascending
-  i32* free;         // (slots,), in whole blocks
+  Tick known;               // of a profile that was begun: it is exact before this tick
+  Tick* time;               // (slots,) ascending
+  i32* free;                // (slots,), in whole blocks
 
   HD void build(Release<S>& release, Tick now, i32 free_now) {
     const i32 too_many = release.n + 2 > slots ? 1 : 0;
