@@ -10,7 +10,10 @@
 //   all    every blocked job gets a reservation (conservative)
 // K = 1 (EASY) needs no profile: with one reservation in a pool, at the shadow time T, a job fits if
 // it ends by T or takes only GPUs that are spare at T. pass_easy must equal pass_reserving with K = 1;
-// the tests run both. In a single pool, while nothing but arrivals happens, EASY looks at the newcomers only: the
+// the tests run both. In a single pool more reservations than one start from there: pass_reserving_one_pool,
+// which must equal pass_reserving, too. Where nobody fits beside the first reservation it is over; else it
+// draws the profile, and gives reservations, no further than somebody still asks.
+// In a single pool, while nothing but arrivals happens, a pass looks at the newcomers only: the
 // window of each job it passed over only gets shorter, and until its tick comes the reservation stands, even
 // where jobs outlast their requests: what is back by then stays the same.
 // Starting a job needs one slot; when none is left the run stops with a status and is repeated.
