@@ -32,6 +32,7 @@ JOBS = (20_000, 120_000)
 CASES = {
     "mm100_fifo": (0.90, 0.99),
     "center_easy": (0.78, 0.90),
+    "center_100": (0.88, 0.97),
     "center_shared": (0.78, 0.90),
     "center_shared_4": (0.78, 0.90),
     "center_shared_64": (0.78, 0.90),

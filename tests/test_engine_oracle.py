@@ -109,7 +109,7 @@ def wide_case(seed: int) -> Case:
         return oracle.Job(rng.randint(0, 60), service, limit, size, rng.randrange(len(classes)))
 
     policy = oracle.Policy(
-        backfill=rng.choice([1, 1, 1, 3, oracle.ALL]),
+        backfill=rng.choice([1, 1, 2, 3, 5, oracle.ALL]),
         kill_at_limit=rng.random() < 0.7,
         order=rng.choice([oracle.FIFO, oracle.FIFO, oracle.SJF]),
         window=rng.choice([-1, -1, 30]),
@@ -142,7 +142,8 @@ def test_engine_equals_oracle_with_many_running_jobs_hundreds_of_times() -> None
 def calm_case(seed: int) -> Case:
     """Long jobs that hold most of the center, a large job that waits for them, and many small ones that come after.
 
-    While nothing but arrivals happens, EASY looks at the newcomers only; here that is most of the time.
+    While nothing but arrivals happens, EASY looks at the newcomers only, and so do passes with more reservations where
+    nobody fits beside the first; here that is most of the time.
     """
     rng = random.Random(f"calm {seed}")
     gpus = rng.choice([8, 16, 30])
@@ -152,7 +153,7 @@ def calm_case(seed: int) -> Case:
     )
 
     def job(submit: int, limit: int, size: int) -> oracle.Job:
-        service = rng.choice([limit, limit, rng.randint(1, limit)])
+        service = rng.choice([limit, limit, rng.randint(1, limit), rng.randint(1, 2 * limit)])
         return oracle.Job(submit, service, limit, size, rng.randrange(len(classes)))
 
     held, jobs = 0, []
@@ -168,7 +169,11 @@ def calm_case(seed: int) -> Case:
         job(rng.randint(1, 60), rng.choice([1, 5, 20, 70]), rng.choice([1, 1, 2, gpus // 4]))
         for _ in range(rng.randint(10, 80))
     ]
-    policy = oracle.Policy(backfill=1, max_waiting=rng.choice([-1, -1, 6]))
+    policy = oracle.Policy(
+        backfill=rng.choice([1, 1, 2, 5, oracle.ALL]),
+        max_waiting=rng.choice([-1, -1, 6]),
+        kill_at_limit=rng.random() < 0.7,
+    )
     windows = oracle.Windows(0, 500, rng.choice([60, 500]) + 500)
     return Case(tuple(sorted(jobs, key=lambda j: j.submit)), classes, policy, (gpus,), windows, ())
 

@@ -6,6 +6,7 @@
 //   center_easy   10,000 GPUs, EASY, load .85: eleven classes of 1, 2, 4, .. 1024 GPUs, lognormal run
 //                 times (sigma 1.6) with means from 2 h to 10 h, arrivals in proportion to
 //                 1 / sqrt(GPUs), requests rounded up to 1, 2, 4, .. 128 h; a tick is a second
+//   center_100    the same at load .95 with 100 reservations a pass
 //   center_shared 10,000 GPUs, load .85, 16 tenants of equal quotas and three priorities each, which borrow, reclaim
 //                 and evict; gangs in proportion to 1 / sqrt(GPUs), lognormal run times of 6 h
 //
@@ -38,9 +39,9 @@ Case mm100_fifo() {
   return c;
 }
 
-Case center_easy() {
+Case center(i32 backfill, double load) {
   constexpr size_t classes = 11;
-  constexpr double load = 0.85, sigma = 1.6, hour = 3600;
+  constexpr double sigma = 1.6, hour = 3600;
   Case c{test::World{}, 10000, 0, 0};
   test::World& w = c.world;
   double share[classes], mean[classes], all = 0, work = 0;
@@ -76,7 +77,7 @@ Case center_easy() {
     set_exponential(&w.gap_nodes, k, std::ldexp(c.gap / share[k], kGapShift));
     set_lognormal(&w.service_nodes, k, std::ldexp(mean[k], kServiceShift), sigma);
   }
-  w.policy.backfill = 1;
+  w.policy.backfill = backfill;
   return c;
 }
 
@@ -167,14 +168,17 @@ int main(int argc, char** argv) {
   if (argc == 3 && std::strcmp(argv[1], "mm100_fifo") == 0)
     return run(mm100_fifo(), std::atof(argv[2]));
   if (argc == 3 && std::strcmp(argv[1], "center_easy") == 0)
-    return run(center_easy(), std::atof(argv[2]));
+    return run(center(1, 0.85), std::atof(argv[2]));
+  if (argc == 3 && std::strcmp(argv[1], "center_100") == 0)
+    return run(center(100, 0.95), std::atof(argv[2]));
   if (argc == 3 && std::strcmp(argv[1], "center_shared") == 0)
     return run_shared(16, std::atof(argv[2]));
   if (argc == 3 && std::strcmp(argv[1], "center_shared_64") == 0)
     return run_shared(64, std::atof(argv[2]));
   if (argc == 3 && std::strcmp(argv[1], "center_shared_4") == 0)
     return run_shared(4, std::atof(argv[2]));
-  std::fprintf(stderr,
-               "usage: gpusim_instructions mm100_fifo|center_easy|center_shared[_4|_64] JOBS\n");
+  std::fprintf(
+      stderr,
+      "usage: gpusim_instructions mm100_fifo|center_easy|center_100|center_shared[_4|_64] JOBS\n");
   return 2;
 }

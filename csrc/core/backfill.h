@@ -10,7 +10,10 @@
 //   all    every blocked job gets a reservation (conservative)
 // K = 1 (EASY) needs no profile: with one reservation in a pool, at the shadow time T, a job fits if
 // it ends by T or takes only GPUs that are spare at T. pass_easy must equal pass_reserving with K = 1;
-// the tests run both. In a single pool, while nothing but arrivals happens, EASY looks at the newcomers only: the
+// the tests run both. In a single pool more reservations than one start from there: pass_reserving_one_pool,
+// which must equal pass_reserving, too. Where nobody fits beside the first reservation it is over; else it
+// draws the profile, and gives reservations, no further than somebody still asks.
+// In a single pool, while nothing but arrivals happens, a pass looks at the newcomers only: the
 // window of each job it passed over only gets shorter, and until its tick comes the reservation stands, even
 // where jobs outlast their requests: what is back by then stays the same.
 // Starting a job needs one slot; when none is left the run stops with a status and is repeated.
@@ -235,8 +238,8 @@ HD_CALL void pass_easy_one_pool(Center<S>& center) {
   if (center.calms && center.status == kOk) center.calm = Calm{1, reserved, shadow, spare};
 }
 
-// Only newcomers have arrived since a pass of EASY that reserved: they alone can start. False: they
-// may come before the reserved job, so that a whole pass is needed.
+// Only newcomers have arrived since a pass that left a calm: they alone can start. False: a whole pass is needed, as they
+// may come before the reserved job, or as one may start unless reservations behind that of EASY forbid it.
 template <class S>
 HD bool pass_newcomers(Center<S>& center) {
   Queue<S>& queue = center.queue;
@@ -255,6 +258,7 @@ HD bool pass_newcomers(Center<S>& center) {
     const i32 gpus = queue.job[place].gpus;
     const bool beyond = queue.job[place].limit > center.calm.shadow - center.now;
     if (gpus > center.free[0] || (beyond && gpus > center.calm.spare)) continue;
+    if (!built_for<S>(kEasyFamily) && !center.one_pool_easy) return false;
     if (beyond) center.calm.spare -= gpus;
     // newcomers of one tier are its last entries, in order
     center.start(tier, queue.tail[tier] - (queue.newcomers - i), 0);
@@ -281,6 +285,10 @@ HD Tick earliest_over_pools(const Center<S>& center, const Job& job, i64 most, i
     return time == center.now;
   });
   return best;
+}
+
+HD i64 most_reservations(const Policy& policy) {
+  return policy.backfill == kAll ? kNever : policy.backfill;
 }
 
 // Up to `most` reservations in each pool, from the job at the cursor on: the general rule.
@@ -320,6 +328,75 @@ HD_CALL void pass_reserving(Center<S>& center, Cursor at, Cursor end, i64 most) 
   if (full) center.fail(kProfileFull);
 }
 
+// The first job from the cursor on that the profile lets start now; false if there is none. Who is refused stays refused
+// for the rest of the pass: starts and reservations only take away. `room` bounds who may start, so that the index passes
+// over the others; the step that refuses a job is the next bound, as nobody larger may outlast the beginning of that step.
+template <class S>
+HD bool seek_candidate(Center<S>& center, Cursor* at, Cursor end, Room* room) {
+  Queue<S>& queue = center.queue;
+  Profile<S>& profile = center.profile[0];
+  ROLLED
+  for (;; ++at->position) {
+    room->free = center.free[0];
+    room->spare = least(room->spare, room->free);
+    if (room->free == 0 || center.interrupted() || !seek(queue, at, end, *room)) return false;
+    const Job& job = queue.job_at(at->tier, at->position);
+    const i32 step = profile.refusal(center.running.release[0], job.gpus, job.limit);
+    if (step < 0) return true;
+    room->spare = profile.free[step];
+    room->window = profile.time[step] - center.now;
+  }
+}
+
+template <class S>
+HD bool refused(Center<S>& center, Cursor at) {
+  const Job& job = center.queue.job_at(at.tier, at.position);
+  return center.profile[0].refusal(center.running.release[0], job.gpus, job.limit) >= 0;
+}
+
+// The general rule where one pool is all there is, from the first blocked job on. Its reservation is that of EASY, and
+// those behind it only take more away: so who may start passes the test of EASY, and if nobody does, that is all.
+// Otherwise jobs get their reservations in order, but no further than to the last job that may still start: the
+// reservations of all behind it would be forgotten without having been asked.
+template <class S>
+HD_CALL void pass_reserving_one_pool(Center<S>& center, Cursor at, Cursor end, i64 most) {
+  Queue<S>& queue = center.queue;
+  Release<S>& release = center.running.release[0];
+  Profile<S>& profile = center.profile[0];
+  const Tick now = center.now;
+  i64 spare = 0;
+  Tick time = shadow_time(center, 0, queue.job_at(at.tier, at.position).gpus, &spare);
+  Room room{center.free[0], static_cast<i32>(least<i64>(spare, center.free[0])), time - now};
+  Cursor next{at.tier, at.position + 1};  // the first that may start
+  if (!seek(queue, &next, end, room)) {
+    if (center.calms && center.status == kOk) center.calm = Calm{1, at.tier, time, spare};
+    return;
+  }
+  profile.begin(release, now, center.free[0]);
+  bool open = true;
+  ROLLED
+  while (open && !profile.full && !center.interrupted()) {
+    const Job& job = queue.job_at(at.tier, at.position);
+    const i32 gpus = job.gpus;
+    const Tick limit = job.limit;
+    const bool starts = !before(at, next);
+    if (starts) {
+      profile.take(now, limit, gpus);
+      center.start(at.tier, at.position, 0);
+    } else {
+      if (profile.reservations > 0) time = profile.earliest_from(release, gpus, limit);
+      profile.carve(time, limit, gpus);
+      S::once([&] { ++profile.reservations; });
+    }
+    ++at.position;
+    if (starts) next = at;
+    if (starts || refused(center, next)) open = seek_candidate(center, &next, end, &room);
+    if (profile.reservations >= most) at = next;
+    if (open) seek_any(queue, &at, end);
+  }
+  if (profile.full) center.fail(kProfileFull);
+}
+
 template <class S>
 HD_CALL void pass(Center<S>& center) {
   const Policy& policy = center.model->policy;
@@ -347,8 +424,10 @@ HD_CALL void pass(Center<S>& center) {
     pass_without_reservations(center, at, end, false);
   else if (policy.backfill == 1 && !policy.always_profile)
     pass_easy(center, at, end);
+  else if (center.pools == 1 && policy.window < 0 && !policy.always_profile)
+    pass_reserving_one_pool(center, at, end, most_reservations(policy));
   else
-    pass_reserving(center, at, end, policy.backfill == kAll ? kNever : policy.backfill);
+    pass_reserving(center, at, end, most_reservations(policy));
 }
 
 }  // namespace gpusim

@@ -18,8 +18,9 @@
 
 namespace gpusim {
 
-// What one pass of EASY leaves behind for the next: while nothing but arrivals happens, the jobs it
-// passed over stay where they are.
+// What one pass leaves behind for the next: while nothing but arrivals happens, the jobs it
+// passed over stay where they are. With more reservations than one it does so only if all of them fail the test
+// against the first.
 struct Calm {
   i32 valid;    // 1: the reservation below stands, and every waiting job but newcomers was refused
   i32 tier;     // of the reserved job
@@ -57,7 +58,7 @@ struct Center {
   i32 walks_in;        // a job that meets no queue and has room starts under any rule (see seat)
   i32 comes_alone;  // where tenants share: who joins alone in its tick is kept out of the queue until the pass
   i32 one_pool_easy;  // passes are pass_easy_one_pool
-  i32 calms;          // it leaves a calm behind
+  i32 calms;          // passes may leave a calm behind
   i32 walk_ins;       // jobs that became eligible in this tick while nobody waited
   i64 walk_in_gpus;   // of these
   Job* walk_in;       // (kWalkIns,)
@@ -103,7 +104,7 @@ struct Center {
     comes_alone =
         shares() && rules.max_tests < 0 && !rules.always_profile && closures.steps->n == 0;
     one_pool_easy = easy_in_one_pool(*model);
-    calms = rules.order == kFifo && rules.period == 1;
+    calms = rules.order == kFifo && rules.period == 1 && rules.max_tests < 0;
     has_bounds = rules.max_waiting >= 0;
     ROLLED
     for (i32 t = 0; t < model->classes.tenants; ++t) has_bounds |= rules.tenant_max_waiting[t] >= 0;

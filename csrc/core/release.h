@@ -114,6 +114,34 @@ struct Release {
     each_of(buckets, f);
   }
 
+  // The same piece by piece, in the order of time. First f() of those who are overdue; returns a tick before which nobody
+  // else is expected.
+  template <class F>
+  HD Tick first_each(Tick now, F f) {
+    advance(now);
+    each_of(buckets + 1, f);
+    return origin << shift;
+  }
+  // Then, again and again, f() of the next who are expected at `from` or later; returns the tick before which all are known.
+  // Between these calls time stands still and nobody leaves. Jobs may start, and are met if they end at `from` or later.
+  template <class F>
+  HD Tick next_each(Tick from, F f) const {
+    ROLLED
+    while (from < end) {
+      const i64 first = (from >> shift) & ~static_cast<i64>(kGroup - 1);
+      const Tick next = (first + kGroup) << shift;
+      const i32 b = at(first);
+      if (group[b / kGroup] > 0) {
+        ROLLED
+        for (i32 k = b; k < b + kGroup; ++k) each_from(k, from, f);
+        return next;
+      }
+      from = next;
+    }
+    each_from(buckets, from, f);
+    return kNever;
+  }
+
  private:
   HD i32 at(i64 number) const { return static_cast<i32>(number) & (buckets - 1); }
   HD i32 groups() const { return buckets / kGroup; }
@@ -123,6 +151,13 @@ struct Release {
   HD void each_of(i32 list, F f) const {
     ROLLED
     for (i32 s = head[list]; s >= 0; s = node[s].next) f(node[s].tick, node[s].gpus);
+  }
+
+  template <class F>
+  HD void each_from(i32 list, Tick from, F f) const {
+    each_of(list, [=](Tick t, i32 g) {
+      if (t >= from) f(t, g);
+    });
   }
 
   // Keeps an answer: the GPUs that are back before a tick, and those that are back at it.

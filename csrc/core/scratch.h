@@ -260,7 +260,7 @@ HD_BOTH i64 carve_scratch(const Model& m, const Sizes& sizes, char* memory, Scra
   c.profile = carver.take<Profile<S>>(pools);
   for (i64 p = 0; c.running.reserves && p < pools; ++p) {
     Tick* time = carver.take<Tick>(sizes.profile);
-    i32* free = carver.take<i32>(sizes.profile);
+    i32* free = carver.take<i32>((sizes.profile + kBlockOf - 1) / kBlockOf * kBlockOf);
     if (!memory) continue;
     c.profile[p].slots = sizes.profile;
     c.profile[p].time = time;
