@@ -397,18 +397,16 @@ HD_CALL void pass_reserving_one_pool(Center<S>& center, Cursor at, Cursor end, i
   if (profile.full) center.fail(kProfileFull);
 }
 
+// Jobs start in order until the first is blocked; then the policy rules.
 template <class S>
-HD_CALL void pass(Center<S>& center) {
+HD_CALL void pass_by_policy(Center<S>& center) {
   const Policy& policy = center.model->policy;
-  if (center.calm.valid && center.now < center.calm.shadow && pass_newcomers(center)) return;
-  center.calm.valid = 0;
-  if (built_for<S>(kEasyFamily) || center.one_pool_easy) return pass_easy_one_pool(center);
   const Cursor end = last_look(center);
   Queue<S>& queue = center.queue;
   Cursor at{0, 0};
   i32 pool = 0;
   ROLLED
-  while (pool >= 0) {  // jobs start in order until the first is blocked
+  while (pool >= 0) {
     ROLLED
     while (at.tier < queue.tiers && queue.live[at.tier] == 0) ++at.tier;
     if (at.tier == queue.tiers || center.interrupted()) return;
@@ -428,6 +426,16 @@ HD_CALL void pass(Center<S>& center) {
     pass_reserving_one_pool(center, at, end, most_reservations(policy));
   else
     pass_reserving(center, at, end, most_reservations(policy));
+}
+
+template <class S>
+HD_CALL void pass(Center<S>& center) {
+  if (center.calm.valid && center.now < center.calm.shadow && pass_newcomers(center)) return;
+  center.calm.valid = 0;
+  if (built_for<S>(kEasyFamily) || center.one_pool_easy)
+    pass_easy_one_pool(center);
+  else
+    pass_by_policy(center);
 }
 
 }  // namespace gpusim
