@@ -224,7 +224,7 @@ struct Tenants {
   }
 
   // A preemptible job of a tenant has started; among those of one tick the later job index counts as later.
-  HD_IN void link(const Run* run, i32 slot, i32 t, Tick exempt) {
+  HD_JOB void link(const Run* run, i32 slot, i32 t, Tick exempt) {
     const i64 list = at(run[slot].pool, run[slot].job_class);
     i32 after = newest[list], before = -1;
     ROLLED
@@ -246,7 +246,7 @@ struct Tenants {
     if (exempt > 0) next_ripe = least(next_ripe, run[slot].start + exempt);
     count(run[slot], t, run[slot].gpus);
   }
-  HD_IN void unlink(const Run* run, i32 slot, i32 t) {
+  HD_JOB void unlink(const Run* run, i32 slot, i32 t) {
     const i64 list = at(run[slot].pool, run[slot].job_class);
     const i32 older = tenure[slot].older, newer = tenure[slot].newer;
     S::once([&] {
@@ -262,7 +262,7 @@ struct Tenants {
 
   // GPUs of preemptible jobs come or go, and with them what lines may evict: those of their tenant by its rule, those with
   // urgent jobs where they stand above.
-  HD_IN void count(const Run& run, i32 t, i32 gpus) {
+  HD_JOB void count(const Run& run, i32 t, i32 gpus) {
     const i32 tenants = model->classes.tenants, own = model->classes.line[run.job_class];
     const i32 rule = model->sharing.within[t];
     const i32 last = rule == kWithinNever ? -1 : rule == kWithinLower ? own - tenants : own;
@@ -291,7 +291,7 @@ struct Tenants {
   }
 
   // What a tenant uses of a pool has changed, or what of it may be evicted.
-  HD_IN void recount(i32 t, i32 p) {
+  HD_JOB void recount(i32 t, i32 p) {
     if (!reclaims) return;
     const i64 k = quota.at(t, p);
     const i64 more = (quota.over_nominal(t, p) ? evictable[k] : 0) - in_over[k];
