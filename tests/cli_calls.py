@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -73,6 +74,9 @@ def call(*arguments: object, stdin: str | bytes | None = None) -> Call:
 
 def start(*arguments: object, **options: Any) -> subprocess.Popen[str]:
     """Start ``python -m gpusim`` with pipes for stdout and stderr."""
+    # A shell's background job ignores the interrupt, and so would its children.
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     path = os.pathsep.join([str(PYTHON), *filter(None, [os.environ.get("PYTHONPATH")])])
     command = [sys.executable, "-m", "gpusim", *(str(word) for word in arguments)]
     pipes: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
