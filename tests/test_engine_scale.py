@@ -317,8 +317,8 @@ except KeyboardInterrupt:
     [
         ("many runs", (2000, 250, 1, LONG)),
         ("one run under EASY", (8 * JOBS, 1, 1, 1)),
-        pytest.param("one run with four reservations", (JOBS, 1, 4, 1), marks=pytest.mark.slow),
-        pytest.param("one conservative run", (JOBS, 1, ALL, 1), marks=pytest.mark.slow),
+        pytest.param("one run with four reservations", (8 * JOBS, 1, 4, 1), marks=pytest.mark.slow),
+        pytest.param("one conservative run", (8 * JOBS, 1, ALL, 1), marks=pytest.mark.slow),
     ],
 )
 def test_ctrl_c_ends_the_batch_at_once(
