@@ -16,8 +16,8 @@ KERNEL = CSRC / "cuda" / "kernel.cuh"
 
 ARCHITECTURES = (80, 90, 100, 120)  # A100, H100/H200, B200, RTX PRO 6000
 FAMILIES = ("in_order", "easy", "any", pytest.param("shared", marks=pytest.mark.alone))
-"""Families of runs: each has a kernel, and the run-time compiler is asked for one of them. The largest is compiled while
-no other test runs: what shares a core with it adds a quarter to its seconds."""
+"""Families of runs: each has a kernel, and the run-time compiler is asked for one of them. The largest is compiled
+while no other test runs: what shares a core with it adds a quarter to its seconds."""
 OPTIONS = ("-std=c++17", "--fmad=false")
 
 
