@@ -112,8 +112,7 @@ template <class S>
 HD_CALL void find_hot_lines(Center<S>& center) {
   Tenants<S>& t = center.tenants;
   t.hots = 0;
-  if (center.pools == 1 && !t.urgents && center.capacity[0] < kPlenty)
-    return find_hot_tenants(center);
+  if (t.narrow && !t.urgents) return find_hot_tenants(center);
   t.slack = kUnbounded;
   ROLLED
   for (i32 l = 0; l < center.model->classes.lines; ++l) {
