@@ -15,9 +15,12 @@ CSRC = Path(__file__).resolve().parent.parent / "csrc"
 KERNEL = CSRC / "cuda" / "kernel.cuh"
 
 ARCHITECTURES = (80, 90, 100, 120)  # A100, H100/H200, B200, RTX PRO 6000
-FAMILIES = ("in_order", "easy", "any", pytest.param("shared", marks=pytest.mark.alone))
-"""Families of runs: each has a kernel, and the run-time compiler is asked for one of them. The largest is compiled
-while no other test runs: what shares a core with it adds a quarter to its seconds."""
+FAMILIES = ("in_order", "easy", "any", "shared")
+"""Families of runs: each has a kernel, and the run-time compiler is asked for one of them."""
+each_family = pytest.mark.parametrize(
+    "family", [*FAMILIES[:-1], pytest.param(FAMILIES[-1], marks=pytest.mark.alone)]
+)
+"""The largest is compiled while no other test runs: what shares a core with it adds a quarter to its seconds."""
 OPTIONS = ("-std=c++17", "--fmad=false")
 
 

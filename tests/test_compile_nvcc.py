@@ -17,6 +17,7 @@ from device_compilers import (
     SECONDS,
     Usage,
     describe,
+    each_family,
     entries,
     find_nvcc,
     only,
@@ -54,7 +55,7 @@ def compile_cubin(architecture: int, family: str, folder: Path) -> tuple[Path, s
 
 @pytest.mark.nvcc
 @pytest.mark.slow
-@pytest.mark.parametrize("family", FAMILIES)
+@each_family
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
 def test_nvcc_compiles_each_entry_without_spills(
     architecture: int, family: str, tmp_path: Path, summary_line: Callable[[str], None]

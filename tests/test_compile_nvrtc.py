@@ -12,11 +12,11 @@ import pytest
 from device_compilers import (
     ARCHITECTURES,
     CSRC,
-    FAMILIES,
     KERNEL,
     OPTIONS,
     SECONDS,
     describe,
+    each_family,
     entries,
     header_strings,
     only,
@@ -51,7 +51,7 @@ def compile_cubin(architecture: int, *options: str) -> tuple[bytes, str, float]:
 
 @pytest.mark.nvrtc
 @pytest.mark.slow
-@pytest.mark.parametrize("family", FAMILIES)
+@each_family
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
 def test_nvrtc_compiles_each_entry_without_spills(
     architecture: int, family: str, summary_line: Callable[[str], None]
