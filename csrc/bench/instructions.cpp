@@ -15,6 +15,7 @@
 #include <cstdlib>
 #include <cstring>
 
+#include "../cpu/run_cell.h"
 #include "../tests/runs.h"
 #include "../tests/shared_world.h"
 #include "laws.h"
@@ -149,7 +150,7 @@ int run(const Model& model, const i32* gpus, double service) {
     result.evictions = evictions.data();
     result.cascade = &evictions.back();
   }
-  const Status status = simulate<OneLane>(model, Cell{0, 0, 1000000, gpus}, memory.scratch, result);
+  const Status status = run_cell(model, Cell{0, 0, 1000000, gpus}, memory.scratch, result);
   double started = 0, wait = 0;
   for (i64 k = 0; k < rows.classes; ++k) {
     started += static_cast<double>(rows.counts[static_cast<size_t>(k * kCounts + kStartedCount)]);

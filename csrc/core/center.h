@@ -228,6 +228,7 @@ struct Center {
     while (chains.next_eligible() == now && !interrupted()) {
       const i32 slot = key_slot(chains.calendar.top());
       Job job = chains.held[slot];
+      job.eligible = now;
       chains.calendar.set(slot, kNoKey);
       chains.drop(slot);
       if (shares()) tally.held(job, now);
@@ -382,9 +383,8 @@ struct Center {
     return static_cast<i32>(greatest<i64>(0, least<i64>(may, capacity[p])));
   }
 
-  // A job becomes eligible.
-  HD_JOB bool join(Job& job) {
-    job.eligible = now;
+  // A job is eligible now, as it says.
+  HD_JOB bool join(const Job& job) {
     tally.joined(job);
     if (!walks_in) return join_line(job);
     if (queue.waiting > 0) return enqueue(job);
@@ -399,7 +399,7 @@ struct Center {
     return true;
   }
 
-  HD_CALL bool join_line(const Job& job) {
+  HD_JOB bool join_line(const Job& job) {
     if (!comes_alone) return enqueue(job);
     if (walk_ins == 0 && queue.newcomers == 0) {
       walk_ins = 1;
@@ -446,7 +446,9 @@ struct Center {
   }
 
   HD_CALL bool become_eligible(Job& job, Tick tick) {
-    return tick > now ? hold(job, tick) : join(job);
+    if (tick > now) return hold(job, tick);
+    job.eligible = now;
+    return join(job);
   }
 
   // A job of a chain has ended: its successor is next (R39).

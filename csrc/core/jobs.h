@@ -104,6 +104,14 @@ struct JobStream {
     if (!several()) return;
     next.set(k, head);
     head = next.top();
+    if (!S::wide && head != kNoKey) expect_job(key_slot(head));
+  }
+  // What the next job of source k asks for will be read soon, and the key behind it.
+  HD void expect_job(i32 k) const {
+    const SourceBlocks& b = sources.b;
+    const i32 at = k * kBlock + b.position[k];
+    expect(b.asked + at);
+    expect(b.key + at + 1);
   }
   HD_JOB void take_generated(Job* job) {
     const SourceBlocks& b = sources.b;

@@ -83,6 +83,7 @@ struct Tenants {
   i32 evictions;  // in this tick
   i64 slack;  // in every line the smallest gang is larger, by this at least, than any that might start (might.h)
   Tick next_ripe;  // no job becomes ripe before
+  Tick last_link;  // start of the job linked last
   Tenure* tenure;  // (slots of running jobs,)
   i32* newest;     // (P, C) last preemptible job that started, or -1
   i32* unripe;     // (P, C) of those that are not ripe the one that started first, or -1
@@ -136,6 +137,7 @@ struct Tenants {
     slack = kUnbounded;
     next_ripe = kNever;
     told = 0;
+    last_link = -1;
     reclaims = 0;
     by_shadow = pools == 1 && m.policy.backfill == 1 && m.policy.window < 0 &&
                 !m.policy.always_profile && m.closures.n == 0;
@@ -226,13 +228,15 @@ struct Tenants {
   // A preemptible job of a tenant has started; among those of one tick the later job index counts as later.
   HD_JOB void link(const Run* run, i32 slot, i32 t, Tick exempt) {
     const i64 list = at(run[slot].pool, run[slot].job_class);
+    const Tick start = run[slot].start;
     i32 after = newest[list], before = -1;
     ROLLED
-    while (after >= 0 && run[after].start == run[slot].start &&
+    while (last_link == start && after >= 0 && run[after].start == start &&
            run[after].index > run[slot].index) {
       before = after;
       after = tenure[after].older;
     }
+    last_link = start;
     S::once([&] {
       tenure[slot].older = after;
       tenure[slot].newer = before;
@@ -269,7 +273,7 @@ struct Tenants {
     i32* of_lines = lower + of_line(run.pool, 0);
     S::once([&] {
       evictable[quota.at(t, run.pool)] += gpus;
-      for (i32 l = t; l <= last; l += tenants) of_lines[l] += gpus;
+      for (i32 l = t; l < lines; l += tenants) of_lines[l] += gpus & -static_cast<i32>(l <= last);
     });
     if (urgents) count_for_urgent(of_lines, own, last, gpus);
   }
@@ -293,12 +297,11 @@ struct Tenants {
   // What a tenant uses of a pool has changed, or what of it may be evicted.
   HD_JOB void recount(i32 t, i32 p) {
     if (!reclaims) return;
-    const i64 k = quota.at(t, p);
-    const i64 more = (quota.over_nominal(t, p) ? evictable[k] : 0) - in_over[k];
-    if (more == 0) return;
-    const i64 top = quota.at(model->sharing.root[t], p);
+    const i64 k = quota.at(t, p), top = quota.at(model->sharing.root[t], p);
+    const i64 some = evictable[k];  // read whether it counts or not: no telling which
+    const i64 more = (quota.over_nominal(t, p) ? some : 0) - in_over[k];
     slack -= greatest<i64>(0, more);
-    S::once([&] {
+    S::once([&]() AT_ONCE {
       over[top] += more;
       over_all[p] += more;
       in_over[k] += more;
