@@ -4,10 +4,10 @@
     python benchmarks/instructions.py --write    count, and make the result the new instructions.json
 
 A figure is the difference of two runs divided by the difference of their jobs, so that what happens once cancels. The
-engine in it is compiled as for the Python extension, and a machine without AVX2 and BMI2 runs another build of it. Another
+engine is compiled as for the Python extension; a machine without AVX2 and BMI2 runs another build of it. Another
 compiler makes other instructions: figures are compared only if the compiler is the one of instructions.json, and
-otherwise printed. Exit status: 0 no figure
-rose by more than 3 %, or nothing to compare with; 1 one did, or a run gave a wrong answer; 3 there is no valgrind.
+otherwise printed. Exit status: 0 no figure rose by more than 3 %, or nothing to compare with; 1 one did, or a run gave
+a wrong answer; 3 there is no valgrind.
 """
 
 from __future__ import annotations
