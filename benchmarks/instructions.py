@@ -25,7 +25,7 @@ from typing import Any
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent
 BASELINE = HERE / "instructions.json"
-FLAGS = "the engine as shipped, on a machine with AVX2 and BMI2"
+FLAGS = "The engine as shipped, on a machine with AVX2 and BMI2"
 RISE = 0.03
 """A figure that rises by more than this is an error."""
 JOBS = (20_000, 120_000)
