@@ -189,7 +189,7 @@ HD_BOTH void carve_tenants(Carver* carver, const Model& m, const Sizes& sizes, T
   t->share = carver->take_near<i64>(m.policy.order == kWeightedShare ? lines : 0);
   t->change = carver->take<Change>(slots);
   t->newest = carver->take_near<i32>(pools * classes);
-  t->cursor = carver->take_near<i32>(classes);
+  t->candidate = carver->take_near<Candidate>(classes);
   t->closed = carver->take_near<u8>(on ? pools : 0);
   t->stopped = carver->take_near<u8>(tenants * pools);
   t->put_off = carver->take_near<u8>(tenants);

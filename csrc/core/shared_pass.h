@@ -378,7 +378,7 @@ struct Scan {
   // Tries preemption in the job's open pools, in order; true: the job has started.
   HD_APART bool evicts(const Asker& job) {
     Center<S>& c = *center;
-    Search<S> search{center, &job, 0, 0, 0, 0};
+    Search<S> search{center, &job, 0, 0, 0, 0, 0};
     const bool long_one = in_shadow() && job.limit > c.shadow[0] - c.now;
     const i32 pool = c.allowed_pool(job.job_class, [&](i32 p) {
       const i64 room = long_one ? beyond_shadow() : c.free[p];

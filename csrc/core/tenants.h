@@ -51,6 +51,14 @@ HD Tick saved_work(const Sharing& s, i32 c, Tick remaining, Tick used) {
                                             : checkpoints(s, c, remaining, used) * s.checkpoint[c];
 }
 
+// The next victim of a class, should it need one.
+struct Candidate {
+  Tick start;
+  i64 index;
+  i32 slot;
+  i32 job_class;
+};
+
 // A pass has changed what a tenant uses of a pool: what it used before, and which job the scan had reached.
 struct Change {
   i32 tenant;
@@ -100,12 +108,12 @@ struct Tenants {
   i32* reach;   // (T,) .. what it may use of what is lent to it,
   i32* owned;   // (T,) .. the largest gang that may have victims of other tenants,
   i32* takes;   // (T,) .. and what quotas and free GPUs let it have (might.h); all at most kPlenty
-  i32* smallest;   // (lines,) no waiting job of the line is smaller; kHole: nobody waits
-  u8* has_urgent;  // (lines,) 1: some class of the line is urgent
-  i32* cursor;     // (C,) of a search for victims: the next candidate of a class, or -1
-  i32* victim;     // (slots of running jobs,) found by a search, in the order of R25; -1: spared
-  Job* back;       // (slots of running jobs,) the evicted
-  Past* behind;    // (slots of running jobs,)
+  i32* smallest;         // (lines,) no waiting job of the line is smaller; kHole: nobody waits
+  u8* has_urgent;        // (lines,) 1: some class of the line is urgent
+  Candidate* candidate;  // (C,) of a search for victims
+  i32* victim;   // (slots of running jobs,) found by a search, in the order of R25; -1: spared
+  Job* back;     // (slots of running jobs,) the evicted
+  Past* behind;  // (slots of running jobs,)
   i64* class_waiting;  // (C,) waiting jobs
   u8* closed;          // (P,) pools in which nobody starts any more in this pass (R13)
   u8* stopped;         // (T, P) strict tenants: nobody starts there any more in this pass (S19)

@@ -35,6 +35,7 @@ struct Search {
   i32 victims;
   i32 owner;   // the tenant, or the first cohort above it, that owns enough for the job; -1: none
   i32 owning;  // the tenant must not borrow once the victims have left
+  i32 candidates;  // of the priority whose turn it is: the next of each class that has one
 
   // Whether the job could start now (S15, S18, S21).
   HD_APART bool passes() const {
@@ -134,7 +135,7 @@ struct Search {
     ROLLED
     for (i32 v = 0; v < c.tenants.classes; ++v) {
       if (may_take(group, v) && gives(group, c.model->classes.tenant[v]) &&
-          candidate(group, v, c.tenants.newest[c.tenants.at(pool, v)]) >= 0)
+          first_of(group, v, c.tenants.newest[c.tenants.at(pool, v)]) >= 0)
         return true;
     }
     return false;
@@ -148,7 +149,7 @@ struct Search {
   }
 
   // The first candidate of class v from a slot on, towards older starts; -1: none.
-  HD i32 candidate(Group group, i32 v, i32 slot) const {
+  HD i32 first_of(Group group, i32 v, i32 slot) const {
     const bool equal =
         !job->urgent && group == kOwn && center->model->sharing.priority[v] == job->priority;
     ROLLED
@@ -169,50 +170,53 @@ struct Search {
     ROLLED
     for (i32 i = 0; i < t.classes;) {
       const i32 priority = s.priority[s.rising[i]];
-      i32 end = i, some = 0;
+      candidates = 0;
       ROLLED
-      for (; end < t.classes && s.priority[s.rising[end]] == priority; ++end) {
-        const i32 v = s.rising[end];
-        const i32 first = may_take(group, v) ? candidate(group, v, t.newest[t.at(pool, v)]) : -1;
-        S::once([&] { t.cursor[v] = first; });
-        some |= first >= 0 ? 1 : 0;
+      for (; i < t.classes && s.priority[s.rising[i]] == priority; ++i) {
+        const i32 v = s.rising[i];
+        if (may_take(group, v) && gives(group, c.model->classes.tenant[v]))
+          put(candidates, v, first_of(group, v, t.newest[t.at(pool, v)]));
       }
       ROLLED
-      while (some) {
-        const i32 v = latest(group, i, end);
-        if (v < 0) break;
-        const i32 slot = t.cursor[v], next = candidate(group, v, t.tenure[slot].older),
-                  k = victims++;
-        S::once([&] {
-          t.cursor[v] = next;
-          t.victim[k] = slot;
-        });
+      while (candidates > 0) {
+        const i32 k = latest(), v = t.candidate[k].job_class, slot = t.candidate[k].slot;
+        if (!gives(group, c.model->classes.tenant[v])) {  // since another victim has left
+          put(k, v, -1);
+          continue;
+        }
+        put(k, v, first_of(group, v, t.tenure[slot].older));
+        const i32 n = victims++;
+        S::once([&] { t.victim[n] = slot; });
         take(slot);
         if (passes()) return true;
       }
-      i = end;
     }
     return false;
   }
 
-  // Of the classes rising[from .. end) the one whose next candidate started last; -1: none is left. Tenants that have
-  // nothing to give any more are left out.
-  HD i32 latest(Group group, i32 from, i32 end) const {
-    const Center<S>& c = *center;
-    const Tenants<S>& t = c.tenants;
-    i32 best = -1;
-    Tick start = 0;
-    i64 index = 0;
+  // Puts the job of a slot, of class v, at place k among the candidates, of which it may be the last; without one (-1) the
+  // last takes that place.
+  HD void put(i32 k, i32 v, i32 slot) {
+    Candidate* all = center->tenants.candidate;
+    const i32 n = candidates;
+    if (slot >= 0) {
+      const Run& run = center->running.run[slot];
+      S::once([&] { all[k] = Candidate{run.start, run.index, slot, v}; });
+      candidates = greatest(n, k + 1);
+    } else if (k < n) {
+      S::once([&] { all[k] = all[n - 1]; });
+      candidates = n - 1;
+    }
+  }
+
+  // Of the candidates the one that started last.
+  HD i32 latest() const {
+    const Candidate* all = center->tenants.candidate;
+    i32 best = 0;
     ROLLED
-    for (i32 i = from; i < end; ++i) {
-      const i32 v = c.model->sharing.rising[i], slot = t.cursor[v];
-      if (slot < 0) continue;
-      if (!gives(group, c.model->classes.tenant[v])) continue;
-      const Run& run = c.running.run[slot];
-      if (best >= 0 && (run.start < start || (run.start == start && run.index < index))) continue;
-      best = v;
-      start = run.start;
-      index = run.index;
+    for (i32 k = 1; k < candidates; ++k) {
+      const Candidate &a = all[k], &b = all[best];
+      if (a.start > b.start || (a.start == b.start && a.index > b.index)) best = k;
     }
     return best;
   }
