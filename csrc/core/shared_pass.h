@@ -12,6 +12,7 @@
 #include "outlook.h"
 #include "types.h"
 #include "victims.h"
+#include "weighted_share.h"
 
 namespace gpusim {
 
@@ -199,21 +200,10 @@ struct Scan {
 
   // Whether lines take turns by what their tenants would borrow (S33).
   HD bool by_share() const { return center->model->policy.order == kWeightedShare; }
-  HD_CALL void tell_share(i32 k) const {
+  HD void tell_share(i32 k) const {
     Tenants<S>& t = tenants();
     if (t.front[k] < 0) return;
-    const Job& job = center->queue.job_at(t.hot[k], t.front[k]);
-    const i32 tenant = center->model->classes.tenant[job.job_class];
-    const i32 own = center->allowed_pool(
-        job.job_class, [&](i32 p) { return center->may_ever(job.job_class, p, job.gpus); });
-    i64 borrowed = 0;
-    ROLLED
-    for (i32 p = 0; p < center->pools; ++p) {
-      const i64 i = t.quota.at(tenant, p), more = p == own ? job.gpus : 0;
-      borrowed += greatest<i64>(0, t.quota.used[i] + more - t.quota.nominal[i]);
-    }
-    const i64 share =
-        borrowed == 0 ? 0 : level_key(borrowed, center->model->fairness.weight[tenant]);
+    const i64 share = weighted_share(*center, center->queue.job_at(t.hot[k], t.front[k]));
     S::once([&] { t.share[k] = share; });
   }
   HD void mark(i32 place) const {
