@@ -43,6 +43,11 @@ class Fairness:
         Ticks of waiting after which a job grows no older, at least 1.
     qos : (C,) int, optional
         Quality of service of each class, 0 to 2^20. Default: 0.
+    over_quota : bool, default False
+        Only use beyond a tenant's nominal quota counts as usage; all of it in pools in which it has none (S30).
+    center_pools : int, default 0
+        The first so many pools are the center, of which a gang is a share under MULTIFACTOR; 0: all (S32). The pool of a
+        reservation holds GPUs of another one.
 
     Raises
     ------
@@ -60,6 +65,8 @@ class Fairness:
     w_qos: int = 0
     max_age: int = WEEK
     qos: npt.NDArray[np.int64] | None = None
+    over_quota: bool = False
+    center_pools: int = 0
 
     def __post_init__(self) -> None:
         nodes = np.size(self.weight)

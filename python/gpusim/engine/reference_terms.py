@@ -118,6 +118,8 @@ class Fairness:
     w_qos: int = 0
     max_age: int = 604_800  # [ticks] at which age counts in full
     qos: tuple[int, ...] = ()  # by class, in units of 2^-20; empty: all 0
+    over_quota: bool = False  # only use beyond the nominal quota is usage (S30)
+    center_pools: int = 0  # the first so many pools are the center, of which a gang is a share (S32); 0: all
 
 
 @dataclass(frozen=True)
