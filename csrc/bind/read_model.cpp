@@ -113,6 +113,8 @@ void read_fairness(const py::dict& spec, Model* m) {
   f.w_size = scalar<int64_t>(spec, "w_size");
   f.w_qos = scalar<int64_t>(spec, "w_qos");
   f.max_age = scalar<int64_t>(spec, "max_age");
+  f.over_quota = scalar<int32_t>(spec, "over_quota");
+  f.center_pools = scalar<int32_t>(spec, "center_pools");
 }
 
 void read_closures(const py::dict& spec, Model* m) {

@@ -33,12 +33,12 @@ struct Fair {
   const Model* model;
   Tick next;    // keys hold until this multiple of the period; kNever: the order needs none
   Tick wake;    // the same if somebody waits, else kNever (S30)
-  i64 total;    // GPUs of the run
+  i64 total;    // GPUs of the center
   i64* usage;   // (N,) at the last multiple that `until` knows of; of an account: of all below it
   i64* recent;  // (T,) GPU-ticks after that ..
   Tick* since;  // (T,) .. and up to here
   Tick* until;  // (T,) the next multiple
-  i64* busy;    // (T,) GPUs in use
+  i64* busy;    // (T,) GPUs in use, or of these those that are beyond quotas
   i64* level;   // (N,) level keys
   i32* depth;   // (N,) nodes above
   i32* ranked;  // (T,) tenants in the order of Fair Tree
@@ -53,10 +53,11 @@ struct Fair {
     next = order == kFairshare || order == kFairTree || order == kMultifactor ? 0 : kNever;
     wake = kNever;
     if (!keyed()) return;
+    const Fairness& f = model->fairness;
+    if (f.center_pools > 0) pools = f.center_pools;
     total = 0;
     ROLLED
     for (i32 p = 0; p < pools; ++p) total += capacity[p];
-    const Fairness& f = model->fairness;
     S::each(f.nodes, [&](i32 n) { usage[n] = 0; });
     S::each(model->classes.tenants, [&](i32 t) {
       recent[t] = since[t] = busy[t] = 0;
@@ -70,9 +71,8 @@ struct Fair {
     });
   }
 
-  // A tenant uses so many more GPUs from now on, or fewer.
+  // A tenant uses so many more GPUs from now on, or fewer, of those that count.
   HD void use(i32 t, i64 gpus, Tick now) {
-    if (!keyed()) return;
     S::once([&] {
       catch_up(t, now);
       busy[t] += gpus;

@@ -150,7 +150,9 @@ struct Fairness {
   i64 w_fairshare;
   i64 w_size;
   i64 w_qos;
-  Tick max_age;  // ticks after which a job grows no older
+  Tick max_age;      // ticks after which a job grows no older
+  i32 over_quota;    // only use beyond a tenant's nominal is usage
+  i32 center_pools;  // pools whose GPUs are the center; 0: all
 };
 
 // What is closed of the pools over time (S36; closures.h): a step at each end of a closure, pool by pool.

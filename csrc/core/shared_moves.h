@@ -23,7 +23,7 @@ HD_CALL bool Center<S>::begin_shared(const Job& job, const Past& past, i32 pool,
   tenants.quota.use(t, pool, job.gpus, 1);
   tenants.quota.use_of_user(t, user_of(job.part), job.gpus, 1);
   tenants.note_use(t, job.gpus);
-  tenants.fair.use(t, job.gpus, now);
+  tenants.note_fair_use(t, job.gpus, now);
   const i32 slot = running.start_until(
       job, now, pool, killed, now + delay + (killed ? job.limit : wall), now + delay + job.limit);
   S::once([&] {
@@ -62,7 +62,7 @@ HD_CALL void Center<S>::evict(i32 slot) {
   tenants.unlink(running.run, slot, t);
   tenants.note_use(t, -run.gpus);
   tenants.recount(t, run.pool);
-  tenants.fair.use(t, -run.gpus, now);
+  tenants.note_fair_use(t, -run.gpus, now);
   tenants.slack = 0;
   running.end_job(slot);
   tally.evicted(run, now, times, (now - run.start - saved) * run.gpus);
@@ -139,7 +139,7 @@ HD_CALL void Center<S>::end_shared(i32 slot) {
   tenants.quota.use(t, run.pool, -run.gpus, -1);
   tenants.quota.use_of_user(t, user_of(run.part), -run.gpus, -1);
   tenants.note_use(t, -run.gpus);
-  tenants.fair.use(t, -run.gpus, now);
+  tenants.note_fair_use(t, -run.gpus, now);
   tenants.slack -= run.gpus;
   if (model->sharing.preemptible[c]) tenants.unlink(running.run, slot, t);
   tenants.recount(t, run.pool);

@@ -467,11 +467,10 @@ struct Scan {
     grown = 1;  // others than before matter
   }
 
-  // After the pass: what was held back for owners is free again, and the evicted wait (S19, S22).
+  // After the pass the evicted wait (S22).
   HD_CALL void let_go() {
     Center<S>& c = *center;
     Tenants<S>& t = tenants();
-    t.release_holds();
     const i32 back = t.evicted;
     t.evicted = 0;
     ROLLED

@@ -109,6 +109,7 @@ HD_CALL void settle_shared(Center<S>& center, bool passing) {
   center.tenants.evictions = 0;
   ROLLED
   for (;;) {
+    center.tenants.release_holds();
     const bool evicted = center.walk_ins > 0
                              ? receive(center, passing)
                              : passing && center.queue.waiting > 0 && pass_shared(center);
@@ -120,7 +121,10 @@ HD_CALL void settle_shared(Center<S>& center, bool passing) {
   center.check_timer();
   center.tally.settled(center.queue.waiting, center.running.n);
   if (center.tenants.evictions > 0) center.tally.cascaded(center.tenants.evictions);
-  if (center.tally.out.causes) tell_why(center, passing);
+  if (center.tally.out.causes)
+    tell_why(center, passing);
+  else
+    center.tenants.release_holds();
 }
 
 // After all events of a tick. Most often nobody waits: then whoever came takes a seat, and that is all.

@@ -217,7 +217,7 @@ struct Tenants {
                      m.policy.backfill >= 1 || m.policy.backfill == kAll));
   }
 
-  // What a pass has held back for owners is free again (S19).
+  // What a pass has held back for owners is free again (S19): before the next pass, and when causes have been told.
   HD void release_holds() {
     ROLLED
     for (i32 t = 0; holds && t < model->classes.tenants; ++t) {
@@ -300,6 +300,22 @@ struct Tenants {
       spare[t] -= gpus;
       owned[t] -= gpus;
     });
+  }
+
+  // The same for the order of tenants (S30).
+  HD void note_fair_use(i32 t, i32 gpus, Tick now) {
+    if (!fair.keyed()) return;
+    fair.use(t, model->fairness.over_quota ? beyond_quota(t) - fair.busy[t] : gpus, now);
+  }
+  // GPUs of running jobs of a tenant that are beyond its quotas; all of them where it has none.
+  HD_CALL i64 beyond_quota(i32 t) const {
+    i64 beyond = 0;
+    ROLLED
+    for (i32 p = 0; p < quota.pools; ++p) {
+      const i64 k = quota.at(t, p), own = quota.has(t, p) ? quota.nominal[k] : 0;
+      beyond += greatest<i64>(0, quota.used[k] - held[k] - own);
+    }
+    return beyond;
   }
 
   // What a tenant uses of a pool has changed, or what of it may be evicted.

@@ -5,6 +5,7 @@
 // first ones are charged is taken out of it. A cause holds from one settled tick to the next.
 #pragma once
 #include "center.h"
+#include "outlook.h"
 #include "types.h"
 
 namespace gpusim {
@@ -31,36 +32,49 @@ HD_CALL void charge_why(Center<S>& center) {
   });
 }
 
-// Whether a waiting job passes the quota test of pool p as it is.
+// Whether a waiting job passes the quota test of pool p as it is: with what the pass holds for owners, until it is released.
 template <class S>
-HD bool admitted(const Center<S>& center, const Job& job, i32 p) {
+HD_APART bool admitted(const Center<S>& center, const Job& job, i32 p) {
   const i32 c = job.job_class;
   return center.model->sharing.urgent[c] ||
          center.tenants.quota.admits_unreserved(center.model->classes.tenant[c], user_of(job.part),
                                                 p, job.gpus);
 }
 
-template <class S>
-HD Cause cause_of(const Center<S>& center, const Job& job) {
-  const i32 c = job.job_class, gpus = job.gpus;
-  bool any = false;
-  const i32 now = center.allowed_pool(c, [&](i32 p) {
-    if (!center.may_ever(c, p, gpus) || !admitted(center, job, p)) return false;
-    any = true;
-    return gpus <= center.free[p];
+// The first of a job's pools that has GPUs for it now, and where it passes the quota test and f(pool) holds; -1: none.
+template <class S, class F>
+HD i32 pool_with_room(const Center<S>& center, const Job& job, F f) {
+  return center.allowed_pool(job.job_class, [&](i32 p) {
+    return center.may_ever(job.job_class, p, job.gpus) && job.gpus <= center.free[p] &&
+           admitted(center, job, p) && f(p);
   });
-  if (!any) return kQuotaCause;
-  if (now < 0) return kCapacityCause;
-  const i32 backfill = center.model->policy.backfill;
-  return backfill >= 1 || backfill == kAll ? kReservationCause : kPriorityCause;
 }
 
-// What the idle GPUs of a pool wait for (S29, S36).
+// Why the first job of a line waits although there is room for it, after a pass and before its holds are released; kCauses
+// where there is none. The profile is the one that the pass has left.
 template <class S>
-HD Idle idle_cause(Center<S>& center, i32 p) {
-  Queue<S>& q = center.queue;
-  const Tick closing = center.closures.next_start(p);
-  bool wanted = false, admits_some = false, reserved = false;
+HD Cause cause_with_room(Center<S>& center, const Job& job, bool passed) {
+  if (pool_with_room(center, job, [](i32) { return true; }) < 0) return kCauses;
+  const bool kept = !passed || pool_with_room(center, job, [&](i32 p) {
+                                 return keeps_room(center, p, job.gpus, job.limit);
+                               }) >= 0;
+  return kept ? kPriorityCause : kReservationCause;
+}
+
+// Otherwise, when nothing is held any more.
+template <class S>
+HD Cause cause_without_room(const Center<S>& center, const Job& job) {
+  if (pool_with_room(center, job, [](i32) { return true; }) >= 0) return kQuotaCause;  // held
+  const i32 pool = center.allowed_pool(job.job_class, [&](i32 p) {
+    return center.may_ever(job.job_class, p, job.gpus) && admitted(center, job, p);
+  });
+  return pool < 0 ? kQuotaCause : kCapacityCause;
+}
+
+// f(job) of all waiting jobs that may run in pool p, until it returns true; whether it did.
+template <class S, class F>
+HD bool any_waiting(const Center<S>& center, i32 p, F f) {
+  const Queue<S>& q = center.queue;
   ROLLED
   for (i32 l = 0; l < q.tiers; ++l) {
     ROLLED
@@ -71,17 +85,33 @@ HD Idle idle_cause(Center<S>& center, i32 p) {
       const bool mine = center.allowed_pool(job.job_class, [&](i32 k) {
         return k == p && center.may_ever(job.job_class, p, job.gpus);
       }) >= 0;
-      if (!mine) continue;
-      wanted = true;
-      if (!admitted(center, job, p)) continue;
-      admits_some = true;
-      if (job.gpus > center.free[p]) continue;
-      reserved = true;
-      if (center.now + job.limit > closing) return kDrainedIdle;
-      if (closing == kNever) return kReservedIdle;
+      if (mine && f(job)) return true;
     }
   }
-  if (reserved) return kReservedIdle;
+  return false;
+}
+
+// What the idle GPUs of a pool wait for (S29, S36), where somebody would fit, before holds are released; kIdles: nobody would.
+template <class S>
+HD Idle idle_with_room(const Center<S>& center, i32 p) {
+  const Tick closing = center.closures.next_start(p);
+  bool fits = false;
+  const bool drained = any_waiting(center, p, [&](const Job& job) {
+    if (job.gpus > center.free[p] || !admitted(center, job, p)) return false;
+    fits = true;
+    return closing == kNever || center.now + job.limit > closing;  // nothing more to find
+  });
+  if (drained && closing != kNever) return kDrainedIdle;
+  return fits ? kReservedIdle : kIdles;
+}
+// Otherwise, when nothing is held any more.
+template <class S>
+HD Idle idle_without_room(const Center<S>& center, i32 p) {
+  bool wanted = false;
+  const bool admits_some = any_waiting(center, p, [&](const Job& job) {
+    wanted = true;
+    return job.gpus > center.free[p] && admitted(center, job, p);
+  });
   return wanted && !admits_some ? kQuotaIdle : kFreeIdle;
 }
 
@@ -95,7 +125,8 @@ HD bool waits_on(const Center<S>& center, i32 line) {
   return false;
 }
 
-// After a tick has been settled. Without a pass causes stay (S28): only who joins an empty line is told.
+// After a tick has been settled. Without a pass causes stay (S28): only who joins an empty line is told. What the last pass
+// holds for owners is released here: it counts for those who would have room without it.
 template <class S>
 HD_CALL void tell_why(Center<S>& center, bool passed) {
   Tenants<S>& t = center.tenants;
@@ -117,7 +148,7 @@ HD_CALL void tell_why(Center<S>& center, bool passed) {
       continue;
     }
     const Job& first = q.job[place];
-    const Cause cause = cause_of(center, first);
+    const Cause cause = cause_with_room(center, first, passed);
     S::once([&] {
       t.head_index[l] = first.index;
       t.head_place[l] = place;
@@ -129,12 +160,25 @@ HD_CALL void tell_why(Center<S>& center, bool passed) {
   ROLLED
   for (i32 p = 0; p < center.pools; ++p) {
     const i32 closed = center.closures.closed_now(p);
-    const Idle why = passed ? idle_cause(center, p) : static_cast<Idle>(t.idle_cause[p]);
+    const Idle why = passed ? idle_with_room(center, p) : static_cast<Idle>(t.idle_cause[p]);
     S::once([&] {
       t.idle_cause[p] = why;
       t.idle_gpus[p] = center.free[p];
       t.idle_closed[p] = closed;
     });
+  }
+  t.release_holds();
+  ROLLED
+  for (i32 l = 0; l < q.tiers; ++l) {
+    if (t.head_index[l] < 0 || t.head_cause[l] != kCauses) continue;
+    const Cause cause = cause_without_room(center, q.job[t.head_place[l]]);
+    S::once([&] { t.head_cause[l] = cause; });
+  }
+  ROLLED
+  for (i32 p = 0; p < center.pools; ++p) {
+    if (t.idle_cause[p] != kIdles) continue;
+    const Idle why = idle_without_room(center, p);
+    S::once([&] { t.idle_cause[p] = why; });
   }
 }
 

@@ -122,6 +122,7 @@ std::string check_fairness(const Model& m) {
   if (!within(f.period, 1, kTickBound - 1)) return "calc_period out of range";
   if (!within(f.left, 0, 1LL << 32)) return "decay_q32 out of range";
   if (!within(f.max_age, 1, kTickBound - 2)) return "max_age out of range";
+  if (!within(f.center_pools, 0, m.classes.pools)) return "center_pools out of range";
   return "";
 }
 

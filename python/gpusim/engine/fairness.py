@@ -80,6 +80,8 @@ class Fairness:
             "calc_period": integer("fairness.calc_period", self.calc_period, 1, FOREVER),
             "decay_q32": integer("fairness.decay_q32", self.decay_q32, 0, KEEPS_ALL),
             "max_age": integer("fairness.max_age", self.max_age, 1, FOREVER),
+            "over_quota": bool(self.over_quota),
+            "center_pools": integer("fairness.center_pools", self.center_pools, 0, _MOST_NODES),
         }
         for name in ("w_age", "w_fairshare", "w_size", "w_qos"):
             checked[name] = integer(f"fairness.{name}", getattr(self, name), 0, ONE)
@@ -99,8 +101,11 @@ class Fairness:
                 where = f"fairness.account_parent[{node}]"
                 raise refuse(where, "leads in a circle", "let each path end in -1")
 
-    def check_fits(self, tenants: int, classes: int) -> None:
-        """Refuse what does not fit so many tenants and classes."""
+    def check_fits(self, tenants: int, classes: int, pools: int) -> None:
+        """Refuse what does not fit so many tenants, classes and pools."""
+        if self.center_pools > pools:
+            remedy = f"use 0 (all) to {pools}"
+            raise refuse("fairness.center_pools", "names more pools than there are", remedy, str(self.center_pools))
         if len(self.weight) < tenants:
             remedy = f"give a weight for each of the {tenants} tenants, then for accounts"
             raise refuse("fairness.weight", "has the wrong length", remedy, str(len(self.weight)))
@@ -129,4 +134,6 @@ class Fairness:
             "w_size": self.w_size,
             "w_qos": self.w_qos,
             "max_age": self.max_age,
+            "over_quota": int(self.over_quota),
+            "center_pools": self.center_pools,
         }

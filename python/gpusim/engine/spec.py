@@ -128,7 +128,7 @@ class RunSpec:
         if self.sharing is not None:
             _check_sharing(self.sharing, self.classes)
         if self.fairness is not None:
-            self.fairness.check_fits(self.classes.tenants, classes)
+            self.fairness.check_fits(self.classes.tenants, classes, self.classes.n_pools)
         if self.policy.order >= FAIRSHARE:
             _check_order(self.policy, self.sharing, self.fairness)
         if self.closures is not None:
