@@ -162,8 +162,13 @@ def _table(found: list[dict[str, Any]]) -> list[str]:
         if "rate" in each:
             low, high = each["rate_low"], each["rate_high"]
             spread += f"; {each['rate']:.2f} times the jobs/s of {each['turns_of']} ({low:.2f} - {high:.2f})"
+        if "goal_rate" in each:
+            spread += _goal(f"{each['goal_rate']:g} times", each["rate"] >= each["goal_rate"])
+        if "goal_ns" in each:
+            ns = 1e9 * seconds["median"] / each["jobs"]
+            spread += _goal(f"{each['goal_ns']:g} ns a job", ns <= each["goal_ns"])
         if "goal_seconds" in each:
-            spread += f"; goal {each['goal_seconds']:g}"
+            spread += _goal(f"{each['goal_seconds']:g}", seconds["median"] <= each["goal_seconds"])
         if "peak_megabytes" in each:
             spread += f"; peak {each['peak_megabytes']:g} MB"
         rate = events = each_job = ""
@@ -172,6 +177,10 @@ def _table(found: list[dict[str, Any]]) -> list[str]:
             each_job = f"{1e9 * seconds['median'] / each['jobs']:,.0f}"
         rows.append(f"| {each['name']} | {rate} | {events} | {each_job} | {spread} | {each['repeats']} |")
     return [*rows, ""]
+
+
+def _goal(goal: str, met: bool) -> str:
+    return f"; goal {goal}, {'met' if met else 'missed'}"
 
 
 def _wrapped(words: str) -> str:

@@ -117,6 +117,24 @@ def test_without_results_the_page_says_that_nothing_is_measured(folder: Path) ->
     assert "jobs/s (quartiles)" not in page
 
 
+def test_a_goal_is_told_as_met_or_missed(folder: Path) -> None:
+    row = {"file": "bench_shared", "timer": "process_time", "repeats": 5, "jobs": 1_000_000}
+    seconds = {"median": 0.2, "q1": 0.1, "q3": 0.4, "min": 0.1, "max": 0.5}  # 200 ns a job
+    rate = {"rate": 1.4, "rate_low": 1.0, "rate_high": 2.0, "turns_of": "another"}
+    rows = [
+        {**row, "name": "first", "seconds": seconds, "goal_ns": 200},
+        {**row, "name": "second", "seconds": seconds, "goal_ns": 199},
+        {**row, "name": "third", "seconds": seconds, **rate, "goal_rate": 1.5},
+        {**row, "name": "fourth", "seconds": seconds, "goal_seconds": 0.3},
+    ]
+    (folder / "2000-01-02-abacus.json").write_text(json.dumps(invented(benchmarks=rows)), encoding="utf-8")
+    told = {line.split(" | ")[0]: line for line in MAKER.page().splitlines()}
+    assert "goal 200 ns a job, met" in told["| first"]
+    assert "goal 199 ns a job, missed" in told["| second"]
+    assert "goal 1.5 times, missed" in told["| third"]
+    assert "goal 0.3, met" in told["| fourth"]
+
+
 def test_rates_ratios_and_spreads_are_those_of_the_file(folder: Path) -> None:
     (folder / "2000-01-02-abacus.json").write_text(json.dumps(invented()), encoding="utf-8")
     page = MAKER.page()
