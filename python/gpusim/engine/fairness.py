@@ -46,8 +46,8 @@ class Fairness:
     over_quota : bool, default False
         Only use beyond a tenant's nominal quota counts as usage; all of it in pools in which it has none (S30).
     center_pools : int, default 0
-        The first so many pools are the center, of which a gang is a share under MULTIFACTOR; 0: all (S32). The pool of a
-        reservation holds GPUs of another one.
+        The first so many pools are the center, of which a gang is a share under MULTIFACTOR; 0: all (S32). The pool
+        of a reservation holds GPUs of another one.
 
     Raises
     ------
