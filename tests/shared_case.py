@@ -112,7 +112,10 @@ def engine_sharing(sharing: Sharing, classes: Sequence[oracle.JobClass], pools: 
 
 def engine_fairness(fairness: Fairness) -> spec.Fairness:
     """The oracle's terms as the engine's columns."""
-    scalars = ("calc_period", "decay_q32", "w_age", "w_fairshare", "w_size", "w_qos", "max_age")
+    scalars = (
+        *("calc_period", "decay_q32", "w_age", "w_fairshare", "w_size", "w_qos", "max_age"),
+        *("over_quota", "center_pools"),
+    )
     return spec.Fairness(
         np.array(fairness.weight),
         np.array(fairness.account_parent) if fairness.account_parent else None,

@@ -198,6 +198,7 @@ def test_all_problems_of_fair_orders_users_and_closures_are_listed_at_once() -> 
         w_qos=-3,
         max_age=0,
         qos=(0, 2**20 + 1, 0),
+        center_pools=2,
     )
     closures = (Closure(1, 5, 5, 1), Closure(0, -1, 5, 0))
     jobs = [Job(0, 1, 1, 1, 1, user=2), Job(0, 1, 1, 1, 1, user=-1, delay=-1)]
@@ -215,12 +216,13 @@ def test_all_problems_of_fair_orders_users_and_closures_are_listed_at_once() -> 
         *("an account above itself (node 2)", "an account above itself (node 3)", "calc_period below 1 (0)"),
         *("decay_q32 out of range (4294967297)", "w_age out of range (-1)", "w_fairshare out of range"),
         *("w_size out of range", "w_qos out of range", "max_age below 1", "qos for 3 classes"),
+        "center_pools out of range (2)",
         *("qos out of range (1048577, class 1)", "closures without kill_at_limit"),
         *("no such pool (1, closure 0)", "closure out of order (5..5, closure 0)"),
         *("closure out of order (-1..5, closure 1)", "gpus below 1 (0, closure 1)"),
     ):
         assert sum(part in line for line in found) == 1, part
-    assert len(found) == 27
+    assert len(found) == 28
 
 
 @pytest.mark.parametrize("order", [FAIRSHARE, FAIR_TREE, MULTIFACTOR, WEIGHTED_SHARE])

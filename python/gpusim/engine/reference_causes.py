@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from gpusim.engine.reference_quota import Use
-from gpusim.engine.reference_terms import NONE, SKIP
 from gpusim.engine.reference_users import user_admits
 
 if TYPE_CHECKING:
@@ -62,31 +61,48 @@ class Ledger:
 
     def cause_of(self, i: int) -> str:
         """Why the first job of a line waits."""
-        run = self.run
-        admitting = [pool for pool in run.allowed(i) if self.admits(i, pool)]
+        admitting = [pool for pool in self.run.allowed(i) if self.admits(i, pool, Use())]
         if not admitting:
             return "quota"
-        if any(run.jobs[i].gpus <= run.free(pool) for pool in admitting):
-            return "priority" if run.policy.backfill in (NONE, SKIP) else "reservation"
-        return "capacity"
+        roomy = [pool for pool in admitting if self.has_room(i, pool)]
+        if not roomy:
+            return "capacity"
+        unclaimed = [pool for pool in roomy if self.admits(i, pool, self.kept())]
+        if not unclaimed:
+            return "quota"  # the room is kept for an owner
+        return "priority" if any(self.could_start(i, pool) for pool in unclaimed) else "reservation"
 
     def label_of(self, pool: int) -> str:
         """Why the idle GPUs of a pool are idle."""
-        run = self.run
+        run, now, kept = self.run, self.run.end_tick, self.kept()
         waiting = [i for i in run.waiting if pool in run.allowed(i)]
-        admitted = [i for i in waiting if self.admits(i, pool)]
-        small = [run.jobs[i] for i in admitted if run.jobs[i].gpus <= run.free(pool)]
-        now = run.end_tick
-        if any(run.closures.one_begins(pool, now, now + job.limit) for job in small):
+        held_back = [i for i in waiting if self.has_room(i, pool) and self.admits(i, pool, kept)]
+        if any(run.closures.one_begins(pool, now, now + run.jobs[i].limit) for i in held_back):
             return "drained"
-        if small:
+        if held_back:
             return "reserved"
-        return "quota_idle" if waiting and not admitted else "free"
+        # none of those with room passes with what is kept: it is quotas unless somebody is just too large
+        too_large = any(self.admits(i, pool, Use()) and not self.has_room(i, pool) for i in waiting)
+        return "quota_idle" if waiting and not too_large else "free"
 
-    def admits(self, i: int, pool: int) -> bool:
-        """The quota test with nothing reserved and nothing kept for owners."""
+    def has_room(self, i: int, pool: int) -> bool:
+        """Whether so many GPUs are idle."""
+        return self.run.jobs[i].gpus <= self.run.free(pool)
+
+    def kept(self) -> Use:
+        """What the last pass of this tick has kept for owners (R20)."""
+        return self.run.last_pass.owned if self.run.last_pass is not None else Use()
+
+    def could_start(self, i: int, pool: int) -> bool:
+        """Whether the profile that the last pass of this tick has left lets the job start now; without one it does."""
+        last, job = self.run.last_pass, self.run.jobs[i]
+        return last is None or last.profiles[pool].fits(last.now, job.limit, job.gpus)
+
+    def admits(self, i: int, pool: int, kept: Use) -> bool:
+        """The quota test with nothing reserved, and so much kept for owners."""
         quotas, row = self.run.quotas, self.run.class_of(i)
         if quotas is None or row.urgent:
             return True
-        gang = self.run.jobs[i].gpus
-        return user_admits(self.run, i) and quotas.admits(row.tenant, pool, gang, self.run.use(), Use())
+        use = self.run.use()
+        use.gpus.update(kept.gpus)  # adds
+        return user_admits(self.run, i) and quotas.admits(row.tenant, pool, self.run.jobs[i].gpus, use, Use())

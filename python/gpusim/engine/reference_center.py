@@ -73,6 +73,7 @@ class Center:
         self.running: list[int] = []
         self.submitted = 0  # jobs [0, submitted) have been submitted
         self.pass_is_due = False  # something changed since the last pass
+        self.last_pass: Pass | None = None  # of this tick
         self.eligible = [-1] * len(jobs)  # tick of joining the queue
         self.start = [-1] * len(jobs)
         self.end = [-1] * len(jobs)  # set at every start, known to the simulator but not to the scheduler
@@ -96,7 +97,7 @@ class Center:
             woken = now in self.wake_ups()  # R2, S24, S30, S36: as things are before this tick
             expired = any(now >= self.expiry(i) for i in self.waiting)  # S2: a live expiry is an event
             self.elapse(now)
-            self.end_tick = now
+            self.end_tick, self.last_pass = now, None
             completed = self.complete(now)
             newcomers = self.join(now)
             if (
@@ -115,10 +116,7 @@ class Center:
         """Nothing has changed since the last tick that was processed: charge for the time."""
         self.ledger.charge(self.end_tick, now)
         if self.fair is not None:
-            gpus: Counter[int] = Counter()
-            for i in self.running:
-                gpus[self.class_of(i).tenant] += self.jobs[i].gpus
-            self.fair.elapse(self.end_tick, now, gpus)
+            self.fair.elapse(self.end_tick, now, self.counted_use())
 
     def next_tick(self) -> int:
         """Tick of the next completion, submit, eligibility, live expiry, wake-up or pass; the horizon if none."""
@@ -201,6 +199,16 @@ class Center:
                 use.jobs[tenant] += 1
         return use
 
+    def counted_use(self) -> Counter[int]:
+        """GPUs of each tenant that count as usage: all, or those beyond its nominal quotas (S30)."""
+        assert self.fairness is not None
+        assert self.quotas is not None
+        counted: Counter[int] = Counter()
+        for (tenant, pool), gpus in self.use().gpus.items():
+            owned = self.quotas.nominal[tenant][pool] if self.fairness.over_quota else None
+            counted[tenant] += max(0, gpus - (owned or 0))
+        return counted
+
     def last_stay(self, i: int) -> Stay:
         """The last start of a job that has started."""
         return self.stays[self.last[i]]
@@ -270,6 +278,7 @@ class Center:
         """One scheduling pass. Returns whether anybody was evicted."""
         scan = Pass(self, now)
         scan.scan()
+        self.last_pass = scan
         return scan.evicted
 
     def rank(self, i: int) -> tuple[int, int, int, int]:
@@ -289,7 +298,8 @@ class Center:
             # R11: as of the last multiple of calc_period, or of joining the queue
             at = max(self.waiting_since[i], self.fair.last_until(self.end_tick))
             age, tenants = at - self.queued[i], len(self.fair.rank)
-            rank, total = self.fair.rank[tenant], sum(self.gpus)
+            pools = self.fair.fairness.center_pools or len(self.gpus)
+            rank, total = self.fair.rank[tenant], sum(self.gpus[:pools])
             return -priority(self.fair.fairness, self.jobs[i], age, rank, tenants, total)
         return 0
 

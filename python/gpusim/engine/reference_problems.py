@@ -85,7 +85,7 @@ def problems_of(
             problems.append(f"unknown metric ({slo.metric}, level {s}); use WAIT .. PREEMPTIONS")
     if sharing is not None:
         problems += _problems_of_sharing(sharing, classes, len(gpus))
-    problems += problems_of_fairness(policy, fairness, sharing, len(classes))
+    problems += problems_of_fairness(policy, fairness, sharing, len(classes), len(gpus))
     problems += problems_of_users(sharing, jobs, classes)
     problems += problems_of_closures(closures, policy, len(gpus))
     return problems

@@ -17,7 +17,7 @@ ONE = 2**20
 
 
 def problems_of_fairness(
-    policy: Policy, fairness: Fairness | None, sharing: Sharing | None, classes: int
+    policy: Policy, fairness: Fairness | None, sharing: Sharing | None, classes: int, pools: int
 ) -> list[str]:
     """What is wrong with weights, accounts and periods, and with the orders that need them."""
     problems = []
@@ -46,6 +46,8 @@ def problems_of_fairness(
     for name in ("w_age", "w_fairshare", "w_size", "w_qos"):
         if not 0 <= getattr(fairness, name) <= ONE:
             problems.append(f"{name} out of range ({getattr(fairness, name)}); use 0 .. 2^20")
+    if not 0 <= fairness.center_pools <= pools:
+        problems.append(f"center_pools out of range ({fairness.center_pools}); use 0 (all) .. {pools}")
     if fairness.max_age < 1:
         problems.append(f"max_age below 1 ({fairness.max_age}); give ticks")
     if len(fairness.qos) not in (0, classes):
