@@ -109,7 +109,6 @@ HD_CALL void settle_shared(Center<S>& center, bool passing) {
   center.tenants.evictions = 0;
   ROLLED
   for (;;) {
-    center.tenants.release_holds();
     const bool evicted = center.walk_ins > 0
                              ? receive(center, passing)
                              : passing && center.queue.waiting > 0 && pass_shared(center);
@@ -117,6 +116,7 @@ HD_CALL void settle_shared(Center<S>& center, bool passing) {
     const bool left = leave_impatient(center);
     const bool refused = refuse_newcomers(center);
     if (!left && !refused && !evicted) break;
+    center.tenants.release_holds();
   }
   center.check_timer();
   center.tally.settled(center.queue.waiting, center.running.n);
