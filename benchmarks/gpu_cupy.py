@@ -20,10 +20,15 @@ from gpu_engines import ENGINES, call, watched
 from gpu_rows import Rows
 from gpu_throughput import Workload, batch, measure, mix
 from gpusim.engine.spec import Policy
-from workloads import CENTER_GPUS
+from workloads import CENTER_GPUS, shared_mix
 
-FAMILIES = {"in_order": Policy(), "easy": Policy(1), "any": Policy(4)}
-"""A policy that each family of kernels serves."""
+FAMILIES = {
+    "in_order": partial(mix, Policy(), 0.85),
+    "easy": partial(mix, Policy(1), 0.85),
+    "any": partial(mix, Policy(4), 0.85),
+    "shared": shared_mix,
+}
+"""Runs that each family of kernels serves."""
 CACHES = ("XDG_CACHE_HOME", "CUPY_CACHE_DIR", "GPUSIM_CACHE_DIR", "CUDA_CACHE_PATH")
 """Where any of the parties might keep compiled code."""
 REPEATS = 5
@@ -35,8 +40,8 @@ def families() -> dict[str, dict[str, Any]]:
 
     cupy.zeros(1).sum().item()  # the context, and CuPy's own first kernel, are not ours
     found = {}
-    for name, policy in FAMILIES.items():
-        workload = Workload(name, partial(mix, policy, 0.85), CENTER_GPUS)
+    for name, spec in FAMILIES.items():
+        workload = Workload(name, spec, CENTER_GPUS)
         seconds = []
         with watched() as seen:
             for _ in range(2):

@@ -19,7 +19,7 @@ from gpu_parity import differences
 from gpu_rows import Rows, Skip, spread
 from gpusim.engine.cpu import usable_cores
 from gpusim.engine.spec import ALL, NONE, SJF, SKIP, Policy, RunSpec, Windows
-from workloads import CENTER_GPUS, center_mix, mmc
+from workloads import CENTER_GPUS, center_mix, mmc, shared_mix
 
 REPEATS = 3
 SECONDS = 1.0
@@ -75,6 +75,7 @@ def workloads() -> list[Workload]:
         for load in (0.85, 0.95)
     ]
     found.append(Workload("korea-nacc", national, NATIONAL_GPUS, NATIONAL_FEWEST))
+    found.append(Workload("shared by 16 tenants, load 0.85", shared_mix, CENTER_GPUS))
     found.append(Workload("M/M/100, FIFO, load 0.95", partial(mmc, 100, 0.95), 100))
     others = {
         "skip": Policy(SKIP),
