@@ -141,7 +141,7 @@ def test_the_page_says_in_a_sentence_why_the_tenant_that_waits_most_waits(scenar
     said = text(dataclasses.replace(result.why, tenants=(lab, *result.why.tenants[1:])))
     assert (
         "Of the GPU-time that jobs of lab waited, 62.0% was behind their own earlier jobs, 30.0% was for GPUs to "
-        "become free, 8.0% was behind jobs that go first." in said
+        "become free, 8.0% was for their turn." in said
     )
     assert "Told from 8 periods." in said
     assert "quota" not in said.lower()  # nobody waited for one
