@@ -38,7 +38,7 @@ class WaitingShares:
     gpus : float
         GPUs that waiting jobs asked for, mean over time and replications.
     held : float
-        The same of jobs that were not eligible yet: they follow another one, or are applications that wait for their grant.
+        The same of jobs that were not eligible yet: they follow another one, or wait for approval.
     behind_own, quota, reservation, priority, capacity : float or None
         Shares of the waiting GPU-time, which sum to 1; None if nobody waited.
     """

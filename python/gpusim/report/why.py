@@ -27,8 +27,8 @@ _TITLES = {
 _MEANT = {
     "behind_own": "Behind own: an earlier job of the same tenant and priority waits too.",
     "quota": (
-        "Quota: the tenant or its user has used up what it may use (quotas and limits), or what is left is held for an "
-        "owner; where quotas add up to all GPUs, a full center stands here too."
+        "Quota: a quota or limit allows no more, or what is left is held for an owner; where quotas add up to all "
+        "GPUs, a full center stands here too."
     ),
     "reservation": (
         "Reserved: enough GPUs are free, but the job would not end before a job ahead, or a reservation, needs them."
