@@ -58,8 +58,8 @@ def test_where_quotas_stop_a_tenant_the_page_says_so(monkeypatch: pytest.MonkeyP
     assert (result.why.tenants[1].quota or 0) > 0
     assert result.why.pools[0].quota_idle > 0
     said = " ".join(to_text(simulation_page(result)).split())
-    assert "Quota: the tenant has used up what it may use;" in said
-    assert "idle because quotas stop every job that waits for them" in said
+    assert "Quota: a quota or limit allows no more, or what is left is held for an owner;" in said
+    assert "idle because quotas or limits stop every job that waits for them" in said
     assert result.evictions is not None
     assert "Nobody was evicted in 6 periods." in said
 

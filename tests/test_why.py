@@ -17,7 +17,7 @@ from gpusim.engine.spec import Sharing
 from gpusim.plan.axis import Axis
 from gpusim.plan.experiment import Experiment, windows
 from gpusim.plan.runs import Runs
-from gpusim.plan.why import REASONS, Why, replications_for_causes, why
+from gpusim.plan.why import REASONS, IdleShares, WaitingShares, Why, replications_for_causes, why
 from gpusim.report import simulation_page, size_page, to_text
 from gpusim.report.why import why_section
 
@@ -141,7 +141,7 @@ def test_the_page_says_in_a_sentence_why_the_tenant_that_waits_most_waits(scenar
     said = text(dataclasses.replace(result.why, tenants=(lab, *result.why.tenants[1:])))
     assert (
         "Of the GPU-time that jobs of lab waited, 62.0% was behind their own earlier jobs, 30.0% was for GPUs to "
-        "become free, 8.0% was behind jobs that go first." in said
+        "become free, 8.0% was for their turn." in said
     )
     assert "Told from 8 periods." in said
     assert "quota" not in said.lower()  # nobody waited for one
@@ -162,3 +162,26 @@ def test_a_center_in_which_nobody_waits_says_so(scenario: gpusim.Scenario) -> No
     assert result.why is not None
     assert result.why.tenants[-1].capacity is None
     assert "No job waited. Told from 2 periods." in text(result.why)
+
+
+@pytest.mark.parametrize("cause", REASONS)
+def test_every_cause_has_words_that_hold_under_every_policy(cause: str) -> None:
+    """What is booked may be a job's or the calendar's, the order may have looked at nobody: nothing more is said."""
+    row = WaitingShares("all", 4.0, 0.0, **{name: float(name == cause) for name in REASONS})
+    idle = IdleShares("gpus", 8, 0.5, 0.1, 0.1, 0.1, 0.1, 0.1, 3.0)
+    said = text(Why(1, (row, row), (row,), (idle,)))
+    words = {
+        "behind_own": ("behind their own earlier jobs", "an earlier job of the same tenant and priority"),
+        "quota": ("for quota", "a quota or limit allows no more, or what is left is held for an owner"),
+        "reservation": (
+            "because GPUs were reserved for later",
+            "before a job ahead, or a reservation, needs them",
+        ),
+        "priority": ("for their turn", "lets the job pass nobody, or has not looked so far"),
+        "capacity": ("for GPUs to become free", "too few GPUs are free"),
+    }
+    for name, both in words.items():
+        assert all((each in said) == (name == cause) for each in both)
+    assert "10.0% idle because quotas or limits stop every job that waits for them" in said
+    assert "kept for one ahead, or nobody may pass" in said
+    assert "because a job that fits would not end before a reservation" in said

@@ -38,7 +38,7 @@ class WaitingShares:
     gpus : float
         GPUs that waiting jobs asked for, mean over time and replications.
     held : float
-        The same of jobs that were not eligible yet: they follow another one, and do not wait.
+        The same of jobs that were not eligible yet: they follow another one, or wait for approval.
     behind_own, quota, reservation, priority, capacity : float or None
         Shares of the waiting GPU-time, which sum to 1; None if nobody waited.
     """
@@ -57,7 +57,7 @@ class WaitingShares:
 class IdleShares:
     """What the GPUs of a pool did: shares of its GPU-time, which sum to 1.
 
-    `drained` are idle because no waiting job that fits would end before a reservation begins, `closed` are reserved;
+    `drained` are idle while a waiting job that fits would not end before a reservation begins, `closed` are reserved;
     `drained_gpu_hours` is the same of one replication [GPU h].
     """
 

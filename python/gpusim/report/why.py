@@ -13,8 +13,8 @@ from gpusim.report.layout import Column, plain, section, table
 _SPOKEN = {
     "behind_own": "behind their own earlier jobs",
     "quota": "for quota",
-    "reservation": "behind the reservation of a larger job",
-    "priority": "behind jobs that go first",
+    "reservation": "because GPUs were reserved for later",
+    "priority": "for their turn",
     "capacity": "for GPUs to become free",
 }
 _TITLES = {
@@ -27,10 +27,13 @@ _TITLES = {
 _MEANT = {
     "behind_own": "Behind own: an earlier job of the same tenant and priority waits too.",
     "quota": (
-        "Quota: the tenant has used up what it may use; where quotas add up to all GPUs, a full center stands here too."
+        "Quota: a quota or limit allows no more, or what is left is held for an owner; where quotas add up to all "
+        "GPUs, a full center stands here too."
     ),
-    "reservation": "Reserved: enough GPUs are free, but they are kept for a larger job ahead.",
-    "priority": "Order: enough GPUs are free, but a job ahead waits for more of them.",
+    "reservation": (
+        "Reserved: enough GPUs are free, but the job would not end before a job ahead, or a reservation, needs them."
+    ),
+    "priority": "Order: enough GPUs are free, but the scheduler lets the job pass nobody, or has not looked so far.",
     "capacity": "Capacity: too few GPUs are free.",
 }
 
@@ -81,15 +84,16 @@ def _idle(pools: Sequence[IdleShares]) -> Iterator[str]:
         parts = [f"{words.percent(pool.allocated)} are allocated"]
         if pool.reserved:
             parts.append(
-                f"{words.percent(pool.reserved)} idle although a waiting job would fit: kept for one ahead"
+                f"{words.percent(pool.reserved)} idle although a waiting job would fit: kept for one ahead, or nobody "
+                "may pass"
             )
         if pool.quota_idle:
             parts.append(
-                f"{words.percent(pool.quota_idle)} idle because quotas stop every job that waits for them"
+                f"{words.percent(pool.quota_idle)} idle because quotas or limits stop every job that waits for them"
             )
         if pool.drained:
             parts.append(
-                f"{words.percent(pool.drained)} idle because jobs would not end before a reservation"
+                f"{words.percent(pool.drained)} idle because a job that fits would not end before a reservation"
             )
         if pool.closed:
             parts.append(f"{words.percent(pool.closed)} are reserved")
