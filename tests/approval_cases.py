@@ -7,7 +7,7 @@ from dataclasses import replace
 from gpusim.engine.reference import Job, JobClass, Policy, Sharing, Tenant
 from sharing_case import NO_CAUSE, SharingCase, job
 
-A, B, C, D = range(4)
+A, B, C, D, E = range(5)
 NOBODY = Sharing((Tenant(),))
 
 
@@ -102,29 +102,30 @@ NEVER = SharingCase(
 )
 # ---- a lease that is clawed back ------------------------------------------------------------------------------------
 # 6 GPUs, EASY. The lease A(0,4) has a term of 20 and ends at 8. B(1,4,5) is promised tick 20, so C(2,2,15) may go in
-# front and D(3,2,18) may not. At 8 B goes, at 13 D.
+# front and D(3,2,18) may not. At 8 B goes, at 13 D, and with it E(9,2,3).
 #   tick 0.......8....13...17
 #   A    ========                (term until 20)
 #   B     . . . .=====
 #   C      ===============
 #   D       . . . . . ==================
+#   E             . . ===
 CLAWED = SharingCase(
     "lease: GPUs that come back early go to who waits",
-    (job(0, 4, 8, limit=20), job(1, 4, 5), job(2, 2, 15), job(3, 2, 18)),
+    (job(0, 4, 8, limit=20), job(1, 4, 5), job(2, 2, 15), job(3, 2, 18), job(9, 2, 3)),
     (JobClass(),),
     NOBODY,
     (6,),
-    ((0, A), (2, C), (8, B), (13, D)),
-    ends=(8, 13, 17, 31),
+    ((0, A), (2, C), (8, B), (13, D), (13, E)),
+    ends=(8, 13, 17, 31, 16),
     policy=Policy(1),
 )
-# The whole term: B at 20, with D: 6 GPUs.
+# The whole term: D at 17, for B leaves it 2 GPUs; B at 20; for E nothing is left before 25.
 WHOLE_TERM = replace(
     CLAWED,
     name="lease: the whole term",
     jobs=(job(0, 4, 20), *CLAWED.jobs[1:]),
-    starts=((0, A), (2, C), (17, D), (20, B)),
-    ends=(20, 25, 17, 35),
+    starts=((0, A), (2, C), (17, D), (20, B), (25, E)),
+    ends=(20, 25, 17, 35, 28),
 )
 
 APPROVAL_CASES = (

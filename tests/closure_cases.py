@@ -12,50 +12,103 @@ A, B, C, D, E = range(5)
 NOBODY = Sharing((Tenant(),))
 
 # ---- draining -------------------------------------------------------------------------------------------------------
-# 4 GPUs, 2 of them closed in [10, 20). A(0,2,8) B(1,4,12) C(2,2,6) D(3,2,30). B cannot end before 10.
-#   none: B stops C and D: B at 20, both at 32.
-#   skip: C at 2; D at 8, beside the closure; B at 38.
-#   EASY: C at 2; B is promised 20, so D may not go; D at 32. Idle: 2 GPUs in 0-2 (nobody fits), all 4 in 8-10:
-#   drained 8; the 2 that are not closed in 10-20, which D could have: reserved 20; 2 in 32-62, 4 afterwards.
+# 4 GPUs, 2 of them closed in [10, 20), EASY. A(0,2,8) B(1,4,12) C(2,2,6) D(3,2,30) E(9,1,1), all in one line.
+#   tick  0.........10........20..........32....38......................62
+#   closed          2222222222
+#   A     ========
+#   B      ...................============         8 + 12 > 10: it is promised 20.
+#   C       ======
+#   D        .............................==============================     D would be in B's way.
+#   E              =                               E ends as the closure begins.
+# Causes: B has no room in 1-8, in 9-10 beside E, and in 10-20; in 8-9 the profile refuses it. D stands behind it
+# until 20, then nothing is free. Idle: 2 in 0-2: B is too large; drained 4 in 8-9 for B, 3 in 9-10 for D; 2 that are
+# not closed in 10-20, which D could have: reserved; 2 in 32-62, then 4.
 DRAIN = SharingCase(
     "closures: drained by EASY",
-    (job(0, 2, 8), job(1, 4, 12), job(2, 2, 6), job(3, 2, 30)),
+    (job(0, 2, 8), job(1, 4, 12), job(2, 2, 6), job(3, 2, 30), job(9, 1, 1)),
     (JobClass(),),
     NOBODY,
     (4,),
-    ((0, A), (2, C), (20, B), (32, D)),
-    ends=(8, 32, 8, 62),
+    ((0, A), (2, C), (9, E), (20, B), (32, D)),
+    ends=(8, 32, 8, 62, 10),
     policy=Policy(1),
     closures=(Closure(0, 10, 20, 2),),
     also={
-        "causes": [{**NO_CAUSE, "capacity": 28 + 40 + 24, "reservation": 8, "behind_own": 34}],
+        "causes": [{**NO_CAUSE, "capacity": 28 + 4 + 40 + 24, "reservation": 4, "behind_own": 34}],
         "idle": [
             {
                 **NO_IDLE,
-                "allocated": 16 + 12 + 48 + 60,
+                "allocated": 16 + 12 + 48 + 60 + 1,
                 "closed": 20,
-                "drained": 8,
+                "drained": 4 + 3,
                 "reserved": 20,
                 "free": 4 + 60 + 4 * (HORIZON - 62),
             }
         ],
     },
 )
+# First come, first served: B stops all that come after it.
+#   tick  0.........10........20..........32....38......................62
+#   A     ========
+#   B      ...................============
+#   C       ..............................======
+#   D        .............................==============================
+#   E              .............................=
+# Causes: B has no room in 1-8 and 10-20; in 8-10 the profile refuses it. C 2-20, D 3-32 and E 9-32 stand behind the
+# first; C in 20-32 and E in 32-38 are it, and nothing is free. Idle: 2 in 0-2: B is too large; 2 in 2-3, which C could
+# have, until 8: reserved; drained 2 in 3-8 for D, 4 in 8-10; reserved 2 in 10-20 for C; 1 in 38-39, 2 until 62.
 DRAIN_NONE = replace(
     DRAIN,
     name="closures: drained by first come, first served",
     policy=Policy(NONE),
-    starts=((0, A), (20, B), (32, C), (32, D)),
-    ends=(8, 32, 38, 62),
-    also={},
+    starts=((0, A), (20, B), (32, C), (32, D), (38, E)),
+    ends=(8, 32, 38, 62, 39),
+    also={
+        "causes": [
+            {
+                **NO_CAUSE,
+                "capacity": 28 + 40 + 24 + 6,
+                "reservation": 8,
+                "behind_own": 36 + 58 + 23,
+            }
+        ],
+        "idle": [
+            {
+                **NO_IDLE,
+                "allocated": 16 + 12 + 48 + 60 + 1,
+                "closed": 20,
+                "drained": 10 + 8,
+                "reserved": 2 + 20,
+                "free": 4 + 1 + 46 + 4 * (HORIZON - 62),
+            }
+        ],
+    },
 )
+# Skip: D goes at 8, beside the closure, and E at 9. B never has room before 38: D stands behind it in 3-8.
+#   tick  0.........10........20................38..........50
+#   A     ========
+#   B      .....................................============
+#   C       ======
+#   D        .....==============================
+#   E              =
+# Idle, all free, as B is too large: 2 in 0-2, 2 in 8-9, 1 in 9-10, 2 in 20-38; 4 from 50 on.
 DRAIN_SKIP = replace(
     DRAIN,
     name="closures: who fits beside a closure starts",
     policy=Policy(SKIP),
-    starts=((0, A), (2, C), (8, D), (38, B)),
-    ends=(8, 50, 8, 38),
-    also={},
+    starts=((0, A), (2, C), (8, D), (9, E), (38, B)),
+    ends=(8, 50, 8, 38, 10),
+    also={
+        "causes": [{**NO_CAUSE, "capacity": 28 + 120, "behind_own": 10}],
+        "idle": [
+            {
+                **NO_IDLE,
+                "allocated": 16 + 12 + 48 + 60 + 1,
+                "closed": 20,
+                "free": 4 + 2 + 1 + 36 + 4 * (HORIZON - 50),
+            }
+        ],
+    },
 )
 # 2 GPUs, all closed in [10, 15). A(0,1,10) ends as it begins; B(0,1,11) would not; C(0,1,5, limit 11) might not.
 #   A  ==========.....
@@ -254,10 +307,14 @@ PERIOD = SharingCase(
 )
 
 # ---- deeper backfill ------------------------------------------------------------------------------------------------
-# No closures; the profile with three reservations. 4 GPUs: A(0,3,10) B(1,3,10) C(2,2,5) D(3,4,5) F(4,1,30).
-# Promised: B 10, C 20, D 25. F fits beside B and C, not beside D.
-#   K = 2: F at 4, D at 34.
-#   K = 3: F at 30: B 10-20, C 20-25, D 25-30.
+# No closures; the profile with three reservations. 4 GPUs: A(0,3,10) B(1,3,10) C(2,2,5) D(3,4,5) E(4,1,30).
+# Promised: B 10, C 20, D 25. E fits beside B and C, not beside D.
+#   tick  0.........10........20...25...30............................60
+#   A     ==========
+#   B      .........==========
+#   C       ..................=====
+#   D        ......................=====
+#   E         ..........................==============================
 DEEP = SharingCase(
     "backfill: three reservations hold the third one's place",
     (job(0, 3, 10), job(1, 3, 10), job(2, 2, 5), job(3, 4, 5), job(4, 1, 30)),
@@ -268,6 +325,13 @@ DEEP = SharingCase(
     ends=(10, 20, 25, 30, 60),
     policy=Policy(3),
 )
+# Two reservations: nothing holds D's place, and E goes at 4.
+#   tick  0.........10........20...25.......34...39
+#   A     ==========
+#   B      .........==========
+#   C       ..................=====
+#   D        ...............................=====
+#   E         ==============================
 LESS_DEEP = replace(
     DEEP,
     name="backfill: two reservations do not",

@@ -55,6 +55,34 @@ NOT_FULL = replace(
     name="multifactor: age that does not saturate decides",
     fairness=Fairness((1,), (), 10, w_age=100, w_size=1, max_age=1000),
 )
+# 10 GPUs and a pool of 10 of them that a reservation holds. A(0,10,30) B(1,6,10) D(12,10,10) E(25,10,10) as in AGE,
+# C(2,5,40) in pool 1; weight of age 2.
+# 30: B .58 + .6 = 1.18, D .36 + 1 = 1.36, E .1 + 1. 40: B .78 + .6 = 1.38, E .3 + 1 = 1.3.
+#   tick  0.........10........20........30........40........50........60
+#   A 0   ==============================
+#   B 0    . . . . . . . . . . . . . . . . . . . .==========
+#   C 1     ========================================
+#   D 0               . . . . . . . . . ==========
+#   E 0                            . . . . . . . . . . . . .==========
+OF_CENTER = SharingCase(
+    "multifactor: size is a part of the center",
+    (job(0, 10, 30), job(1, 6, 10), job(2, 5, 40, 1), job(12, 10, 10), job(25, 10, 10)),
+    (JobClass(), JobClass(pools=(1,))),
+    Sharing((Tenant(),)),
+    (10, 10),
+    ((0, A), (2, C, 1), (30, D), (40, B), (50, E)),
+    ends=(30, 50, 42, 40, 60),
+    policy=BY_PRIORITY,
+    fairness=Fairness((1,), (), 10, w_age=2, w_size=1, max_age=100, center_pools=1),
+)
+# Of all pools together the sizes are .3, .5, .5: 30: B .58 + .3 = .88, D .36 + .5 = .86. 40: D .56 + .5, E .3 + .5.
+OF_ALL_POOLS = replace(
+    OF_CENTER,
+    name="multifactor: without a center size is a part of all pools",
+    starts=((0, A), (2, C, 1), (30, B), (40, D), (50, E)),
+    ends=(30, 40, 42, 50, 60),
+    fairness=Fairness((1,), (), 10, w_age=2, w_size=1, max_age=100),
+)
 
 # ---- quality of service ---------------------------------------------------------------------------------------------
 # 1 GPU. A(0,10) B(1,5) C(2,5, qos 1) D(3,5) E(4,5, qos 1/2); age in full after 10, at every tick.
@@ -139,4 +167,18 @@ TO_EVICTION = SharingCase(
     fairness=Fairness((1,), (), 10, w_age=100, w_size=5, max_age=100),
 )
 
-MULTIFACTOR_CASES = (AGE, SIZE, FROZEN, FULL, NOT_FULL, QOS, SHARE, TIES_COUNT, TAIL, PLACE, TO_EVICTION)
+MULTIFACTOR_CASES = (
+    AGE,
+    SIZE,
+    FROZEN,
+    FULL,
+    NOT_FULL,
+    OF_CENTER,
+    OF_ALL_POOLS,
+    QOS,
+    SHARE,
+    TIES_COUNT,
+    TAIL,
+    PLACE,
+    TO_EVICTION,
+)

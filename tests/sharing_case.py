@@ -1,7 +1,7 @@
 """One center shared by tenants, worked out by hand: what is asked, and every start and eviction that must follow.
 
-The cases are in sharing_quota_cases.py, sharing_matrix_cases.py, sharing_preemption_cases.py, sharing_reclaim_cases.py
-and sharing_time_cases.py; sharing_cases.py lists them all, for any engine.
+The cases are in files of their own, such as sharing_quota_cases.py and cause_cases.py; sharing_cases.py lists them
+all, for any engine.
 
 Notation of the drawings: A(submit, GPUs, run time, tenant); "A 0-5" holds its GPUs
 during ticks 0..4; a row of the picture is a job, a column a tick (or a few), "x" an eviction.

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from approval_cases import APPROVAL_CASES
+from cause_cases import CAUSE_CASES
 from closure_cases import CLOSURE_CASES
 from fair_tree_cases import FAIR_TREE_CASES
 from multifactor_cases import MULTIFACTOR_CASES
+from over_quota_cases import OVER_QUOTA_CASES
 from sharing_case import SharingCase
 from sharing_matrix_cases import MATRIX_CASES
 from sharing_preemption_cases import PREEMPTION_CASES
@@ -27,4 +29,6 @@ SHARING_CASES: tuple[SharingCase, ...] = (
     *USER_CASES,
     *APPROVAL_CASES,
     *CLOSURE_CASES,
+    *CAUSE_CASES,
+    *OVER_QUOTA_CASES,
 )

@@ -171,21 +171,23 @@ BORROW_RECLAIM = SharingCase(
 # The same on 20 GPUs: 10 are free, but quotas are not: the same must go.
 BY_QUOTA_ALONE = replace(BORROW_RECLAIM, name="victims for quota alone, GPUs being free", gpus=(20,))
 
-# 7 GPUs, within lower. A(0,4,30,low) C(1,1,30,low) D(2,2,30,low) P(5,5,10,high). Added: D (2 free), C (3), A (7).
-# Walk back from the last but one: C is spared (6), D is not (4 without it).
+# 8 GPUs, within lower. A(0,4,30,low) B(1,1,30,low) C(2,2,30,low) D(3,1,30,low) E(5,5,10,high).
+# Added: D (1 free), C (3), B (4), A (8). Walk back from the last but one: B is spared (7), C is (5), D is not (4
+# without it). From the first to the last it would have been B and A who leave.
 #   A  =====x         ====...     15: A and D.
-#   C   ==============================
-#   D    ===x         ====...
-#   P       ==========
+#   B   ==============================
+#   C    ==============================
+#   D     ==x         ====...
+#   E       ==========
 WALK_BACK = SharingCase(
     "the walk back goes from the last to the first",
-    (job(0, 4, 30), job(1, 1, 30), job(2, 2, 30), job(5, 5, 10, 1)),
+    (job(0, 4, 30), job(1, 1, 30), job(2, 2, 30), job(3, 1, 30), job(5, 5, 10, 1)),
     LOW_HIGH,
     Sharing((Tenant(within="lower"),)),
-    (7,),
-    starts=((0, A), (1, B), (2, C), (5, D), (15, A), (15, C)),
-    evictions=((5, C), (5, A)),
-    ends=(45, 31, 45, 15),
+    (8,),
+    starts=((0, A), (1, B), (2, C), (3, D), (5, E), (15, A), (15, D)),
+    evictions=((5, D), (5, A)),
+    ends=(45, 31, 32, 45, 15),
 )
 
 # 2 and 2, tenant 0 reclaims, one sweep. A(0,4,10,1) B(0,2,5,0) C(3,1,1,0). A starts first, borrowing 2. B, in the same
@@ -291,15 +293,16 @@ NOT_ENOUGH = SharingCase(
 
 # ---- several passes in a tick ---------------------------------------------------------------------------------------
 # Two pools of 2, within lower. M(0,2,20, tier 1, pools 0 and 1) L(1,2,30, tier 0, pool 1) H(5,2,5, tier 2, pool 0)
-# K(6,1,3, tier 0, pool 0). 5: H evicts M; second pass: M evicts L in pool 1; third: L finds nothing.
-#   M 0 =====x                        10: H ends: K. 25: M ends: L again, from nothing.
+# K(6,1,3, tier 0, pool 0) N(7,2,4, as L). 5: H evicts M; second pass: M evicts L in pool 1; third: L finds nothing.
+#   M 0 =====x                        10: H ends: K. 25: M ends: L again, from nothing, in its place before N.
 #   M 1      ====================
-#   L 1  ====x                   ====...
+#   L 1  ====x                   ==============================
 #   H 0      =====
 #   K 0           ===
+#   N 1                                                        ====
 CASCADE = SharingCase(
     "a victim takes from another in the next pass of the tick",
-    (job(0, 2, 20), job(1, 2, 30, 1), job(5, 2, 5, 2), job(6, 1, 3, 3)),
+    (job(0, 2, 20), job(1, 2, 30, 1), job(5, 2, 5, 2), job(6, 1, 3, 3), job(7, 2, 4, 1)),
     (
         JobClass(tier=1, pools=(0, 1), preemptible=True),
         JobClass(tier=0, pools=(1,), preemptible=True),
@@ -308,10 +311,15 @@ CASCADE = SharingCase(
     ),
     Sharing((Tenant(within="lower"),)),
     (2, 2),
-    starts=((0, A), (1, B, 1), (5, C), (5, A, 1), (10, D), (25, B, 1)),
+    starts=((0, A), (1, B, 1), (5, C), (5, A, 1), (10, D), (25, B, 1), (55, E, 1)),
     evictions=((5, A), (5, B)),
-    ends=(25, 55, 10, 13),
-    also={"longest_cascade": 2, "pool": [1, 1, 0, 0], "first_pool": [0, 1, 0, 0], "lost": [10, 8, 0, 0]},
+    ends=(25, 55, 10, 13, 59),
+    also={
+        "longest_cascade": 2,
+        "pool": [1, 1, 0, 0, 1],
+        "first_pool": [0, 1, 0, 0, 1],
+        "lost": [10, 8, 0, 0, 0],
+    },
 )
 
 # 4 GPUs, skip. Tenant 0 preempts nobody, tenant 1 within lower. A(0,3,20,1 low) B(0,1,20,0) W(1,1,4,0, high)

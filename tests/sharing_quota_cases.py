@@ -52,28 +52,30 @@ BORROWING_LIMIT = SharingCase(
     outcome={D: "rejected"},
 )
 
-# 6 of tenant 0, 4 of tenant 1. A(0,5,10,1) B(1,4,20,1) C(2,6,5,0) D(3,1,30,1)
+# 6 of tenant 0, 4 of tenant 1. A(0,5,10,1) B(1,4,20,1) C(2,6,5,0) D(3,1,30,1) E(4,1,3,0)
 # tick 0....5....10...15...20   A and B: 9 of 10. C wants its own 6: one is left, blocked.
-#   A  ==========               It may not reclaim, so its 6 are kept: D may not borrow the last one.
-#   B   ====================    10: A ends: 6 free: C. D: 5th GPU of tenant 1, none left to borrow.
-#   C            =====          15: C ends: D.
-#   D                 =====...
+#   A  ==========               It may not reclaim, so its 6 are kept: D may not borrow the last one, nor may E, of the
+#   B   ====================    same tenant.
+#   C            =====          10: A ends: 6 free: C. D: 5th GPU of tenant 1, E: 7th of tenant 0; none left to borrow.
+#   D                 =====...  15: C ends: E, within what tenant 0 owns, and in the second sweep D.
+#   E                 ===
 OWNER = SharingCase(
     "an owner that may not reclaim is protected from borrowers",
-    (job(0, 5, 10, 1), job(1, 4, 20, 1), job(2, 6, 5), job(3, 1, 30, 1)),
+    (job(0, 5, 10, 1), job(1, 4, 20, 1), job(2, 6, 5), job(3, 1, 30, 1), job(4, 1, 3)),
     OF[:2],
     flat(6, 4),
     (10,),
-    starts=((0, A), (1, B), (10, C), (15, D)),
-    ends=(10, 21, 15, 45),
+    starts=((0, A), (1, B), (10, C), (15, E), (15, D)),
+    ends=(10, 21, 15, 45, 18),
 )
-# The same, but tenant 0 may reclaim (from nobody here: no job is preemptible). D borrows at 3, C waits for B too.
+# The same, but tenant 0 may reclaim (from nobody here: no job is preemptible). D borrows at 3. 10: 5 are left, not
+# enough for C, but for E: C waits for B too.
 OWNER_THAT_RECLAIMS = replace(
     OWNER,
     name="an owner that may reclaim is not",
     sharing=flat(6, 4, reclaim="any"),
-    starts=((0, A), (1, B), (3, D), (21, C)),
-    ends=(10, 21, 26, 33),
+    starts=((0, A), (1, B), (3, D), (10, E), (21, C)),
+    ends=(10, 21, 26, 33, 13),
 )
 
 # Two tenants alone, 5 each, one sweep. A(0,3,10,0) B(1,4,10,0) C(2,2,10,0) D(3,5,10,1)
