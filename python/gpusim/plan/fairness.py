@@ -24,7 +24,7 @@ def fairness(scenario: Scenario) -> Fairness | None:
     asked, terms = scenario.policy, scenario.policy.fairness
     if asked.order not in FAIR_ORDERS:
         return None
-    tenants, accounts = scenario.tenants, _accounts(scenario) if asked.order in ACCOUNT_ORDERS else []
+    tenants, accounts = scenario.tenants, account_rows(scenario) if asked.order in ACCOUNT_ORDERS else []
     names = [name for name, _, _ in accounts]
     weights = whole_weights([t.weight for t in tenants] + [weight for _, _, weight in accounts])
     above = [t.account if accounts else None for t in tenants] + [parent for _, parent, _ in accounts]
@@ -58,7 +58,7 @@ def decay_q32(calc_period: float, half_life: float | str) -> int:
     return round(Fraction(_Q32) * Fraction(0.5 ** (calc_period / half_life)))
 
 
-def _accounts(scenario: Scenario) -> list[tuple[str, str | None, float]]:
+def account_rows(scenario: Scenario) -> list[tuple[str, str | None, float]]:
     """(name, the account it belongs to, weight) of each account; one that is only named has weight 1, at the top."""
     listed = [(account.name, account.account, account.weight) for account in scenario.accounts]
     known = {name for name, _, _ in listed}
