@@ -314,7 +314,9 @@ def test_the_number_of_evictions_of_a_job_is_a_level_on_jobs(monkeypatch: pytest
     assert none.slos[0].share is not None
     evicted = none.evictions.classes[0].evicted
     assert evicted is not None
-    assert none.slos[0].share.value == pytest.approx(1.0 - evicted.value, abs=0.02)  # those undecided are left out
+    assert none.slos[0].share.value == pytest.approx(
+        1.0 - evicted.value, abs=0.02
+    )  # those undecided are left out
     many = simulated("preemptions <= 50 for 90% of sweep jobs")
     assert many.attainment.share == 1.0
     assert dataclasses.asdict(many.slos[0])["limit"] == 50.0
