@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from fractions import Fraction
 
 import hypothesis.strategies as st
@@ -12,23 +13,24 @@ from hypothesis import given
 
 import gpusim
 from gpusim.engine.batch import run_batch
-from gpusim.engine.reference_quota import Quotas
 from gpusim.engine.result import EVICTIONS, SUMS
-from gpusim.errors import UsageError
+from gpusim.errors import ScenarioError
+from gpusim.plan.entitlements import entitlements, weight_shares
 from gpusim.plan.experiment import Experiment
 from gpusim.plan.infeasible import unlimited
-from gpusim.plan.period_levels import fair_division, fair_share_error, owned
+from gpusim.plan.period_levels import fair_division, fair_share_error
 from gpusim.plan.simulate import Simulation
 from gpusim.report import simulation_page, to_text
-from shared_case import engine_sharing
-from shared_cases import random_shared_case
-from shared_scenario import scenario, share, sharing
+from shared_scenario import TEXT, scenario, share, sharing
 
 USED, LOST = SUMS.index("gpu_ticks"), EVICTIONS.index("lost")
 
 
-def simulated(sentence: str, replications: int = 10) -> Simulation:
-    return gpusim.simulate(scenario(f'slos[0]="{sentence}"'), replications=replications)
+QUOTAS = ("tenants.owner.quota=60%", "tenants.guest.quota=40%")
+
+
+def simulated(sentence: str, replications: int = 10, changes: tuple[str, ...] = QUOTAS) -> Simulation:
+    return gpusim.simulate(scenario(*changes, f'slos[0]="{sentence}"'), replications=replications)
 
 
 # ---- who is entitled to what -----------------------------------------------------------------------------------------
@@ -89,14 +91,50 @@ def test_the_error_is_the_largest_distance_of_shares() -> None:
     assert fair_share_error([0, 0], [5, 5], [1, 1]) is None
 
 
-@pytest.mark.parametrize("seed", range(25))
-def test_what_tenants_own_is_what_the_oracle_says(seed: int) -> None:
-    case = random_shared_case(seed)
-    assert case.sharing is not None
-    quotas = Quotas(case.sharing, case.gpus)
-    expected = [sum(amount or 0 for amount in quotas.nominal[t]) for t in range(len(case.sharing.tenants))]
-    mine = owned(engine_sharing(case.sharing, case.classes, len(case.gpus)), case.gpus)
-    assert mine.tolist() == expected
+@pytest.mark.parametrize("contract", ["quotas", "shared", "partitioned"])
+@pytest.mark.parametrize(
+    ("quotas", "granted"), [(("60%", "40%"), [12, 8]), (("5", "rest"), [5, 15]), (("33%", "33%"), [7, 6])]
+)
+def test_quotas_are_granted_as_the_file_says_them(
+    contract: str, quotas: tuple[str, str], granted: list[int]
+) -> None:
+    made = scenario(
+        f"tenants.owner.quota={quotas[0]}", f"tenants.guest.quota={quotas[1]}", f"policy.contract={contract}"
+    )
+    assert list(entitlements(made, (20,))) == granted  # S14: the largest remainder has what is left
+
+
+def test_without_quotas_weights_share_out_the_center() -> None:
+    equal = scenario("policy.order=fairshare")
+    assert list(entitlements(equal, (21,))) == [Fraction(21, 2)] * 2
+    weighed = scenario("tenants.owner.weight=3", "tenants.guest.weight=0.6")
+    assert list(entitlements(weighed, (18,))) == [15, 3]
+    last = scenario("tenants.guest.weight=0")
+    assert list(entitlements(last, (18,))) == [18, 0]
+
+
+def test_inside_an_account_weights_share_out_what_it_has() -> None:
+    rows = "[{name: public, weight: 2}, {name: firms}, {name: labs, account: public}]"
+    base = scenario("policy.order=fair_tree")
+    tenants = [base.to_dict()["tenants"][0] | {"name": name} for name in "abcd"]
+    terms = [("labs", 1), ("public", 3), ("firms", 1), ("firms", 2)]
+    named = [
+        tenant | {"account": account, "weight": weight}
+        for tenant, (account, weight) in zip(tenants, terms, strict=True)
+    ]
+    made = scenario(
+        "policy.order=fair_tree",
+        f"accounts={rows}",
+        f"tenants={json.dumps(named)}",
+        "slos=[wait <= 30min for 50% of a jobs]",
+    )
+    of_public, of_firms = Fraction(2, 3), Fraction(1, 3)
+    assert list(weight_shares(made)) == [
+        of_public / 4,
+        of_public * 3 / 4,
+        of_firms / 3,
+        of_firms * 2 / 3,
+    ]
 
 
 # ---- delivered of granted --------------------------------------------------------------------------------------------
@@ -104,7 +142,11 @@ def test_what_tenants_own_is_what_the_oracle_says(seed: int) -> None:
 
 def test_delivered_is_what_was_used_over_what_is_owned_or_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
     share(monkeypatch, sharing(nominal=np.array([[400_000], [600_000], [0]])))
-    made = scenario('slos[0]="delivered >= 99% of granted for guest"')
+    made = scenario(
+        "tenants.owner.quota=40%",
+        "tenants.guest.quota=60%",
+        'slos[0]="delivered >= 99% of granted for guest"',
+    )
     result = gpusim.simulate(made, replications=10)
     experiment = Experiment(made, made.study.seed)
     free = run_batch(unlimited(experiment.spec, made), np.arange(10), 1_000_000)
@@ -127,7 +169,9 @@ def test_delivered_is_what_was_used_over_what_is_owned_or_asked_for(monkeypatch:
 def test_a_tenant_that_asks_for_little_violates_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     most = np.array([[950_000], [50_000], [0]])
     share(monkeypatch, sharing(nominal=most))
-    made = scenario('slos[0]="delivered >= 90% of granted for owner"')
+    made = scenario(
+        "tenants.owner.quota=95%", "tenants.guest.quota=5%", 'slos[0]="delivered >= 90% of granted for owner"'
+    )
     result = gpusim.simulate(made, replications=6, gpus=60)
     (level,) = result.slos
     assert level.measured is not None
@@ -157,7 +201,7 @@ def test_fairness_is_better_where_owners_reclaim(monkeypatch: pytest.MonkeyPatch
         with monkeypatch.context() as patch:
             share(patch, terms)
             made = scenario(
-                'slos[0]="fair-share error <= 5%"', "tenants.guest.classes.sweep.arrivals.load=30"
+                *QUOTAS, 'slos[0]="fair-share error <= 5%"', "tenants.guest.classes.sweep.arrivals.load=30"
             )
             (level,) = gpusim.simulate(made, replications=8).slos
         assert level.measured is not None
@@ -181,7 +225,7 @@ def test_a_period_passes_only_if_both_kinds_of_levels_hold(monkeypatch: pytest.M
         simulated("delivered >= 95% of granted for guest").batch.passed,
     )
     both = gpusim.simulate(
-        scenario(f'slos=["{jobs}", "delivered >= 95% of granted for guest"]'), replications=10
+        scenario(*QUOTAS, f'slos=["{jobs}", "delivered >= 95% of granted for guest"]'), replications=10
     )
     assert both.batch.passed.tolist() == (alone & period).tolist()
     assert [level.metric for level in both.slos] == ["wait", "delivered"]
@@ -192,7 +236,9 @@ def test_a_period_passes_only_if_both_kinds_of_levels_hold(monkeypatch: pytest.M
 
 def test_a_size_is_found_for_a_level_on_periods(monkeypatch: pytest.MonkeyPatch) -> None:
     share(monkeypatch, sharing(preemptible=np.zeros(2, np.bool_)))
-    made = scenario('slos[0]="delivered >= 80% of granted for all"', "study.min_gpus=12", "study.max_gpus=36")
+    made = scenario(
+        *QUOTAS, 'slos[0]="delivered >= 80% of granted for all"', "study.min_gpus=12", "study.max_gpus=36"
+    )
     answer = gpusim.size(made)
     assert answer.gpus is not None
     assert answer.binding_slo == "delivered >= 80% of granted for all"
@@ -202,10 +248,63 @@ def test_a_size_is_found_for_a_level_on_periods(monkeypatch: pytest.MonkeyPatch)
 
 
 @pytest.mark.parametrize("sentence", ["delivered >= 90% of granted for owner", "fair-share error <= 10%"])
-def test_levels_on_quotas_need_quotas(sentence: str) -> None:
-    with pytest.raises(UsageError, match="has no quota") as caught:
-        simulated(sentence, 2)
-    assert caught.value.problems[0].code == "plan/granted"
+@pytest.mark.parametrize("all_last", [False, True])
+def test_a_file_without_quotas_and_weights_is_refused_where_the_level_stands(
+    sentence: str, all_last: bool
+) -> None:
+    text = TEXT.replace("wait <= 30min for 50% of owner jobs", sentence)
+    if all_last:
+        text = text.replace("{backfill: 1}", "{backfill: 1, order: fairshare}")
+        text = text.replace("- name: owner", "- name: owner\n    weight: 0").replace(
+            "- name: guest", "- name: guest\n    weight: 0"
+        )
+    with pytest.raises(ScenarioError, match="none has a quota or a weight") as caught:
+        gpusim.Scenario.from_yaml(text, "center.yaml")
+    (problem,) = caught.value.problems
+    assert problem.code == "scenario/slo-granted"
+    line = 1 + text[: text.index(sentence)].count("\n")
+    assert problem.where.startswith(f"center.yaml:{line}:")
+    assert "give each a quota, such as 50%" in problem.remedy
+
+
+def test_a_level_on_a_tenant_without_a_quota_names_one_that_has_it() -> None:
+    with pytest.raises(ScenarioError, match="it has no quota") as caught:
+        scenario("tenants.owner.quota=60%", 'slos[0]="delivered >= 90% of granted for guest"')
+    assert "owner" in caught.value.problems[0].remedy
+    scenario("tenants.owner.quota=60%", 'slos[0]="delivered >= 90% of granted for all"')
+
+
+def test_contracts_are_compared_by_the_same_levels() -> None:
+    terms = (*QUOTAS, "tenants.owner.cohort=both", "tenants.guest.cohort=both")
+    load = ("tenants.guest.classes.sweep.arrivals.load=30",)
+    errors = {}
+    for contract in ("quotas", "shared", "partitioned"):
+        result = simulated("fair-share error <= 5%", 6, (*terms, *load, f"policy.contract={contract}"))
+        (level,) = result.slos
+        assert level.measured is not None
+        errors[contract] = level.measured.value
+    assert errors["quotas"] < errors["shared"]  # one queue for all: who asks for more gets more
+    assert errors["partitioned"] < errors["shared"]
+
+
+def test_a_fair_order_is_judged_by_the_weights_that_it_goes_by() -> None:
+    weights = ("tenants.owner.weight=3", "tenants.guest.weight=2")  # as the quotas
+    load = ("tenants.guest.classes.sweep.arrivals.load=30",)
+    fair = simulated("fair-share error <= 5%", 6, (*weights, *load, "policy.order=fairshare"))
+    queue = simulated("fair-share error <= 5%", 6, (*weights, *load))
+    assert fair.slos[0].measured is not None
+    assert queue.slos[0].measured is not None
+    assert fair.slos[0].measured.value < queue.slos[0].measured.value
+    quotas = simulated("fair-share error <= 5%", 6, (*QUOTAS, *load, "policy.contract=shared"))
+    assert quotas.slos == queue.slos
+
+
+def test_the_default_center_takes_such_a_level_with_its_fair_order() -> None:
+    sentence = "slos[0]=fair-share error <= 10%"
+    korea = gpusim.load_scenario("korea-nacc").variant("fairshare").override([sentence])
+    assert [float(gpus) for gpus in entitlements(korea, (10_456,))] == [6120, 112, 2624, 1288, 312]
+    with pytest.raises(ScenarioError, match="none has a quota or a weight"):
+        gpusim.load_scenario("korea-nacc", overrides=[sentence])
 
 
 def test_the_number_of_evictions_of_a_job_is_a_level_on_jobs(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -213,8 +312,11 @@ def test_the_number_of_evictions_of_a_job_is_a_level_on_jobs(monkeypatch: pytest
     none = simulated("preemptions <= 0 for 90% of sweep jobs")
     assert none.evictions is not None
     assert none.slos[0].share is not None
-    evicted = none.evictions.classes[0].evicted.value
-    assert none.slos[0].share.value == pytest.approx(1.0 - evicted, abs=0.02)  # those undecided are left out
+    evicted = none.evictions.classes[0].evicted
+    assert evicted is not None
+    assert none.slos[0].share.value == pytest.approx(
+        1.0 - evicted.value, abs=0.02
+    )  # those undecided are left out
     many = simulated("preemptions <= 50 for 90% of sweep jobs")
     assert many.attainment.share == 1.0
     assert dataclasses.asdict(many.slos[0])["limit"] == 50.0
@@ -222,7 +324,9 @@ def test_the_number_of_evictions_of_a_job_is_a_level_on_jobs(monkeypatch: pytest
 
 def test_a_change_is_priced_by_levels_on_periods_too(monkeypatch: pytest.MonkeyPatch) -> None:
     share(monkeypatch, sharing(preemptible=np.zeros(2, np.bool_)))
-    made = scenario('slos[0]="delivered >= 90% of granted for all"', "study.min_gpus=12", "study.max_gpus=36")
+    made = scenario(
+        *QUOTAS, 'slos[0]="delivered >= 90% of granted for all"', "study.min_gpus=12", "study.max_gpus=36"
+    )
     compared = gpusim.compare(made, changes=["study.demand=120%"], replications=10)
     assert compared.base.gpus is not None
     (changed,) = compared.variants

@@ -58,6 +58,23 @@ def test_weights_and_accounts_become_columns(base: Scenario) -> None:
     assert spec.sharing is not None
 
 
+def test_the_center_is_its_own_pools_and_usage_what_the_file_says(base: Scenario) -> None:
+    found = run_spec(base, 1)
+    assert found.fairness is not None
+    assert found.classes.n_pools == 2  # one of them of a reservation, whose GPUs the other one holds too
+    assert (found.fairness.over_quota, found.fairness.center_pools) == (False, 1)
+    beyond = run_spec(base.override({"policy.fairness.usage": "over_quota"}), 1)
+    assert beyond.fairness is not None
+    assert beyond.fairness.over_quota
+    alone = run_spec(base.override({"reservations": []}), 1)
+    assert alone.fairness is not None
+    assert alone.fairness.center_pools == 0  # all pools
+    borrows = base.override({"policy.order": "weighted_share"})  # remembers nothing
+    spec = run_spec(borrows.override({"policy.fairness": {"usage": "over_quota"}}), 1)
+    assert spec.fairness is not None
+    assert not spec.fairness.over_quota
+
+
 def test_accounts_count_in_trees_only(base: Scenario) -> None:
     flat = fairness(base.override({"policy.order": "fairshare"}))
     assert flat is not None
@@ -166,6 +183,13 @@ def test_the_page_of_check_tells_what_was_agreed(base: Scenario) -> None:
     page = to_text(check_page(parts, ()), 120)
     assert "shortest request first" in page
     assert "each tenant has its quota and nobody borrows" in page
+
+
+def test_the_page_of_check_tells_which_use_counts(base: Scenario) -> None:
+    page = " ".join(
+        to_text(check_page(base.override({"policy.fairness.usage": "over_quota"}), ()), 120).split()
+    )
+    assert "use beyond quotas counts half after 7d" in page
 
 
 # ---- reservations ----------------------------------------------------------------------------------------------------

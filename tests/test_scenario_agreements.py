@@ -271,6 +271,7 @@ def test_contracts_change_the_tree_alone(base: Scenario) -> None:
         ({"policy.fairness.weights": {}}, "all weights are 0"),
         ({"policy.fairness.half_life": "nver"}, "did you mean 'never'?"),
         ({"policy.fairness.half_life": 0}, "write a duration above 0s"),
+        ({"policy.fairness.usage": "over quota"}, "did you mean 'over_quota'?"),
         ({"policy.order": "fairtree"}, "did you mean 'fair_tree'?"),
         ({"policy.contract": "shard"}, "did you mean 'shared'?"),
         ({"tenants.lab.classes.train.qos": 1.5}, "must lie between 0 and 1"),
@@ -375,6 +376,14 @@ def test_the_base_has_nothing_to_notice(base: Scenario) -> None:
     assert [told(base, code) for code in codes] == [[]] * len(codes)
 
 
+def test_weights_that_a_level_goes_by_are_not_without_effect(base: Scenario) -> None:
+    none = {f"tenants.{name}.quota": None for name in ("lab", "firm", "ministry")}
+    plain = base.override({**none, "policy": {"order": "fifo"}})
+    assert any("'weight' has no effect" in text for text in told(plain, "unused"))
+    judged = told(plain.override({"slos": ["fair-share error <= 10%"]}), "unused")
+    assert not any("'weight'" in text or "'account'" in text for text in judged), judged
+
+
 @pytest.mark.parametrize(
     ("changes", "code", "says"),
     [
@@ -382,6 +391,7 @@ def test_the_base_has_nothing_to_notice(base: Scenario) -> None:
         ({"policy.order": "fifo"}, "unused", "'weight' has no effect in this order"),
         ({"policy.order": "fairshare"}, "unused", "'weights' has no effect in this order"),
         ({"policy.order": "fairshare"}, "unused", "'account' has no effect in this order"),
+        ({"policy.fairness.usage": "over_quota", **{f"tenants.{name}.quota": None for name in ("lab", "firm", "ministry")}}, "unused", "no tenant has a quota, so all use counts (usage over_quota); give tenants a quota"),
         ({"policy.fairness.weights.qos": 0}, "unused", "'qos' has no effect: nothing weighs it"),
         ({"tenants.firm.users": 5}, "unused", "'users' has no effect: nothing limits them"),
         ({"tenants.firm.classes.grant.lease.reclaim_below": "5%"}, "unused", "no lease uses so little"),
@@ -414,7 +424,7 @@ KEYS: list[tuple[str | int, ...]] = [
     ),
     ("reservations",),
     *(("policy", key) for key in ("order", "fairness", "contract")),
-    *(("policy", "fairness", key) for key in ("half_life", "calc_period", "weights", "max_age")),
+    *(("policy", "fairness", key) for key in ("half_life", "calc_period", "usage", "weights", "max_age")),
 ]
 VALUES = st.recursive(
     st.none()

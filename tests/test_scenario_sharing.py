@@ -7,6 +7,7 @@ from __future__ import annotations
 import random
 import textwrap
 from collections.abc import Mapping
+from pathlib import Path
 from typing import NamedTuple
 
 import pytest
@@ -335,6 +336,49 @@ def test_what_is_probably_not_meant_is_noticed(
 ) -> None:
     found = told(base.override(changes), code)
     assert any(says in text for text in found), found
+
+
+BORROWING = (Path(__file__).parent.parent / "examples/shared-center.yaml").read_text(encoding="utf-8")
+OWNERS = ("university", "ministry", "company")
+
+
+def borrowing(*changes: str) -> Scenario:
+    return Scenario.from_yaml(BORROWING, "shared-center.yaml").variant("borrowing").override(changes)
+
+
+def test_a_cohort_in_which_nobody_lends_is_noticed() -> None:
+    assert not told(borrowing(), "idle-cohort")
+    (said,) = told(borrowing(*(f"tenants.{name}.lend=0" for name in OWNERS)), "idle-cohort")
+    assert said.startswith("--set tenants.university.lend=0: nobody lends to anybody in cohort owners")
+    assert "(tenants university, ministry, company); let one that owns GPUs lend them" in said
+    assert not told(borrowing(*(f"tenants.{name}.lend=0" for name in OWNERS[1:])), "idle-cohort")
+    owned_above = "cohorts=[{name: owners, quota: 0%}]"
+    assert told(borrowing(*(f"tenants.{name}.lend=0" for name in OWNERS), owned_above), "idle-cohort")
+
+
+def test_a_cohort_in_which_nobody_borrows_is_noticed() -> None:
+    (said,) = told(borrowing(*(f"tenants.{name}.borrow=0" for name in OWNERS)), "idle-cohort")
+    assert said.startswith("--set tenants.university.borrow=0: nobody borrows in cohort owners")
+    assert "remove borrow: 0 from one of them, or the cohort" in said
+    assert not told(borrowing(*(f"tenants.{name}.borrow=0" for name in OWNERS[1:])), "idle-cohort")
+
+
+def test_a_cohort_whose_only_lender_never_takes_is_noticed() -> None:
+    """The university lends, but only it may borrow: nobody else has anything for it."""
+    terms = (
+        "tenants.ministry.borrow=0",
+        "tenants.company.borrow=0",
+        "tenants.ministry.lend=0",
+        "tenants.company.lend=0",
+    )
+    (said,) = told(borrowing(*terms), "idle-cohort")
+    assert "nobody lends to anybody in cohort owners" in said
+
+
+def test_what_a_contract_switches_off_is_not_noticed() -> None:
+    kept = [f"tenants.{name}.lend=0" for name in OWNERS]
+    for contract in ("shared", "partitioned"):
+        assert not told(borrowing(*kept, f"policy.contract={contract}"), "idle-cohort")
 
 
 # ---- the tree --------------------------------------------------------------------------------------------------------

@@ -7,6 +7,7 @@ from fractions import Fraction
 import numpy as np
 
 from gpusim.engine.fairness import Fairness
+from gpusim.plan.reserved import reserved_gpus
 from gpusim.scenario import Scenario
 from gpusim.scenario.fairness import ACCOUNT_ORDERS, FAIR_ORDERS, USAGE_ORDERS, whole_weights
 
@@ -19,12 +20,12 @@ def fairness(scenario: Scenario) -> Fairness | None:
     """Weights, accounts and what is remembered; None in orders that have no weights.
 
     Weights keep their ratios exactly where `whole_weights` says so. What is remembered from one calculation to the next
-    is a whole number of 2^-32.
+    is a whole number of 2^-32. A gang is a share of the center: GPUs of reservations are in its pools already.
     """
     asked, terms = scenario.policy, scenario.policy.fairness
     if asked.order not in FAIR_ORDERS:
         return None
-    tenants, accounts = scenario.tenants, _accounts(scenario) if asked.order in ACCOUNT_ORDERS else []
+    tenants, accounts = scenario.tenants, account_rows(scenario) if asked.order in ACCOUNT_ORDERS else []
     names = [name for name, _, _ in accounts]
     weights = whole_weights([t.weight for t in tenants] + [weight for _, _, weight in accounts])
     above = [t.account if accounts else None for t in tenants] + [parent for _, parent, _ in accounts]
@@ -42,6 +43,8 @@ def fairness(scenario: Scenario) -> Fairness | None:
         w_qos=qos,
         max_age=max(1, scenario.ticks(terms.max_age)),
         qos=np.array([round(c.qos * _ONE) for _, _, c in scenario.classes()], dtype=np.int64),
+        over_quota=terms.usage == "over_quota" and asked.order in USAGE_ORDERS,
+        center_pools=len(scenario.pool_names) if reserved_gpus(scenario) else 0,
     )
 
 
@@ -58,7 +61,7 @@ def decay_q32(calc_period: float, half_life: float | str) -> int:
     return round(Fraction(_Q32) * Fraction(0.5 ** (calc_period / half_life)))
 
 
-def _accounts(scenario: Scenario) -> list[tuple[str, str | None, float]]:
+def account_rows(scenario: Scenario) -> list[tuple[str, str | None, float]]:
     """(name, the account it belongs to, weight) of each account; one that is only named has weight 1, at the top."""
     listed = [(account.name, account.account, account.weight) for account in scenario.accounts]
     known = {name for name, _, _ in listed}

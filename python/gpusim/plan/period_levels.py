@@ -1,17 +1,18 @@
 """Levels that judge a whole period once: delivered of granted, fair-share error, longest cascade.
 
 *Delivered.* The GPU-time that a tenant's jobs used in the counted window, less what preemption lost, over what it
-could have had: the smaller of what it is granted (its nominal quota times the window, all pools) and what it
-demanded (the GPU-time its jobs would use in the window if nobody ever waited: the same period run with unlimited
-GPUs, where no quota stops and nobody is evicted). "Demand-backed", as allocations are settled: a tenant that asks
-for less than its quota violates nothing. A tenant that demanded or owns nothing meets the level.
+could have had: the smaller of what it is granted (its quota times the window, all pools, whatever the contract makes of
+it; where no tenant has a quota, its share of the center by weight: `entitlements.py`) and what it demanded (the
+GPU-time its jobs would use in the window if nobody ever waited: the same period run with unlimited GPUs, where no
+quota stops and nobody is evicted). "Demand-backed", as allocations are settled: a tenant that asks for less than it
+is granted violates nothing. A tenant that demanded or is granted nothing meets the level.
 
 *Fair-share error.* The largest distance, over tenants, between the share of all delivered GPU-time that a tenant
 got and the share it was entitled to. Entitled to is max-min fairness with weights (Bertsekas and Gallager, Data
 Networks, 1992, 6.5.2; with one resource DRF is the same): what was delivered in all is divided in proportion to
-quotas, but nobody gets more than it demanded, and what that leaves goes to the others in the same proportion.
-Tenants without quota get what is left when all others have all they asked for. Work carried into the window may be
-more than was demanded there; then the tenant demanded what it got.
+what tenants are granted, but nobody gets more than it demanded, and what that leaves goes to the others in the same
+proportion. Tenants that are granted nothing get what is left when all others have all they asked for. Work carried
+into the window may be more than was demanded there; then the tenant demanded what it got.
 
 *Longest cascade.* The most evictions in one tick (S27).
 
@@ -30,9 +31,8 @@ import numpy.typing as npt
 
 from gpusim.engine.batch import run_batch
 from gpusim.engine.result import EVICTIONS, STATUS_OK, SUMS, BatchResult
-from gpusim.engine.spec import Sharing
-from gpusim.errors import Problem, UsageError
 from gpusim.plan.axis import Axis
+from gpusim.plan.entitlements import entitlements
 from gpusim.plan.experiment import Experiment
 from gpusim.plan.infeasible import unlimited
 from gpusim.plan.measure import Estimate, SloOutcome
@@ -58,13 +58,7 @@ class Judged:
 
 @dataclass
 class PeriodLevels:
-    """Judges whole runs of one experiment; remembers what each replication demands.
-
-    Raises
-    ------
-    UsageError
-        When made, if a level needs quotas and the tenants it is about have none.
-    """
+    """Judges whole runs of one experiment; remembers what each replication demands."""
 
     experiment: Experiment
     axis: Axis
@@ -74,7 +68,6 @@ class PeriodLevels:
 
     def __post_init__(self) -> None:
         self.levels = self.experiment.scenario.period_slos()
-        _check(self.levels, self.experiment)
 
     def judge(self, replications: Int64, values: Int64, result: BatchResult) -> tuple[Judged, ...]:
         """Every level in every row of whole, completed runs; row i is a replication at a value of the axis."""
@@ -98,16 +91,15 @@ class PeriodLevels:
         row: int,
         delivered: list[int],
         demanded: list[int],
-        granted: list[int],
+        granted: Sequence[Fraction],
     ) -> Fraction | None:
         if level.metric == "longest_cascade":
             return Fraction(0 if result.longest_cascade is None else int(result.longest_cascade[row]))
         if level.metric == "fair_share_error":
             return fair_share_error(delivered, demanded, granted)
         owners = sorted({self._owner[k] for k in level.classes})
-        shares = [
-            Fraction(delivered[t], backed) for t in owners if (backed := min(granted[t], demanded[t])) > 0
-        ]
+        backed = {t: min(granted[t], Fraction(demanded[t])) for t in owners}
+        shares = [delivered[t] / backed[t] for t in owners if backed[t] > 0]
         return min(shares, default=None)
 
     @property
@@ -117,23 +109,25 @@ class PeriodLevels:
 
     def _gpu_time(
         self, replications: Int64, values: Int64, result: BatchResult
-    ) -> tuple[list[list[int]], list[list[int]], list[list[int]]]:
+    ) -> tuple[list[list[int]], list[list[int]], list[list[Fraction]]]:
         """GPU-ticks delivered to, demanded by, and granted to each tenant in the window, by row."""
         spec = self.experiment.spec
         if all(level.metric == "longest_cascade" for level in self.levels):
             nothing: list[list[int]] = [[]] * len(values)
-            return nothing, nothing, nothing
+            return nothing, nothing, [[]] * len(values)
         window = spec.windows.count_end - spec.windows.warm_up
         rows = self.axis.gpus(values).reshape(len(values), -1)[:, : len(self.axis.pools)].tolist()
-        assert spec.sharing is not None
-        granted = {row: owned(spec.sharing, row) * window for row in set(map(tuple, rows))}
+        granted = {
+            row: [gpus * window for gpus in entitlements(self.experiment.scenario, row)]
+            for row in set(map(tuple, rows))
+        }
         demand = self.axis.demand_ppm(values).tolist()
         self._ask(zip(replications.tolist(), demand, strict=True))
         asked = np.array([self._demanded[key] for key in zip(replications.tolist(), demand, strict=True)])
         return (
             self._by_tenant(_useful(result)),
             self._by_tenant(asked),
-            [granted[tuple(row)].tolist() for row in rows],
+            [granted[tuple(row)] for row in rows],
         )
 
     def _by_tenant(self, by_class: Int64) -> list[list[int]]:
@@ -170,40 +164,8 @@ def _useful(result: BatchResult) -> Int64:
     return used if result.evictions is None else np.maximum(used - result.evictions[:, :, _LOST], 0)
 
 
-def owned(sharing: Sharing, gpus: Sequence[int]) -> Int64:
-    """GPUs that each tenant owns in a center of these pools, all pools together (S14); 0 where it has no quota.
-
-    Parameters
-    ----------
-    sharing : Sharing
-    gpus : sequence of int
-        GPUs of each pool.
-    """
-    total = np.zeros(sharing.tenants, np.int64)
-    for pool, capacity in enumerate(gpus):
-        total += _owned(sharing, pool, capacity)[: sharing.tenants]
-    return total
-
-
-def _owned(sharing: Sharing, pool: int, capacity: int) -> Int64:
-    assert sharing.shares is not None
-    nominal = np.maximum(sharing.nominal[:, pool], 0)
-    is_share = sharing.shares[0, :, pool] & (sharing.nominal[:, pool] >= 0)
-    if sharing.unassigned >= 0:
-        nominal[sharing.unassigned], is_share[sharing.unassigned] = 0, False
-    parts = np.where(is_share, nominal * capacity, 0)
-    gpus: Int64 = np.where(is_share, parts // _MILLION, nominal)
-    left = int(parts.sum()) // _MILLION - int((parts // _MILLION).sum())
-    candidates = np.flatnonzero(is_share)
-    order = candidates[np.argsort(-(parts[candidates] % _MILLION), kind="stable")]
-    gpus[order[:left]] += 1
-    if sharing.unassigned >= 0:
-        gpus[sharing.unassigned] = max(0, capacity - int(gpus.sum()))
-    return gpus
-
-
 def fair_share_error(
-    delivered: Sequence[int], demanded: Sequence[int], weights: Sequence[int]
+    delivered: Sequence[int], demanded: Sequence[int], weights: Sequence[int | Fraction]
 ) -> Fraction | None:
     """Largest distance between delivered and entitled, as a share of all that was delivered; None if nothing was."""
     total = sum(delivered)
@@ -214,14 +176,14 @@ def fair_share_error(
     return max(abs(got - due) for got, due in zip(delivered, entitled, strict=True)) / total
 
 
-def fair_division(total: int, caps: Sequence[int], weights: Sequence[int]) -> list[Fraction]:
+def fair_division(total: int, caps: Sequence[int], weights: Sequence[int | Fraction]) -> list[Fraction]:
     """Weighted max-min fair division of `total`, nobody above its cap; weight 0 gets what is left, in equal parts."""
     given = [Fraction(0)] * len(caps)
     left = Fraction(total)
     for weighted in (True, False):
         open_ = {k for k, weight in enumerate(weights) if (weight > 0) == weighted}
         while open_ and left:
-            weight = {k: weights[k] if weighted else 1 for k in open_}
+            weight = {k: Fraction(weights[k]) if weighted else Fraction(1) for k in open_}
             level = left / sum(weight.values())
             full = {k for k in open_ if caps[k] <= level * weight[k]}
             for k in full or open_:
@@ -262,29 +224,3 @@ def _holds(level: ResolvedSlo, measured: Fraction) -> bool:
         return measured <= round(level.limit)
     limit = Fraction(round(level.limit * _MILLION), _MILLION)
     return measured >= limit if level.metric == "delivered" else measured <= limit
-
-
-def _check(levels: Sequence[ResolvedSlo], experiment: Experiment) -> None:
-    """Refuse levels on quotas where there are none."""
-    asked = [level for level in levels if level.metric != "longest_cascade"]
-    if not asked:
-        return
-    scenario, sharing = experiment.scenario, experiment.spec.sharing
-    having: npt.NDArray[np.bool_] = np.zeros(len(scenario.tenants), np.bool_)
-    if sharing is not None:
-        having = np.asarray((sharing.nominal[: sharing.tenants] >= 0).any(axis=1), dtype=np.bool_)
-        if sharing.unassigned >= 0:
-            having[sharing.unassigned] = True
-    problems = []
-    for level in asked:
-        owners = {entry[0] for k, entry in enumerate(scenario.classes()) if k in level.classes}
-        without = [scenario.tenants[t].name for t in sorted(owners) if not having[t]]
-        if not without or (level.scope == "all" and having.any()):
-            continue
-        what = "speaks of GPUs that a tenant is granted, but it has no quota"
-        remedy = "give it a quota, or leave this level out"
-        problems.append(
-            Problem("slos", what, remedy, "plan/granted", f"'{level.sentence}': {', '.join(without)}")
-        )
-    if problems:
-        raise UsageError(problems)

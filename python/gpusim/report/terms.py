@@ -74,11 +74,12 @@ def _weights(scenario: Scenario) -> str:
 def _memory(scenario: Scenario) -> str:
     terms = scenario.policy.fairness
     every = words.duration(terms.calc_period)
+    use = "use beyond quotas" if terms.usage == "over_quota" else "use"
     if isinstance(terms.half_life, str):
-        return f"use is never forgotten; places change every {every}"
+        return f"{use} is never forgotten; places change every {every}"
     kept = decay_q32(terms.calc_period, terms.half_life) / 2**32
     half = words.duration(terms.half_life)
-    return f"use counts half after {half}; places change every {every}, when {format_share(kept, digits=6)} is kept"
+    return f"{use} counts half after {half}; places change every {every}, when {format_share(kept, digits=6)} is kept"
 
 
 def _users(tenant: TenantTerms) -> str:

@@ -37,6 +37,8 @@ Order = Annotated[
     BeforeValidator(choice(*ORDERS)),
 ]
 
+Usage = Annotated[Literal["all", "over_quota"], BeforeValidator(choice("all", "over_quota"))]
+
 
 def _read_weight(value: object) -> float:
     weight = parse_number(value)
@@ -114,6 +116,12 @@ class FairnessTerms(Frozen):
         description="places are computed at multiples of this time and hold in between",
         json_schema_extra={"unit": "s"},
         examples=["5min"],
+    )
+    usage: Usage = Field(
+        "all",
+        description="what a tenant has used: all = all of it; over_quota = only what is beyond its quota (where it has "
+        "none, all)",
+        examples=["over_quota"],
     )
     weights: FactorWeights = Field(
         FactorWeights(),

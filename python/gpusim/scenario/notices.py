@@ -14,6 +14,7 @@ scenario/limit-kills            the limit kills more than one job in twenty
 scenario/short-round-up         runs may be longer than the last limit that requests are rounded up to
 scenario/gang-over-quota        jobs larger than their tenant may use at most: they are rejected
 scenario/tenant-overload        a tenant's demand is larger than all it may use
+scenario/idle-cohort            tenants in a cohort in which nobody borrows, or nobody lends
 scenario/idle-preemption        jobs may evict others, but no class is there to be evicted
 scenario/never-evicted          a preemptible class that nobody may evict
 scenario/nothing-lost           an evicted job saves all its work within its grace

@@ -54,12 +54,18 @@ def _orders(scenario: Scenario) -> Iterator[Mistake]:
         yield _unused(
             ("policy", "fairness", "weights"), what, found, "remove it, or write order: multifactor"
         )
+    owned = any(tenant.quota is not None for tenant in scenario.tenants)
+    if order in USAGE_ORDERS and terms.usage == "over_quota" and not owned:
+        what = "'usage' has no effect: no tenant has a quota, so all use counts"
+        remedy = "give tenants a quota, or write usage: all"
+        yield _unused(("policy", "fairness", "usage"), what, "usage over_quota", remedy)
+    by_weight = not owned and any(slo.metric in ("delivered", "fair_share_error") for slo in scenario.slos)
     for index, tenant in enumerate(scenario.tenants):
         path: Path = ("tenants", index)
-        if order not in FAIR_ORDERS and tenant.weight != 1.0:
+        if order not in FAIR_ORDERS and tenant.weight != 1.0 and not by_weight:
             remedy = "remove it, or write order: fairshare"
             yield _unused((*path, "weight"), "'weight' has no effect in this order", found, remedy)
-        if order not in ACCOUNT_ORDERS and tenant.account is not None:
+        if order not in ACCOUNT_ORDERS and tenant.account is not None and not by_weight:
             remedy = "remove it, or write order: fair_tree"
             yield _unused((*path, "account"), "'account' has no effect in this order", found, remedy)
         if tenant.users is not None and tenant.user_max_gpus is None and tenant.user_max_jobs is None:

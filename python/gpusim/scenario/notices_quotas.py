@@ -6,9 +6,11 @@ import math
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from gpusim.scenario.amounts import MILLION, Amounts
 from gpusim.scenario.checks_quotas import most_usable
 from gpusim.scenario.mistakes import Mistake, Path
 from gpusim.scenario.model import JobClass, Tenant
+from gpusim.scenario.quotas import NOBODY, QuotaTree
 from gpusim.units import format_share
 
 if TYPE_CHECKING:
@@ -20,6 +22,7 @@ def quota_notices(scenario: Scenario) -> Iterator[Mistake]:
     yield from _too_large(scenario)
     yield from _tenant_overload(scenario)
     yield from _without_quotas(scenario)
+    yield from _idle_cohorts(scenario)
 
 
 def _notice(code: str, path: Path, what: str, found: str, remedy: str) -> Mistake:
@@ -125,3 +128,49 @@ def _without_quotas(scenario: Scenario) -> Iterator[Mistake]:
             what = "'queueing' has no effect: no quota or limit blocks jobs of this tenant"
             path = ("tenants", index, "queueing")
             yield _notice("unused", path, what, "queueing strict", "remove it, or add a quota")
+
+
+def _idle_cohorts(scenario: Scenario) -> Iterator[Mistake]:
+    """Cohorts in which nobody could ever use more than it owns, because nobody lends or nobody borrows.
+
+    Somebody who says how much it borrows from such a cohort is told so as a mistake.
+    """
+    tree = scenario.quotas
+    for root in range(tree.tenants, len(tree.nodes)):
+        members = tree.tenants_of(root)
+        if tree.nodes[root].parent != NOBODY or any(_may_borrow(tree, k, scenario) for k in members):
+            continue
+        if all(_is_zero(tree.nodes[k].borrow) for k in members):
+            key, remedy = "borrow", "remove borrow: 0 from one of them, or the cohort"
+        else:
+            key, remedy = (
+                "lend",
+                "let one that owns GPUs lend them (remove lend: 0, or raise it), or remove the cohort",
+            )
+        what = "nobody borrows in" if key == "borrow" else "nobody lends to anybody in"
+        inside = [k for k, node in enumerate(tree.nodes) if root in tree.path(k)]
+        written = [k for k in inside if _is_zero(getattr(tree.nodes[k], key))]
+        yield _notice(
+            "idle-cohort",
+            _place(scenario, written[0], key) if written else _place(scenario, members[0], "cohort"),
+            f"{what} cohort {tree.nodes[root].name}: each of its tenants has its own quota only",
+            f"tenants {', '.join(tree.nodes[k].name for k in members)}",
+            remedy,
+        )
+
+
+def _is_zero(amounts: Amounts | None) -> bool:
+    return amounts is not None and amounts.is_zero
+
+
+def _may_borrow(tree: QuotaTree, tenant: int, scenario: Scenario) -> bool:
+    """Whether some pool could be so large that a tenant may use more of it than it owns, if nobody uses any."""
+    return any(
+        (tree.ceiling(tenant, pool, MILLION) or 0) > tree.nominal(pool, MILLION)[tenant]
+        for pool in scenario.pool_names
+    )
+
+
+def _place(scenario: Scenario, node: int, key: str) -> Path:
+    tenants = len(scenario.tenants)
+    return ("tenants", node, key) if node < tenants else ("cohorts", node - tenants, key)
