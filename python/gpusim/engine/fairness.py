@@ -105,7 +105,9 @@ class Fairness:
         """Refuse what does not fit so many tenants, classes and pools."""
         if self.center_pools > pools:
             remedy = f"use 0 (all) to {pools}"
-            raise refuse("fairness.center_pools", "names more pools than there are", remedy, str(self.center_pools))
+            raise refuse(
+                "fairness.center_pools", "names more pools than there are", remedy, str(self.center_pools)
+            )
         if len(self.weight) < tenants:
             remedy = f"give a weight for each of the {tenants} tenants, then for accounts"
             raise refuse("fairness.weight", "has the wrong length", remedy, str(len(self.weight)))
