@@ -414,10 +414,13 @@ def test_granted_gpus_belong_to_tenants() -> None:
 
 
 def test_levels_on_periods_are_apart_from_those_on_jobs() -> None:
-    scenario = levels(
+    sentences = [
         "delivered >= 90% of granted for clinic",
         "preemptions <= 2 for 95% of research jobs",
         "longest cascade <= 4",
+    ]
+    scenario = levels("wait <= 4h for 90% of all jobs").override(
+        {"tenants.clinic.quota": "20%", "slos": sentences}
     )
     assert [level.metric for level in scenario.resolved_slos()] == ["preemptions"]
     delivered, cascade = scenario.period_slos()
