@@ -8,6 +8,7 @@ from typing import TypeVar
 
 from cases import random_case
 from center_case import Case
+from contested_cases import contested_case
 from gpusim.engine import reference as oracle
 from gpusim.engine.reference_terms import Closure, Sharing
 from shared_case import SharedCase
@@ -23,11 +24,22 @@ def random_held_case(seed: int) -> Case:
 
 
 def random_contract_case(seed: int) -> SharedCase:
-    """A shared case of either kind, with closures, holds or both; backfill of every kind as often."""
+    """A shared case of either kind, with closures, holds or both; backfill of every kind as often.
+
+    In some GPUs are kept for owners, a pass looks at few jobs, or there is none at most ticks: that is seen in causes.
+    """
     rng = random.Random(f"contracts {seed}")
-    case = random_shared_case(seed) if rng.random() < 0.5 else of_center(seed)
+    kind = rng.random()
+    if kind < 0.3:
+        case = with_owners(rng, contested_case(rng))
+    else:
+        case = random_shared_case(seed) if kind < 0.65 else of_center(seed)
     backfill = rng.choice([oracle.NONE, oracle.SKIP, 1, 1, 3, oracle.ALL])
     case = replace(case, policy=replace(case.policy, backfill=backfill))
+    if rng.random() < 0.3:
+        case = replace(case, policy=replace(case.policy, max_tests=rng.choice([1, 2, 4])))
+    if rng.random() < 0.3:
+        case = replace(case, policy=replace(case.policy, period=rng.choice([2, 3, 5])))
     which = rng.random()
     if which < 0.6:
         case = with_holds(rng, case)
@@ -42,6 +54,17 @@ def of_center(seed: int) -> SharedCase:
         policy = replace(policy, order=oracle.FIFO)
     sharing = center.sharing or Sharing(())
     return SharedCase(center.jobs, center.classes, policy, center.gpus, center.windows, center.slos, sharing)
+
+
+def with_owners(rng: random.Random, case: SharedCase) -> SharedCase:
+    """Nobody may reclaim, so GPUs are kept for owners (R20); cohorts own more than there is in some."""
+    assert case.sharing is not None
+    rows = tuple(replace(row, reclaim="never", borrow_preempts=None) for row in case.sharing.tenants)
+    most = rng.choice([0, 3, 6])
+    cohorts = tuple(
+        replace(row, nominal=tuple(rng.randint(0, most) for _ in case.gpus)) for row in case.sharing.cohorts
+    )
+    return replace(case, sharing=replace(case.sharing, tenants=rows, cohorts=cohorts))
 
 
 def with_holds(rng: random.Random, case: AnyCase) -> AnyCase:

@@ -14,6 +14,7 @@ from contested_cases import contested_case
 from gpusim.engine import reference as oracle
 from gpusim.engine.reference_terms import Amount, Cohort, Fairness, Share, Sharing, Tenant
 from shared_case import SharedCase
+from sharing_features import some_pools
 
 
 def random_shared_case(seed: int) -> SharedCase:
@@ -55,14 +56,14 @@ def _fair(rng: random.Random, case: SharedCase) -> SharedCase:
     policy, sharing = replace(case.policy, order=rng.choice(orders)), case.sharing
     if policy.order == oracle.WEIGHTED_SHARE:
         policy, sharing = replace(policy, max_tests=-1), replace(sharing, borrowers="in_order")
-    fairness = _fairness(rng, len(sharing.tenants), len(case.classes))
+    fairness = _fairness(rng, len(sharing.tenants), len(case.classes), case.gpus)
     tiers = (0,) if rng.random() < 0.5 else (0, 1)  # few tiers: lines of many tenants in each
     classes = tuple(replace(row, tier=rng.choice(tiers)) for row in case.classes)
     return replace(case, classes=classes, policy=policy, sharing=sharing, fairness=fairness)
 
 
-def _fairness(rng: random.Random, tenants: int, classes: int) -> Fairness:
-    """Accounts up to four deep, weights with zeros and ties, periods from every tick to never."""
+def _fairness(rng: random.Random, tenants: int, classes: int, gpus: tuple[int, ...]) -> Fairness:
+    """Accounts up to four deep, weights with zeros and ties, periods from every tick to never; all use or a part."""
     accounts = rng.choice([0, 0, 1, 2, 4, 6])
     nodes = tenants + accounts
     deep = rng.random() < 0.5
@@ -84,6 +85,8 @@ def _fairness(rng: random.Random, tenants: int, classes: int) -> Fairness:
         **{name: rng.choice(factor) for name in ("w_age", "w_fairshare", "w_size", "w_qos")},
         max_age=rng.choice([1, 3, 10, 100, 10**6]),
         qos=tuple(rng.choice([0, 1, one // 2, one]) for _ in range(classes)) if rng.random() < 0.7 else (),
+        over_quota=rng.random() < 0.5,
+        center_pools=some_pools(rng, gpus),
     )
 
 

@@ -40,12 +40,12 @@ def with_order(rng: random.Random, center: SharedCenter) -> SharedCenter:
     assert sharing is not None
     if order == oracle.WEIGHTED_SHARE:
         sharing, policy = replace(sharing, borrowers="in_order"), replace(policy, max_tests=-1)
-    fairness = random_fairness(rng, len(sharing.tenants), len(center.classes))
+    fairness = random_fairness(rng, len(sharing.tenants), len(center.classes), center.gpus)
     return replace(center, sharing=sharing, policy=policy, fairness=fairness)
 
 
-def random_fairness(rng: random.Random, tenants: int, classes: int) -> Fairness:
-    """Up to 3 accounts, one perhaps inside another; weights with ties and zeros; short periods."""
+def random_fairness(rng: random.Random, tenants: int, classes: int, gpus: tuple[int, ...]) -> Fairness:
+    """Up to 3 accounts, one perhaps inside another; weights with ties and zeros; short periods; all use or a part."""
     accounts = rng.choice([0, 0, 1, 2, 3])
     nodes = tenants + accounts
 
@@ -64,7 +64,14 @@ def random_fairness(rng: random.Random, tenants: int, classes: int) -> Fairness:
         w_qos=rng.choice([0, 0, 50, ONE]),
         max_age=rng.choice([1, 7, 40, 1000]),
         qos=tuple(rng.choice([0, ONE // 3, ONE]) for _ in range(classes)) if rng.random() < 0.7 else (),
+        over_quota=rng.random() < 0.5,
+        center_pools=some_pools(rng, gpus),
     )
+
+
+def some_pools(rng: random.Random, gpus: tuple[int, ...]) -> int:
+    """How many of the first pools are the center, which has GPUs; 0: all."""
+    return rng.choice([0, 0, *(n for n in range(1, len(gpus) + 1) if sum(gpus[:n]) > 0)])
 
 
 def with_users(rng: random.Random, center: SharedCenter) -> SharedCenter:

@@ -206,7 +206,10 @@ def random_sharing(rng: random.Random, gpus: tuple[int, ...]) -> tuple[Sharing, 
     decay_q32 = rng.choice([0, 2**31, 3 * 10**9, 2**32])
     if calc_period == 0:
         return sharing, None
-    return sharing, Fairness(tuple(weights), calc_period=calc_period, decay_q32=decay_q32)
+    over_quota = rng.random() < 0.4
+    return sharing, Fairness(
+        tuple(weights), calc_period=calc_period, decay_q32=decay_q32, over_quota=over_quota
+    )
 
 
 def _job_class(rng: random.Random, tenants: int, pools: int) -> JobClass:
