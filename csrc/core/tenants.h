@@ -307,11 +307,12 @@ struct Tenants {
     if (!fair.keyed()) return;
     fair.use(t, model->fairness.over_quota ? beyond_quota(t) - fair.busy[t] : gpus, now);
   }
-  // GPUs of running jobs of a tenant that are beyond its quotas; all of them where it has none.
+  // GPUs of running jobs of a tenant in the center's own pools that are beyond its quotas; all of them where it has none.
   HD_CALL i64 beyond_quota(i32 t) const {
+    const i32 center = model->fairness.center_pools;
     i64 beyond = 0;
     ROLLED
-    for (i32 p = 0; p < quota.pools; ++p) {
+    for (i32 p = 0; p < (center > 0 ? center : quota.pools); ++p) {
       const i64 k = quota.at(t, p), own = quota.has(t, p) ? quota.nominal[k] : 0;
       beyond += greatest<i64>(0, quota.used[k] - held[k] - own);
     }

@@ -44,7 +44,8 @@ class Fairness:
     qos : (C,) int, optional
         Quality of service of each class, 0 to 2^20. Default: 0.
     over_quota : bool, default False
-        Only use beyond a tenant's nominal quota counts as usage; all of it in pools in which it has none (S30).
+        Only use beyond a tenant's nominal quota counts as usage, in the center's own pools; all of it where the tenant
+        has no quota (S30).
     center_pools : int, default 0
         The first so many pools are the center, of which a gang is a share under MULTIFACTOR; 0: all (S32). The pool of
         a reservation holds GPUs of another one.

@@ -204,7 +204,10 @@ class Center:
         assert self.fairness is not None
         assert self.quotas is not None
         counted: Counter[int] = Counter()
+        center = self.fairness.center_pools or len(self.gpus)
         for (tenant, pool), gpus in self.use().gpus.items():
+            if self.fairness.over_quota and pool >= center:
+                continue
             owned = self.quotas.nominal[tenant][pool] if self.fairness.over_quota else None
             counted[tenant] += max(0, gpus - (owned or 0))
         return counted
