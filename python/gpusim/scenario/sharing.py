@@ -1,4 +1,4 @@
-"""How a file says who shares the center and how: quotas, cohorts, preemption. Words are Kueue's.
+"""How a file says who shares the center and how: quotas, cohorts, preemption, in Kueue's sense.
 
 A *cohort* is a group of tenants that lend each other what they do not use. Tenants, and cohorts inside cohorts, have a
 quota, and bounds on what they borrow and lend. What the whole must satisfy is in checks_sharing.py and
