@@ -91,6 +91,7 @@ def test_weighted_share_admits_who_borrows_least() -> None:
     assert found[0] < found[1] / 2
 
 
+@pytest.mark.slow
 def test_limits_of_users_hold_jobs_back() -> None:
     limited = {"tenants.a.users": 2, "tenants.a.user_max_jobs": 6}  # 12 GPUs for a load of 14
     free = two({"center.have": 64, "study.horizon": "3d"})
@@ -104,6 +105,7 @@ def test_limits_of_users_hold_jobs_back() -> None:
     assert waits(free.override(limited))[0] > HOUR
 
 
+@pytest.mark.slow
 def test_a_contract_is_priced_with_one_key() -> None:
     quotas = two(
         {

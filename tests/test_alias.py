@@ -23,6 +23,7 @@ def draw(table, word: int) -> int:
 
 @settings(max_examples=200, deadline=None, derandomize=True)
 @given(st.lists(st.floats(0.0, 1.0), min_size=1, max_size=40).filter(lambda w: sum(w) > 1e-3))
+@pytest.mark.slow
 def test_every_outcome_owns_its_share_of_words_within_one(weights) -> None:
     total = sum(weights)
     asked = [w / total for w in weights]

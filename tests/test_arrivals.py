@@ -83,6 +83,7 @@ def test_days_may_go_with_a_cosine_and_a_weekend_with_hours() -> None:
 
 
 @given(st.floats(1, 1000))
+@pytest.mark.slow
 def test_geometric_sizes_have_their_mean_and_sum_to_one(mean: float) -> None:
     batch = Batch.model_validate({"mean": mean})
     sizes = batch.sizes

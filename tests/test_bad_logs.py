@@ -104,6 +104,7 @@ def test_a_bad_log_is_refused_with_place_value_and_remedy(tmp_path: Path, name: 
 @pytest.mark.parametrize("bytes_of", ["any bytes", "no zero byte", "no control bytes"])
 @pytest.mark.alone
 @pytest.mark.parametrize("zipped", [False, True])
+@pytest.mark.slow
 def test_ten_megabytes_of_noise_fail_fast_and_clearly(tmp_path: Path, bytes_of: str, zipped: bool) -> None:
     noise = random.Random(7).randbytes(10_000_000)
     if bytes_of != "any bytes":

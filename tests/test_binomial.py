@@ -62,6 +62,7 @@ def test_tails_equal_the_sum_of_the_binomial_law(n: int, k: int, p: float) -> No
 @pytest.mark.parametrize(
     ("side", "alternative"), [("two", "two-sided"), ("lower", "greater"), ("upper", "less")]
 )
+@pytest.mark.slow
 def test_clopper_pearson_equals_scipy(side: str, alternative: str) -> None:
     binomtest = pytest.importorskip("scipy.stats").binomtest
     rng = np.random.default_rng(2)

@@ -127,6 +127,7 @@ def test_no_size_that_is_allowed_can_meet_the_levels(tiny: Path) -> None:
 
 
 @pytest.mark.alone
+@pytest.mark.slow
 def test_a_time_limit_ends_with_a_wider_answer_and_exit_code_6() -> None:
     result = call("size", "quickstart", "--time-limit", "0.3s", "--json")
     assert result.code == 6
@@ -288,6 +289,7 @@ def test_more_replications_never_change_earlier_ones(tiny: Path) -> None:
 
 
 @pytest.mark.alone
+@pytest.mark.slow
 def test_simulate_at_a_time_limit_counts_what_was_finished() -> None:
     result = call("simulate", "quickstart", "--replications", 5000, "--time-limit", "0.5s", "--json")
     assert result.code in (1, 6)
@@ -394,6 +396,7 @@ def test_info_says_what_can_run_here() -> None:
 # ---- the process ----------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_version_and_help_are_fast_to_load() -> None:
     assert call_apart("--version") == (0, f"gpusim {gpusim.__version__}\n", "")
     result = call_apart("--help")
@@ -419,6 +422,7 @@ def test_the_module_answers_like_the_command(tiny: Path, in_json: Call) -> None:
     assert apart == inside
 
 
+@pytest.mark.slow
 def test_a_variant_is_sized_as_if_it_were_the_file_and_set_comes_after_it(tmp_path: Path) -> None:
     text = (
         TINY

@@ -186,6 +186,7 @@ def test_control_c_ends_quickly_with_one_line(tmp_path: Path) -> None:
     assert time.monotonic() - asked < 2
 
 
+@pytest.mark.slow
 def test_a_reader_that_leaves_is_no_error() -> None:
     process = start("schema")
     assert process.stdout is not None
@@ -196,6 +197,7 @@ def test_a_reader_that_leaves_is_no_error() -> None:
     assert process.wait(timeout=30) == 141
 
 
+@pytest.mark.slow
 def test_a_full_disk_behind_stdout_is_told() -> None:
     with open("/dev/full", "w") as full:
         process = start("schema", stdout=full)
@@ -205,6 +207,7 @@ def test_a_full_disk_behind_stdout_is_told() -> None:
     assert "Traceback" not in err
 
 
+@pytest.mark.slow
 def test_no_traceback_from_a_process_of_its_own(folder: Path) -> None:
     for words in ("check bad.yaml", "size noise --json", "replay cut.swf.gz --gpus 4"):
         result = call_apart(*words.split())

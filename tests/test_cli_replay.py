@@ -194,6 +194,7 @@ UNLIMITED = {
 
 
 @pytest.mark.parametrize("name", UNLIMITED)
+@pytest.mark.slow
 def test_an_unlimited_center_uses_what_the_logs_ask_for(shared_data: Path, name: str) -> None:
     data = call("replay", shared_data / "swf" / f"{name}.swf.gz", "--gpus", "unlimited", "--json").data
     mean, *others = UNLIMITED[name]

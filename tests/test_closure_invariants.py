@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 
+import pytest
+
 from gpusim.engine.reference import Closure
 from sharing_random import SharedCenter
 from sharing_stays import answered, on_many, overlap, running_at, stays_of
@@ -15,6 +17,7 @@ def closed(case: SharedCenter, pool: int, tick: int) -> int:
 
 
 @on_many
+@pytest.mark.slow
 def test_no_job_runs_into_a_closure_nor_could_have(seed: int) -> None:
     case, out = answered(seed)
     stays = stays_of(case, out)
@@ -33,6 +36,7 @@ def test_no_job_runs_into_a_closure_nor_could_have(seed: int) -> None:
 
 
 @on_many
+@pytest.mark.slow
 def test_closed_gpus_are_those_of_the_closures(seed: int) -> None:
     case, out = answered(seed)
     ends = max((one.end for one in case.closures), default=0)
@@ -43,6 +47,7 @@ def test_closed_gpus_are_those_of_the_closures(seed: int) -> None:
 
 
 @on_many
+@pytest.mark.slow
 def test_gpus_are_drained_only_in_front_of_a_closure(seed: int) -> None:
     case, out = answered(seed)
     for pool in range(len(case.gpus)):
@@ -51,6 +56,7 @@ def test_gpus_are_drained_only_in_front_of_a_closure(seed: int) -> None:
 
 
 @on_many
+@pytest.mark.slow
 def test_nobody_is_eligible_before_approval(seed: int) -> None:
     case, out = answered(seed)
     for i, job in enumerate(case.jobs):

@@ -66,6 +66,7 @@ def test_streams_of_a_class_are_sources_of_their_own() -> None:
     assert not other.active
 
 
+@pytest.mark.slow
 def test_batches_count_jobs() -> None:
     source = only(f"arrivals: {{rate: 96/day, batch: {{mean: 4, within: 20s, correlation: 0.5}}}}, {RUN}")
     assert table_mean(source.gap) == pytest.approx(3600.0, rel=1e-8)

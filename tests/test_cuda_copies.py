@@ -53,6 +53,7 @@ def check(made: Path, pinned: int, times: int) -> None:
 
 
 @pytest.mark.nvcc
+@pytest.mark.slow
 def test_copies_keep_their_order_beside_launches_with_pinned_memory_or_without(tmp_path: Path) -> None:
     made = program(tmp_path)
     for pinned in (8 << 20, 4 << 20, 0):

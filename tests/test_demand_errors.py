@@ -279,6 +279,7 @@ PATHS = [path for path in paths_in(DATA) if path and path[0] != "slos"]
 
 @settings(max_examples=150, deadline=None)
 @given(st.sampled_from(PATHS), VALUES)
+@pytest.mark.slow
 def test_no_value_anywhere_makes_anything_but_our_own_errors(
     path: tuple[str | int, ...], value: object
 ) -> None:

@@ -64,6 +64,7 @@ def test_more_demand_is_the_same_jobs_sooner() -> None:
         np.testing.assert_array_equal(nominal[name][:n], dense[name][:n])
 
 
+@pytest.mark.slow
 def test_each_step_of_demand_keeps_the_words_of_all_earlier_jobs() -> None:
     kinds = [
         make_source(),
@@ -330,6 +331,7 @@ def test_a_draw_uses_its_rows_and_leaves_the_other_sources_alone() -> None:
 # ------------------------------------------------------------------------------------------- profiles
 
 
+@pytest.mark.slow
 def test_arrivals_of_a_profile_are_those_of_its_mean_rate_moved_in_time() -> None:
     profile = compile_profile([1.0, 3.0, 0.0, 2.0] * 42, WEEK)
     source = make_source(**profiled(profile, 5 * DAY, 3600))

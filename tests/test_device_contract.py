@@ -81,6 +81,7 @@ def check_case(case: Case, events: int, **options: Any) -> None:
 
 @settings(max_examples=150)
 @given(case=cases(), events=st.sampled_from(SLICES), tiny=st.booleans(), general=st.booleans())
+@pytest.mark.slow
 def test_a_case_of_the_engine_is_the_oracle_s_and_the_cpu_s(
     case: Case, events: int, tiny: bool, general: bool
 ) -> None:
@@ -91,6 +92,7 @@ def test_a_case_of_the_engine_is_the_oracle_s_and_the_cpu_s(
 
 
 @pytest.mark.parametrize("make", [fifo_case, calm_case, long_case, wide_case])
+@pytest.mark.slow
 def test_a_longer_case_is_the_oracle_s_and_the_cpu_s(make: Any) -> None:
     for seed in range(3):
         check_case(make(seed), events=(3, 20, 1 << 40)[seed], **(TINY if seed == 1 else {}))
@@ -113,6 +115,7 @@ def test_a_thousand_cases_of_the_engine_are_the_oracle_s_and_the_cpu_s() -> None
 
 @settings(max_examples=30)
 @given(seed=st.integers(0, 2**63), events=st.sampled_from(SLICES), devices=st.integers(1, 3))
+@pytest.mark.slow
 def test_many_cells_of_generated_jobs_are_the_cpu_s(seed: int, events: int, devices: int) -> None:
     rng = random.Random(seed)
     question = random_generator(seed, rng.choice([5, 40]))
@@ -127,6 +130,7 @@ def test_many_cells_of_generated_jobs_are_the_cpu_s(seed: int, events: int, devi
 
 @settings(max_examples=20)
 @given(seed=st.integers(0, 2**63), events=st.sampled_from((1, 30)))
+@pytest.mark.slow
 def test_records_of_generated_jobs_are_the_cpu_s(seed: int, events: int) -> None:
     question = random_generator(seed, 20)
     spec = random_center(question, seed)
@@ -136,6 +140,7 @@ def test_records_of_generated_jobs_are_the_cpu_s(seed: int, events: int) -> None
 
 @settings(max_examples=30)
 @given(case=cases(), events=st.sampled_from(SLICES), devices=st.integers(1, 3))
+@pytest.mark.slow
 def test_early_runs_and_whole_ones_of_many_sizes_are_the_cpu_s(case: Case, events: int, devices: int) -> None:
     rng = random.Random(repr(case.jobs))
     gpus = np.array(

@@ -112,6 +112,7 @@ def test_no_more_shared_memory_is_taken_than_is_used() -> None:
 # ---- the model --------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_the_model_is_uploaded_once_per_spec_and_device_and_goes_with_the_spec() -> None:
     spec = spec_of(30)
     with emulated() as (device,):

@@ -121,6 +121,7 @@ def test_two_halves_fit_with_all_their_workers_or_there_are_none(
     tiny=st.booleans(),
     piece=st.sampled_from((10_000, 64 << 20)),
 )
+@pytest.mark.slow
 def test_results_are_the_cpu_s_however_shares_are_cut_and_overlapped(
     part: int, events: int, devices: int, polls: int, tiny: bool, piece: int
 ) -> None:

@@ -135,6 +135,7 @@ def test_order_of_replications_does_not_change_what_is_estimated_and_the_same_da
         assert found.together == pytest.approx(shuffled.together, abs=80)  # other draws
 
 
+@pytest.mark.slow
 def test_many_replications_are_weighed_in_blocks() -> None:
     rng = np.random.default_rng(9)
     base = rng.normal(size=1_500)  # more weights than are held at a time
@@ -213,6 +214,7 @@ def missed(law: Law, n: int, step: int, macro: int, seed: int = 7) -> tuple[int,
     return together, alone, single
 
 
+@pytest.mark.slow
 def test_the_interval_covers_the_true_difference_in_most_samples() -> None:
     def normal(rng: np.random.Generator, n: int) -> list[Floats]:
         base = rng.normal(9_300, 238, n)

@@ -66,6 +66,7 @@ def run(*words: str, code: int = 0) -> str:
 
 
 @pytest.mark.parametrize("path", GENERATOR.pages(), ids=name_of)
+@pytest.mark.slow
 def test_python_blocks_print_what_the_page_says_and_tables_are_up_to_date(path: Path) -> None:
     page = text_of(path)
     assert GENERATOR.executed(GENERATOR.filled(page)) == page, "run: python docs/generate.py --run"

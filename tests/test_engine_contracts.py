@@ -42,12 +42,14 @@ def compare(case: Case, paths: Sequence[tuple[str, bool]] = EVERY) -> oracle.Out
 
 @settings(max_examples=60)
 @given(seed=st.integers(0, 2**63))
+@pytest.mark.slow
 def test_engine_equals_oracle_with_approval_and_closures(seed: int) -> None:
     compare(random_contract_case(seed), some_paths(seed))
 
 
 @settings(max_examples=60)
 @given(seed=st.integers(0, 2**63))
+@pytest.mark.slow
 def test_engine_equals_oracle_where_jobs_are_held_and_nobody_shares(seed: int) -> None:
     compare(random_held_case(seed), some_paths(seed))
 
@@ -105,6 +107,7 @@ FATES = {
 
 @settings(max_examples=40)
 @given(seed=st.integers(0, 2**63))
+@pytest.mark.slow
 def test_early_runs_give_the_verdict_of_the_whole_run(seed: int) -> None:
     for case in (random_contract_case(seed), random_held_case(seed)):
         rng = random.Random(repr(case.jobs))
@@ -120,6 +123,7 @@ def test_early_runs_give_the_verdict_of_the_whole_run(seed: int) -> None:
 
 @settings(max_examples=30)
 @given(seed=st.integers(0, 2**63), events=st.sampled_from((1, 7, 1 << 40)))
+@pytest.mark.slow
 def test_a_device_gives_the_integers_of_the_oracle_in_slices(seed: int, events: int) -> None:
     case = random_contract_case(seed)
     with emulated(EmulatedDevice()), sliced(events):

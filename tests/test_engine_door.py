@@ -188,6 +188,7 @@ PARTS = {
 
 
 @pytest.mark.parametrize("case", PARTS)
+@pytest.mark.slow
 def test_parts_that_cannot_be_meant_are_refused(case: str) -> None:
     make, said = PARTS[case]
     assert refused(make).startswith(said)

@@ -83,6 +83,7 @@ def check_case(case: Case) -> oracle.Outcome:
 
 @settings(max_examples=80)
 @given(seed=SEEDS)
+@pytest.mark.slow
 def test_job_by_job_is_the_loop_and_the_oracle(seed: int) -> None:
     check_case(fifo_case(seed))
 
@@ -130,6 +131,7 @@ def check_generated(seed: int, seen: Counter[str]) -> None:
 
 @settings(max_examples=30)
 @given(seed=SEEDS)
+@pytest.mark.slow
 def test_generated_jobs_too(seed: int) -> None:
     check_generated(seed, Counter())
 

@@ -120,6 +120,7 @@ def wide_case(seed: int) -> Case:
 
 @settings(max_examples=4)
 @given(seed=st.integers(0, 2**63))
+@pytest.mark.slow
 def test_engine_equals_oracle_with_many_running_jobs(seed: int) -> None:
     compare(wide_case(seed))
 
@@ -189,6 +190,7 @@ def test_newcomers_that_outlast_the_shadow_share_its_spare_gpus(lanes: int) -> N
 
 @settings(max_examples=60)
 @given(seed=st.integers(0, 2**63))
+@pytest.mark.slow
 def test_engine_equals_oracle_while_nothing_but_arrivals_happens(seed: int) -> None:
     compare(calm_case(seed))
 
@@ -202,6 +204,7 @@ def test_engine_equals_oracle_while_nothing_but_arrivals_happens_a_thousand_time
 
 @settings(max_examples=15)
 @given(seed=st.integers(0, 2**63))
+@pytest.mark.slow
 def test_engine_equals_oracle_in_long_queues(seed: int) -> None:
     compare(long_case(seed))
 
@@ -290,6 +293,7 @@ FATES = {
 
 @settings(max_examples=120)
 @given(case=cases())
+@pytest.mark.slow
 def test_early_run_gives_the_verdict_of_the_whole_run(case: Case) -> None:
     check_early(case)
 

@@ -153,6 +153,7 @@ def test_a_looser_limit_meets_no_less_and_violates_no_more(case: Case, more: int
 
 
 @holds_for(case=cases())
+@pytest.mark.slow
 def test_levels_of_single_days_and_sizes_add_up_to_the_level_of_all(case: Case) -> None:
     largest = max(job.gpus for job in case.jobs)
 

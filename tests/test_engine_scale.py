@@ -232,6 +232,7 @@ def batch(n: int, progress: Callable[[int, int], object]) -> BatchResult:
     return run_batch(center(crowd(2000, 250), 1), 0, np.full(n, 700), threads=1, progress=progress)
 
 
+@pytest.mark.slow
 def test_progress_is_told_what_is_done_of_how_many() -> None:
     told: list[tuple[int, int]] = []
     result = batch(2000, lambda done, total: told.append((done, total)))

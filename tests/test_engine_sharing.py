@@ -103,6 +103,7 @@ FATES = {
 
 @settings(max_examples=100)
 @given(seed=st.integers(0, 2**63))
+@pytest.mark.slow
 def test_engine_equals_oracle_in_fair_orders_and_with_users(seed: int) -> None:
     compare(random_fair_case(seed), [EVERY[0], EVERY[1 + seed % (len(EVERY) - 1)]])
 
@@ -146,6 +147,7 @@ def test_engine_equals_oracle_on_thousands_of_contested_centers(seed: int) -> No
 
 @settings(max_examples=60)
 @given(seed=st.integers(0, 2**63))
+@pytest.mark.slow
 def test_engine_equals_oracle_on_another_kind_of_shared_centers(seed: int) -> None:
     compare(of_center(random_shared_center(seed)))
 
@@ -224,6 +226,7 @@ def test_a_tenant_alone_is_not_held_up_by_a_cohort_that_is_overdrawn() -> None:
 
 @settings(max_examples=60)
 @given(seed=st.integers(0, 2**63))
+@pytest.mark.slow
 def test_early_run_gives_the_verdict_of_the_whole_run(seed: int) -> None:
     check_early(random_shared_case(seed))
 

@@ -54,6 +54,7 @@ def test_a_tighter_tolerance_takes_longer(tiny: gpusim.Scenario) -> None:
 
 
 @pytest.mark.alone
+@pytest.mark.slow
 def test_an_estimate_ends_in_time_however_long_a_run_is(tiny: gpusim.Scenario) -> None:
     endless = tiny.override([
         "tenants[0].classes[0].arrivals.load=200000", "study.max_gpus=400000", "study.horizon=60d",
@@ -132,6 +133,7 @@ def test_check_works_where_nothing_can_run(foretell: Callable[[Estimate | Except
     assert call("check", "-", "--json", stdin=TINY).data["estimate"] is None
 
 
+@pytest.mark.slow
 def test_size_says_before_it_starts_that_it_will_take_long(
     foretell: Callable[[Estimate | Exception], None],
 ) -> None:

@@ -105,6 +105,7 @@ def key_of(case: SharedCenter, out: Outcome, i: int, last: int, tree: FairTree) 
 
 
 @pytest.mark.parametrize("order", [FAIRSHARE, FAIR_TREE, MULTIFACTOR])
+@pytest.mark.slow
 def test_nobody_starts_while_a_job_waits_that_comes_first(order: int) -> None:
     seen: Counter[str] = Counter()
 
@@ -138,6 +139,7 @@ def _near(waits: dict[int, list[tuple[int, int]]], tick: int) -> list[tuple[int,
 
 
 @on_many
+@pytest.mark.slow
 def test_the_lowest_share_goes_next_among_the_first_of_each_line(seed: int) -> None:
     case, rng = in_one_pool(seed, WEIGHTED_SHARE), random.Random(f"shares {seed}")
     assert case.sharing is not None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 
 import hypothesis.strategies as st
+import pytest
 from hypothesis import given, settings
 
 from slurm_fair_tree import FairTree, oracle_keys
@@ -32,6 +33,7 @@ def test_ranks_are_those_of_a_walk_down_the_tree(seed: int) -> None:
 
 @settings(deadline=None, max_examples=300)
 @given(seed=st.integers(0, 2**32))
+@pytest.mark.slow
 def test_ranks_are_slurm_s_where_no_accounts_with_usage_are_level(seed: int) -> None:
     rng = random.Random(seed)
     users, accounts = rng.randint(1, 9), rng.randint(0, 5)

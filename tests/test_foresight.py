@@ -94,6 +94,7 @@ def same_asked(plain: Table, device: Device) -> None:
     workers=st.integers(0, 600),
     data=st.data(),
 )
+@pytest.mark.slow
 def test_a_search_asks_and_finds_the_same_whether_it_is_listened_to_or_not(
     case: tuple[BoolArray, CapacityGrid], start: int, step: int, workers: int, data: st.DataObject
 ) -> None:
@@ -236,6 +237,7 @@ def sized(periods: Periods, way: str, evaluator: Table, **changes: object) -> Si
 
 @pytest.mark.parametrize("wobble", [0.0, 0.02])
 @pytest.mark.parametrize("way", ["monotone", "plain", "strict", "kinds", "hardest"])
+@pytest.mark.slow
 def test_a_sizing_is_the_same_in_at_most_half_the_rounds(way: str, wobble: float) -> None:
     periods = Periods(3, wobble)
     plain, device = Table(periods.table, GRID), Device(periods.table, GRID, 2_048)
@@ -278,6 +280,7 @@ def test_the_law_of_the_korean_center_takes_a_quarter_of_the_rounds(seed: int) -
 
 
 @pytest.mark.parametrize("workers", [1, 30, 300])
+@pytest.mark.slow
 def test_few_workers_change_no_answer_and_never_cost_a_round(workers: int) -> None:
     periods = Periods(4, 0.02)
     for way in ("plain", "hardest"):
@@ -289,6 +292,7 @@ def test_few_workers_change_no_answer_and_never_cost_a_round(workers: int) -> No
 
 
 @given(case=tables(), workers=st.integers(0, 300), every=st.integers(1, 4), seed=st.integers(0, 99))
+@pytest.mark.slow
 def test_a_lower_end_is_the_same_whether_it_is_listened_to_or_not(
     case: tuple[BoolArray, CapacityGrid], workers: int, every: int, seed: int
 ) -> None:

@@ -65,6 +65,7 @@ def check_jobs(seed: int) -> None:
 
 @settings(max_examples=60)
 @given(seed=SEEDS)
+@pytest.mark.slow
 def test_jobs_of_random_sources_equal_the_plain_generator_s(seed: int) -> None:
     check_jobs(seed)
 
@@ -115,6 +116,7 @@ def features(question: Question) -> set[str]:
     return {name for name, there in found.items() if there}
 
 
+@pytest.mark.slow
 def test_random_generators_have_every_feature() -> None:
     rng = random.Random(1)
     seen = Counter(name for _ in range(300) for name in features(random_generator(rng.randrange(2**63))))
@@ -132,6 +134,7 @@ def test_an_event_may_have_64_jobs_at_the_demand_of_the_run(count: int, factor: 
     assert len(generate_jobs(spec, 0, demand_ppm=factor * MILLION)) == count // factor * factor
 
 
+@pytest.mark.slow
 def test_a_batch_of_a_million_jobs_and_a_chain_of_as_many_leave_in_order() -> None:
     many = {"gap": Deterministic(50.0), "service": Deterministic(10.0)}
     for fields in (batches({10**6: 1.0}, spread=10**5), {"segment": 10, "service": Deterministic(1e7)}):
@@ -167,6 +170,7 @@ def check_stored(seed: int) -> None:
 
 @settings(max_examples=50)
 @given(seed=SEEDS)
+@pytest.mark.slow
 def test_runs_of_random_sources_are_those_of_their_stored_jobs(seed: int) -> None:
     check_stored(seed)
 
@@ -210,6 +214,7 @@ def verdicts(examples: int, jobs: int) -> Counter[str]:
     return seen
 
 
+@pytest.mark.slow
 def test_early_runs_of_random_sources_give_the_verdict_of_the_whole_run() -> None:
     seen = verdicts(40, 400)
     assert min(seen.values()) >= 5, seen
@@ -271,6 +276,7 @@ def narrow_verdicts(examples: int, jobs: int) -> int:
     return asked
 
 
+@pytest.mark.slow
 def test_early_runs_are_right_about_shares_that_are_just_reached_or_missed() -> None:
     assert narrow_verdicts(20, 1000) > 40
 
@@ -317,6 +323,7 @@ def generated(seed: int, backfill: int = 1) -> RunSpec:
 
 @pytest.mark.parametrize("seed", [0, 7, (1 << 64) - 1])
 @pytest.mark.parametrize("replication", [0, 3, 123_456])
+@pytest.mark.slow
 def test_sampler_equals_the_reference_bit_by_bit(seed: int, replication: int) -> None:
     spec = generated(seed)
     assert isinstance(spec.jobs, Generator)

@@ -75,6 +75,7 @@ def every_kind() -> Generator:
     ("replication", "demand_ppm", "draw"),
     [(0, 1_000_000, 0), (5, 300_000, 1), (2**32 - 1, 2_345_678, 0), (77, 3_900_000, 1), (3, 10_000, 1)],
 )
+@pytest.mark.slow
 def test_generated_jobs_are_those_of_the_reference(replication: int, demand_ppm: int, draw: int) -> None:
     generator = every_kind()
     windows = Windows(0, HORIZON, HORIZON, week_phase=PHASE)

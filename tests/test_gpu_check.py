@@ -356,6 +356,7 @@ WRITES = "import json, sys, time; open(sys.argv[1], 'w').write(json.dumps({row})
         ({"skipped": "no such tool"}, "pass", "skipped"),
     ],
 )
+@pytest.mark.slow
 def test_what_a_step_has_measured_stays_whatever_ends_it(
     row: dict[str, str], then: str, status: str, tmp_path: Path
 ) -> None:

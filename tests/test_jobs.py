@@ -85,6 +85,7 @@ def test_any_sequence_of_numbers_is_accepted(column: Any) -> None:
     assert jobs.submit.tolist() == jobs.gpus.tolist() == jobs.id.tolist() == [int(value) for value in column]
 
 
+@pytest.mark.slow
 def test_pandas_columns_are_accepted() -> None:
     pandas = pytest.importorskip("pandas")
     frame = pandas.DataFrame({

@@ -68,6 +68,7 @@ ROOM = dict.fromkeys(device_work.MOST_ROOM, 64)
 
 @settings(max_examples=25)
 @given(seed=st.integers(0, 2**63), events=st.sampled_from(SLICES))
+@pytest.mark.slow
 def test_what_stays_is_what_the_cpu_gives(seed: int, events: int) -> None:
     rng = random.Random(seed)
     question = random_generator(seed, rng.choice([5, 40]))
@@ -223,6 +224,7 @@ def test_records_are_arrays_of_their_own() -> None:
         *(("array", 0), ("array", 6)),
     ],
 )
+@pytest.mark.slow
 def test_whatever_fails_nothing_stays_allocated_not_even_while_the_error_lives(call: str, after: int) -> None:
     device = EmulatedDevice()
     failing(device, call, after, Interrupted())

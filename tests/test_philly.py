@@ -329,6 +329,7 @@ def among_all(log: Path) -> gpusim.Replay:
     return gpusim.replay(read_trace(log), gpus=600)
 
 
+@pytest.mark.slow
 def test_an_unlimited_center_uses_what_the_log_asks_for(log: Path) -> None:
     data = call("replay", log, "--gpus", "infinite", "--by", "vc", "--json").data
     use = data["in_use"]
@@ -346,6 +347,7 @@ def test_an_unlimited_center_uses_what_the_log_asks_for(log: Path) -> None:
     assert f"{data['gpu_hours']:,.0f}" == "978,078"
 
 
+@pytest.mark.slow
 def test_gpu_hours_of_every_virtual_cluster_are_conserved(log: Path, among_all: gpusim.Replay) -> None:
     asked: dict[str, float] = {}
     with gzip.open(log, "rt") as lines:

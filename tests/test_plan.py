@@ -51,6 +51,7 @@ def test_shares_are_not_rounded_up_in_words() -> None:
     assert "99.5% of periods" in str(answer)
 
 
+@pytest.mark.slow
 def test_answer_below_the_offered_load_warns_that_the_queue_grows() -> None:
     answer = gpusim.size(small("slos[0]=wait <= 3d for 90% of all jobs", "study.horizon=8d"))
     assert answer.gpus is not None
@@ -167,6 +168,7 @@ def test_a_replication_has_its_own_uncertain_numbers_in_any_batch() -> None:
     assert jobs[1] > 3 * jobs[0]
 
 
+@pytest.mark.slow
 def test_uncertain_numbers_make_the_answer_larger() -> None:
     sure, unsure = gpusim.size(small()), gpusim.size(uncertain())
     assert sure.gpus is not None

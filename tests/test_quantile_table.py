@@ -106,6 +106,7 @@ def test_demand_table_of_shift_0_keeps_mean_and_scv() -> None:
     assert math.isclose(table_scv(table), scv(law), rel_tol=1e-3)
 
 
+@pytest.mark.slow
 def test_table_mean_is_the_exact_mean_over_all_words() -> None:
     # Both sides vary in the first 2^18 words, in one segment of 2^15 words (octave 15, every step distinct)
     # and in one of 2^20 (octave 20, steps of 16 words); all else is flat, so that every word can be summed.

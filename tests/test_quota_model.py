@@ -21,6 +21,7 @@ def quotas_of(tree: Tree) -> Quotas:
     return Quotas(sharing, (100,))
 
 
+@pytest.mark.slow
 def test_the_formula_is_what_the_tanks_give_on_thousands_of_trees() -> None:
     seen: Counter[str] = Counter()
     for seed in range(2000):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import fields, replace
 
 import hypothesis.strategies as st
+import pytest
 from hypothesis import given, settings
 
 from cases import Case, cases
@@ -288,6 +289,7 @@ def test_sjf_among_equal_limits_is_fifo(case: Case, limit: int) -> None:
 
 @on_many
 @given(case=cases())
+@pytest.mark.slow
 def test_under_strict_fifo_with_a_period_one_more_gpu_delays_nobody(case: Case) -> None:
     # R40: one tier, one pool, nobody leaves. Every job fits the smaller center.
     gpus = max(1, case.gpus[0])
@@ -336,6 +338,7 @@ def test_a_looser_limit_meets_no_less_and_violates_no_more(case: Case, more: int
 
 @on_many
 @given(case=cases())
+@pytest.mark.slow
 def test_levels_of_single_days_add_up_to_the_level_of_the_whole_week(case: Case) -> None:
     by_day = [tuple(replace(slo, days=1 << day) for slo in case.slos) for day in range(7)]
     whole = replace(case, slos=tuple(replace(slo, days=127) for slo in case.slos)).answer().slo

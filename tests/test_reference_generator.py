@@ -115,6 +115,7 @@ def test_one_job_worked_by_hand() -> None:
 
 
 @pytest.mark.parametrize("window", [60, 3600])
+@pytest.mark.slow
 def test_exponential_gaps_make_poisson_counts(window) -> None:
     # For Poisson counts the sum of (n - m)^2 / m over W windows has mean W and variance W (2 + 1/m).
     horizon = 900_000
@@ -215,6 +216,7 @@ def test_limit_modes() -> None:
 # ------------------------------------------------------------------------------------- demand
 
 
+@pytest.mark.slow
 def test_demand_scale_stretches_every_gap_of_a_replication() -> None:
     half = compile_table(Deterministic(0.5), 1.0 / 65536, 0)
     assert demand_scale(one(demand=half), 0) == 32768

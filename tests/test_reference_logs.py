@@ -64,11 +64,13 @@ def wrong_starts(name: str, policy: str, gpus: int, horizon: int = NEVER) -> dic
 
 
 @pytest.mark.parametrize("policy", ["fcfs", "easy", "cons"])
+@pytest.mark.slow
 def test_every_start_of_a_real_log_with_loose_requests_is_reproduced(policy: str) -> None:
     assert wrong_starts("hpc2n-head-240", policy, gpus=240) == {}
 
 
 @pytest.mark.parametrize("policy", ["fcfs", "easy", "cons"])
+@pytest.mark.slow
 def test_every_start_before_job_1000_arrives_is_reproduced(policy: str) -> None:
     # Nothing that happens before a tick depends on what is submitted at it or later, under any policy.
     _, jobs = read_jobs("lublin256-perfect-l85")
@@ -81,6 +83,7 @@ def test_every_start_of_ten_thousand_jobs_with_exact_requests_is_reproduced(poli
     assert wrong_starts("lublin256-perfect-l85", policy, gpus=256) == {}
 
 
+@pytest.mark.slow
 def test_mean_waits_of_the_real_log_are_those_published_with_it() -> None:
     # shared/data/README.md, xval: means over 3,145 jobs
     numbers, _ = read_jobs("hpc2n-head-240")

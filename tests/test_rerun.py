@@ -54,6 +54,7 @@ def parsed(data: dict[str, Any]) -> Recorded:
 
 
 @pytest.mark.parametrize("name", ["size", "strict", "simulate", "demand", "compare"])
+@pytest.mark.slow
 def test_an_answer_repeats_itself(answers: dict[str, dict[str, Any]], name: str) -> None:
     result = rerun(parsed(answers[name]), threads=1)
     assert result.same

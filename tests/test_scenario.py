@@ -251,6 +251,7 @@ def test_to_dict_reads_back_to_the_same_scenario(base: Scenario) -> None:
     seed=st.integers(0, 2**64 - 1),
     share=st.floats(0.01, 0.99),
 )
+@pytest.mark.slow
 def test_any_scenario_survives_the_round_trip(
     rate: float, median: float, sigma: float, seed: int, share: float
 ) -> None:

@@ -444,6 +444,7 @@ VALUES = st.recursive(
 
 @settings(max_examples=80, deadline=None)
 @given(st.sampled_from(KEYS), VALUES)
+@pytest.mark.slow
 def test_no_value_makes_anything_but_our_own_errors(path: tuple[str | int, ...], value: object) -> None:
     data = agreed().to_dict()
     check_value(data, path, value)

@@ -366,6 +366,7 @@ PATHS = [
 
 @settings(max_examples=120, deadline=None)
 @given(st.sampled_from(PATHS), VALUES)
+@pytest.mark.slow
 def test_no_value_anywhere_makes_anything_but_our_own_errors(
     path: tuple[str | int, ...], value: object
 ) -> None:

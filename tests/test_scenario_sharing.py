@@ -456,5 +456,6 @@ VALUES = st.recursive(
 
 @settings(max_examples=60, deadline=None)
 @given(st.sampled_from(KEYS), VALUES)
+@pytest.mark.slow
 def test_no_value_makes_anything_but_our_own_errors(path: tuple[str | int, ...], value: object) -> None:
     check_value(Scenario.from_yaml(BASE).to_dict(), path, value)

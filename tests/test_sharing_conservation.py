@@ -100,6 +100,7 @@ def column(table: Ints | None, names: tuple[str, ...], name: str) -> Ints:
 
 @pytest.mark.parametrize("policy", POLICIES)
 @pytest.mark.parametrize("how", TERMS)
+@pytest.mark.slow
 def test_little_and_gpu_time_hold_to_the_tick(how: str, policy: str) -> None:
     spec = finite(TERMS[how], POLICIES[policy], {4: 2.0}, name=f"{how} {policy}")
     result = run_batch(spec, 0, GPUS, causes=True, records=True)

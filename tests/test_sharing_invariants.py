@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import replace
 
+import pytest
+
 from gpusim.engine.reference import COUNTS, FAIRSHARE, FIFO, Sharing, Tenant
 from gpusim.engine.reference_quota import Quotas
 from quota_model import Tank, Tanks
@@ -16,6 +18,7 @@ ENDED = ("finished", "killed_limit")
 
 
 @on_many
+@pytest.mark.slow
 def test_no_pool_runs_more_than_it_has_and_no_job_twice(seed: int) -> None:
     case, out = answered(seed)
     stays = stays_of(case, out)
@@ -44,6 +47,7 @@ def tanks_of(case: SharedCenter, pool: int) -> Tanks:
 
 
 @on_many
+@pytest.mark.slow
 def test_without_urgent_jobs_no_tenant_ever_uses_more_than_quotas_and_limits_allow(seed: int) -> None:
     case, _ = answered(seed)
     case = replace(case, classes=tuple(replace(row, urgent=False) for row in case.classes))
@@ -75,6 +79,7 @@ def test_without_urgent_jobs_no_tenant_ever_uses_more_than_quotas_and_limits_all
 
 
 @on_many
+@pytest.mark.slow
 def test_victims_may_be_victims_and_nobody_starts_or_leaves_twice_in_a_tick(seed: int) -> None:
     case, out = answered(seed)
     assert len(set(out.evictions)) == len(out.evictions)
@@ -107,6 +112,7 @@ def may_take(case: SharedCenter, new: int, old: int) -> bool:
 
 
 @on_many
+@pytest.mark.slow
 def test_what_a_finished_job_held_is_its_work_and_what_was_lost(seed: int) -> None:
     case, out = answered(seed)
     held: Counter[int] = Counter()
@@ -121,6 +127,7 @@ def test_what_a_finished_job_held_is_its_work_and_what_was_lost(seed: int) -> No
 
 
 @on_many
+@pytest.mark.slow
 def test_the_causes_of_waiting_sum_to_the_waiting_gpu_ticks(seed: int) -> None:
     case, out = answered(seed)
     waited, held = Counter[int](), Counter[int]()
@@ -148,6 +155,7 @@ def test_the_causes_of_waiting_sum_to_the_waiting_gpu_ticks(seed: int) -> None:
 
 
 @on_many
+@pytest.mark.slow
 def test_idle_and_allocated_gpus_are_all_there_are(seed: int) -> None:
     case, out = answered(seed)
     ticks = overlap(case, 0, case.windows.horizon)
@@ -159,6 +167,7 @@ def test_idle_and_allocated_gpus_are_all_there_are(seed: int) -> None:
 
 
 @on_many
+@pytest.mark.slow
 def test_every_job_is_in_one_state_and_evictions_are_counted(seed: int) -> None:
     case, out = answered(seed)
     states = [name for name in COUNTS if name not in ("submitted", "started")]
@@ -184,6 +193,7 @@ def test_every_job_is_in_one_state_and_evictions_are_counted(seed: int) -> None:
 
 
 @on_many
+@pytest.mark.slow
 def test_tenants_without_quotas_and_rules_are_no_sharing(seed: int) -> None:
     case, _ = answered(seed)
     assert case.sharing is not None
@@ -201,6 +211,7 @@ def test_tenants_without_quotas_and_rules_are_no_sharing(seed: int) -> None:
     assert with_tenants.causes == with_quotas.causes == none.causes
 
 
+@pytest.mark.slow
 def test_the_random_centers_have_everything() -> None:
     seen: Counter[str] = Counter()
     for seed in range(200):

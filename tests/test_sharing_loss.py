@@ -118,6 +118,7 @@ def random_tree(rng: random.Random) -> Tree:
     return Tree(tenants, tuple(parent), nominal, *limits)
 
 
+@pytest.mark.slow
 def test_what_quotas_allow_is_coordinate_convex_and_the_formula_admits_exactly_that() -> None:
     seen: Counter[str] = Counter()
     for case in range(40):
@@ -261,6 +262,7 @@ TREES = {
 @LONG
 @pytest.mark.parametrize("law", ["exponential", "lognormal"])
 @pytest.mark.parametrize("name", TREES)
+@pytest.mark.slow
 def test_borrowing_and_lending_give_the_product_form_over_what_quotas_allow(
     name: str, law: str, times: int
 ) -> None:

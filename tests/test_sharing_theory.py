@@ -59,6 +59,7 @@ NON_PREEMPTIVE = [  # servers, loads, mean waits of domain.md 9, relaxation time
 @LONG
 @pytest.mark.parametrize("backfill", [NONE, SKIP])
 @pytest.mark.parametrize(("servers", "loads", "waits", "relaxations", "within"), NON_PREEMPTIVE)
+@pytest.mark.slow
 def test_tenants_of_different_tiers_wait_as_cobham_says(
     servers: int,
     loads: tuple[float, ...],
@@ -91,6 +92,7 @@ def test_tenants_with_unlike_service_times_wait_as_cobham_says() -> None:
 
 
 @LONG
+@pytest.mark.slow
 def test_work_conservation_gives_every_order_of_tiers_the_same_weighted_wait(times: int) -> None:
     # Kleinrock's law for M/M/c with one rate: sum of a_k W_k does not depend on who goes first.
     servers, loads = 8, (1.6, 2.4, 3.2)

@@ -247,6 +247,7 @@ def test_infeasible_is_said_and_the_top_of_the_grid_is_not_the_answer() -> None:
         assert top.high < 0.95
 
 
+@pytest.mark.slow
 def test_undecided_at_the_top_of_the_grid_is_unresolved() -> None:
     law = Law(CapacityGrid(8, 8, 5), np.array([0.2, 0.5, 0.8, 0.9, 0.95]))
     results = macro(law, replace(MONOTONE, tolerance=8), MACRO)

@@ -165,6 +165,7 @@ def test_a_wrong_weight_fails_the_test_that_the_right_one_passes() -> None:
     assert mistakes > most_wrong(100)
 
 
+@pytest.mark.slow
 def test_a_sample_that_is_too_small_for_the_tolerance_becomes_the_pilot_of_one_that_is_not() -> None:
     for seed in (0, 1, 3):
         periods = Periods(seed)
@@ -248,6 +249,7 @@ def test_results_that_are_not_monotone_are_certified_by_runs() -> None:
     assert result.non_monotone.low <= result.non_monotone.share <= result.non_monotone.high
 
 
+@pytest.mark.slow
 def test_strict_certifies_on_plain_replications() -> None:
     result = sized(1, replace(OPTIONS, certify="strict"))
     held_out = [line for line in result.evidence if line.kind == "hold-out"]
@@ -255,6 +257,7 @@ def test_strict_certifies_on_plain_replications() -> None:
     assert not any(line.strata for line in held_out)
 
 
+@pytest.mark.slow
 def test_kinds_that_do_not_differ_are_not_sampled_separately() -> None:
     class Alike(Periods):
         def __init__(self, seed: int) -> None:

@@ -79,6 +79,7 @@ def test_the_sets_are_up_sets_also_when_mirrored(design: Design, level: float) -
 
 
 @pytest.mark.parametrize(("design", "level"), DESIGNS)
+@pytest.mark.slow
 def test_the_largest_probability_is_found(design: Design, level: float) -> None:
     for t in (0.9 * level, level, level + 0.3 * (1.0 - level)):
         outcomes = strata.above(design, t, 1.92)
@@ -96,6 +97,7 @@ def test_ignoring_the_weights_breaks_the_error() -> None:
     assert max(probability(design, table, p) for p in line(design, level, 201)) > 0.5
 
 
+@pytest.mark.slow
 def test_intervals_cover_at_every_pair_of_probabilities() -> None:
     design = Design((0.8, 0.2), (9, 7))
     ends = np.array(
@@ -107,6 +109,7 @@ def test_intervals_cover_at_every_pair_of_probabilities() -> None:
             assert probability(design, ends[:, :, 1] < theta, p) <= 0.05 + 1e-9
 
 
+@pytest.mark.slow
 def test_the_interval_agrees_with_the_test() -> None:
     design, level, error = Design((0.79, 0.21), (60, 50)), 0.9, 0.025
     outcomes = strata.region(design, level, error)
@@ -122,6 +125,7 @@ def test_the_interval_agrees_with_the_test() -> None:
 
 @settings(max_examples=8, deadline=None)
 @given(x0=st.integers(0, 30), x1=st.integers(0, 20), w=st.floats(0.05, 0.95))
+@pytest.mark.slow
 def test_the_interval_holds_the_estimate_and_mirrors(x0: int, x1: int, w: float) -> None:
     design = Design((1.0 - w, w), (30, 20))
     low, high = strata.confidence_interval(design, (x0, x1), 0.95)

@@ -108,6 +108,7 @@ def answer() -> gpusim.Answer:
     return gpusim.size(Scenario.from_yaml(RARE), threads=2)
 
 
+@pytest.mark.slow
 def test_an_answer_from_two_kinds_says_so_and_is_documented(answer: gpusim.Answer) -> None:
     assert any(
         "with and without an urgent job were sampled separately" in note for note in answer.sizing.notes

@@ -173,6 +173,7 @@ job = st.tuples(
 
 @given(rows=st.lists(job, min_size=1, max_size=30), order=st.randoms(use_true_random=False), data=st.data())
 @settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@pytest.mark.slow
 def test_any_jobs_survive_the_way_through_a_log(
     tmp_path: Path, rows: list[tuple[int, int, int, int | None]], order: Any, data: st.DataObject
 ) -> None:
@@ -208,6 +209,7 @@ ARCHIVE = {
 
 
 @pytest.mark.parametrize("name", ARCHIVE)
+@pytest.mark.slow
 def test_archive_log_reproduces_the_published_counts_and_demand(shared_data: Path, name: str) -> None:
     rows, no_run_time, (mean, *exact) = ARCHIVE[name]
     jobs = read_trace(shared_data / "swf" / f"{name}.swf.gz")
@@ -220,6 +222,7 @@ def test_archive_log_reproduces_the_published_counts_and_demand(shared_data: Pat
 
 
 @pytest.mark.alone
+@pytest.mark.slow
 def test_a_log_of_188_041_jobs_is_read_in_two_seconds_and_300_megabytes(shared_data: Path) -> None:
     path = shared_data / "swf" / "LCG-2005-1.swf.gz"
     times = []
