@@ -23,19 +23,23 @@ def random_shared_case(seed: int) -> SharedCase:
     In some, tenants of nested cohorts take from each other (`contested_cases.py`).
     """
     if (rng := random.Random(f"contested {seed}")).random() < 0.4:
-        return contested_case(rng)
+        case = contested_case(rng)
+        backfill = rng.choice(
+            [case.policy.backfill, 1, 2, oracle.ALL]
+        )  # reservations that refuse somebody are rare
+        return replace(case, policy=replace(case.policy, backfill=backfill))
     rng = random.Random(f"shared {seed}")
-    case = random_case(rng.randrange(2**62))
+    plain = random_case(rng.randrange(2**62))
     tenants = rng.choice([2, 2, 3, 4, 6])
-    case = _spread_out(rng, case, tenants)
+    plain = _spread_out(rng, plain, tenants)
     if rng.random() < 0.7:
-        case = _busy(rng, case)
-    sharing = _sharing(rng, case, tenants)
-    classes = tuple(_preemption(rng, row) for row in case.classes)
+        plain = _busy(rng, plain)
+    sharing = _sharing(rng, plain, tenants)
+    classes = tuple(_preemption(rng, row) for row in plain.classes)
     if rng.random() < 0.75:  # otherwise the policy stays whatever it is
         backfill = rng.choice([oracle.NONE, oracle.SKIP, oracle.SKIP, 1, 1, 2, 3, oracle.ALL])
-        case = replace(case, policy=replace(case.policy, backfill=backfill))
-    return SharedCase(case.jobs, classes, case.policy, case.gpus, case.windows, case.slos, sharing)
+        plain = replace(plain, policy=replace(plain.policy, backfill=backfill))
+    return SharedCase(plain.jobs, classes, plain.policy, plain.gpus, plain.windows, plain.slos, sharing)
 
 
 def random_fair_case(seed: int) -> SharedCase:

@@ -71,7 +71,8 @@ def random_fairness(rng: random.Random, tenants: int, classes: int, gpus: tuple[
 
 def some_pools(rng: random.Random, gpus: tuple[int, ...]) -> int:
     """How many of the first pools are the center, which has GPUs; 0: all."""
-    return rng.choice([0, 0, *(n for n in range(1, len(gpus) + 1) if sum(gpus[:n]) > 0)])
+    fewer = [n for n in range(1, len(gpus)) if sum(gpus[:n]) > 0]
+    return rng.choice([0, len(gpus), *fewer, *fewer])
 
 
 def with_users(rng: random.Random, center: SharedCenter) -> SharedCenter:

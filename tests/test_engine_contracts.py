@@ -86,6 +86,10 @@ def fates(case: SharedCase, out: oracle.Outcome) -> set[str]:
     if case.closures:
         had.add(f"backfill {case.policy.backfill}")
         had |= {"closed and evicted"} if out.evictions else set()
+        refused = case.policy.backfill in (oracle.NONE, oracle.SKIP) and any(
+            row["reservation"] for row in out.causes
+        )
+        had |= {"refused by a closure"} if refused else set()
         had |= {"pools"} if len(case.gpus) > 1 else set()
     had |= {"held at the end"} if any(row["held"] for row in out.counts) else set()
     return had
@@ -100,6 +104,7 @@ FATES = {
         "idle free",
         "held",
         "held at the end",
+        "refused by a closure",
     ),
     *("backfill 0", "backfill -1", "backfill 1", "backfill 3", "backfill -2", "closed and evicted", "pools"),
 }

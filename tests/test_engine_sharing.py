@@ -121,15 +121,22 @@ def test_engine_equals_oracle_on_thousands_of_centers_with_fair_orders_and_users
 
     check()
     wanted = {f"order {order}" for order in range(2, 6)} | {"users", "evicted", "cascade", "quota", "held"}
+    wanted |= {"beyond quotas", "a part of the pools"}
     assert min(seen[name] for name in wanted) >= 50, seen.most_common()[::-1][:5]
 
 
 def needs_of(case: SharedCase) -> set[str]:
-    """Its order, and whether users have limits."""
+    """Its order, what that goes by, and whether users have limits."""
     assert case.sharing is not None
+    fairness, order = case.fairness, case.policy.order
+    goes_by: set[str] = set()
+    if fairness is not None and fairness.over_quota and order < oracle.WEIGHTED_SHARE:
+        goes_by.add("beyond quotas")
+    if fairness is not None and 0 < fairness.center_pools < len(case.gpus) and order == oracle.MULTIFACTOR:
+        goes_by.add("a part of the pools")
     rows = case.sharing.tenants
     limits = any(row.user_max_gpus is not None or row.user_max_jobs is not None for row in rows)
-    return {f"order {case.policy.order}"} | ({"users"} if limits else set())
+    return {f"order {order}"} | goes_by | ({"users"} if limits else set())
 
 
 @settings(max_examples=60)
