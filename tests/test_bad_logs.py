@@ -133,6 +133,7 @@ def test_every_problem_of_a_log_is_reported_in_the_order_of_its_lines(tmp_path: 
     assert places == [11, 12, 13, 14, 15, 17, 17]
 
 
+@pytest.mark.slow
 def test_a_million_bad_lines_make_a_short_error(tmp_path: Path) -> None:
     path = tmp_path / "log.swf"
     path.write_bytes(after_good_lines(*["x y"] * 1_000_000))

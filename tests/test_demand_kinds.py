@@ -190,6 +190,7 @@ def test_a_batch_job_worked_by_hand() -> None:
 
 
 @pytest.mark.parametrize("correlation", [0.0, 0.2, 0.5, 0.8, 0.95])
+@pytest.mark.slow
 def test_mixed_words_are_uniform_and_correlated_as_asked(correlation) -> None:
     # sqrt(n) D of Kolmogorov-Smirnov exceeds 2.6 with probability 3e-6. The correlation is that of the mixed
     # words before they are made uniform; that of the uniform ones is within 0.025 of it (0.276 for 0.3).
@@ -346,6 +347,7 @@ def test_arrivals_of_a_profile_are_those_of_its_mean_rate_moved_in_time() -> Non
     assert not np.any((in_week // 3600) % 4 == 2)  # no arrival in hours of rate 0
 
 
+@pytest.mark.slow
 def test_hours_and_weekdays_get_their_rates() -> None:
     # Poisson counts in 168 hours of the week: sum of (n - m)^2 / m is chi-square with 168 degrees of freedom,
     # whose normal score (Wilson-Hilferty) stays below 4.5 with probability 1 - 3e-6.

@@ -97,6 +97,7 @@ CROWDS = {
 @pytest.mark.parametrize(
     "name", [pytest.param(k, marks=pytest.mark.slow if k == "four reservations" else ()) for k in CROWDS]
 )
+@pytest.mark.slow
 def test_crowd_of_a_hundred_thousand_starts_as_ever_on_every_path(name: str) -> None:
     backfill, tiers, step, frozen = CROWDS[name]
     spec = center(crowd(JOBS, step), backfill, tiers)
@@ -322,6 +323,7 @@ except KeyboardInterrupt:
         pytest.param("one conservative run", (8 * JOBS, 1, ALL, 1), marks=pytest.mark.slow),
     ],
 )
+@pytest.mark.slow
 def test_ctrl_c_ends_the_batch_at_once(
     name: str, arguments: tuple[int, ...], summary_line: Callable[[str], None]
 ) -> None:

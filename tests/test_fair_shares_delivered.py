@@ -66,6 +66,7 @@ def test_the_division_by_hand() -> None:
         pytest.param([20, 20, 52], [1, 1, 4], marks=pytest.mark.slow),  # due 11 1/3, 11 1/3, 45 1/3
     ],
 )
+@pytest.mark.slow
 def test_fairshare_delivers_the_max_min_division(demands: list[float], weights: list[float]) -> None:
     got, fair = delivered("fairshare", demands, weights), due(demands, weights)
     assert got == pytest.approx(fair, rel=0.04)

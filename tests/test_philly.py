@@ -362,6 +362,7 @@ def test_gpu_hours_of_every_virtual_cluster_are_conserved(log: Path, among_all: 
         assert rows == CLUSTERS
 
 
+@pytest.mark.slow
 def test_one_virtual_cluster_waits_less_alone_than_among_all(among_all: gpusim.Replay) -> None:
     alone = gpusim.replay(among_all.table.of_tenants("ee9e8c"), gpus=600)
     shared = {tenant.name: tenant for tenant in among_all.tenants}["ee9e8c"]

@@ -23,6 +23,7 @@ def test_only_a_reservation_or_a_closure_refuses_who_has_room(seed: int) -> None
 
 
 @on_many
+@pytest.mark.slow
 def test_nobody_waits_for_a_turn_where_every_pass_tries_everybody(seed: int) -> None:
     # use only grows during a pass that evicts nobody: who could start after it could have started in it
     case = random_contract_case(seed)

@@ -177,6 +177,7 @@ def test_every_law_survives_the_round_trip() -> None:
     ],
     ids=str,
 )
+@pytest.mark.slow
 def test_the_time_held_is_the_mean_of_run_time_and_request(name: str, limit: object) -> None:
     law, made = run_time(name), read_limit(limit)
     rng = np.random.default_rng(1)

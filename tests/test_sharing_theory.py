@@ -182,6 +182,7 @@ TERMS: dict[str, Callable[[int, int], tuple[list[int], Sharing]]] = {
         ),
     ],
 )
+@pytest.mark.slow
 def test_evicting_tenants_leave_sooner_as_preemptive_resume_says(
     servers: int,
     loads: tuple[float, ...],
@@ -209,6 +210,7 @@ def test_evicting_tenants_leave_sooner_as_preemptive_resume_says(
 
 
 @pytest.mark.parametrize("terms_of", TERMS)
+@pytest.mark.slow
 def test_evicting_tenants_with_unlike_service_times_leave_as_preemptive_resume_says(terms_of: str) -> None:
     moments = exponential(1.0), exponential(2.0)
     exact = theory.preemptive_sojourns_mg1((0.3, 0.2), [m.mean for m in moments], [m.second for m in moments])

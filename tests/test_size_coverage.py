@@ -119,6 +119,7 @@ def test_the_two_laws_use_both_certificates() -> None:
 
 
 @pytest.mark.parametrize("name", ["B1", pytest.param("B2", marks=pytest.mark.slow)])
+@pytest.mark.slow
 def test_few_sizing_runs_keep_their_promise(name: str) -> None:
     assert wrong_claims(LAWS[name], 3)[1] <= most_wrong(3)
 

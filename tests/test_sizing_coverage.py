@@ -130,6 +130,7 @@ WOBBLY: dict[str, Any] = {
 @pytest.mark.parametrize(
     ("tolerance", "cost"), [pytest.param(4, 916, marks=pytest.mark.slow), (2, 1_871), (1, 6_703)]
 )
+@pytest.mark.slow
 def test_exact_interval_covers_at_the_designed_cost(tolerance: int, cost: float) -> None:
     law = bell()
     results = macro(law, replace(MONOTONE, tolerance=tolerance))
@@ -146,6 +147,7 @@ def test_exact_interval_covers_at_the_designed_cost(tolerance: int, cost: float)
 @pytest.mark.parametrize(
     "law", [pytest.param(bell(), id="bell", marks=pytest.mark.slow), pytest.param(tie(), id="tie")]
 )
+@pytest.mark.slow
 def test_the_habit_fails_the_test_that_the_interval_passes(law: Law) -> None:
     undersized = sum(habit(law, seed) < law.answer() for seed in range(MACRO))
     assert undersized > WRONG_ALLOWED
@@ -154,6 +156,7 @@ def test_the_habit_fails_the_test_that_the_interval_passes(law: Law) -> None:
 
 
 @pytest.mark.parametrize("tolerance", [pytest.param(4, marks=pytest.mark.slow), 2])
+@pytest.mark.slow
 def test_fill_in_covers_where_pass_or_fail_is_not_monotone(tolerance: int) -> None:
     law = replace(bell(), **WOBBLY)
     results = macro(law, SizingOptions(tolerance=tolerance))
@@ -172,6 +175,7 @@ def test_fill_in_covers_where_pass_or_fail_is_not_monotone(tolerance: int) -> No
 @pytest.mark.parametrize(
     ("wobble", "flip"), [pytest.param(*WOBBLY.values(), marks=pytest.mark.slow), (0.06, 0.3)]
 )
+@pytest.mark.slow
 def test_strict_hold_out_is_never_undersized_beyond_its_error(wobble: float, flip: float) -> None:
     law = replace(bell(), wobble=wobble, flip=flip)
     results = macro(law, SizingOptions(tolerance=2, certify="strict"))
@@ -270,6 +274,7 @@ def test_a_grid_whose_minimum_passes_says_that_nothing_is_known_below() -> None:
 
 
 @pytest.mark.parametrize("budget", [0, 40, 120, 200, 300, 420, 600, 1_000])
+@pytest.mark.slow
 def test_the_deadline_leaves_a_valid_wider_interval(budget: int) -> None:
     law, mistakes = bell(), 0
     for seed in range(50):

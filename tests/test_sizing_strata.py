@@ -128,6 +128,7 @@ def test_three_hundred_searches_keep_their_promise_in_fewer_runs() -> None:
 @pytest.mark.parametrize(
     ("misled", "searches"), [(False, 12), (True, 3), pytest.param(True, 12, marks=pytest.mark.slow)]
 )
+@pytest.mark.slow
 def test_wrong_ideas_of_what_is_hard_cost_runs_but_no_claim(misled: bool, searches: int) -> None:
     """Hardness says what is run first: nonsense there, even the reverse of the truth, must not show in the claims."""
 

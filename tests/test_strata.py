@@ -51,6 +51,7 @@ def probability(design: Design, table: np.ndarray, p: tuple[float, float]) -> fl
 
 @pytest.mark.parametrize(("design", "level"), DESIGNS)
 @pytest.mark.parametrize("error", [0.025, 0.1])
+@pytest.mark.slow
 def test_wrong_claims_keep_their_error_at_every_pair_of_probabilities(
     design: Design, level: float, error: float
 ) -> None:

@@ -124,6 +124,7 @@ def test_an_answer_from_two_kinds_says_so_and_is_documented(answer: gpusim.Answe
         assert row["low"] <= row["share"] <= row["high"]
 
 
+@pytest.mark.slow
 def test_measurements_use_an_ordinary_sample_of_the_periods(answer: gpusim.Answer) -> None:
     first, stop = answer.sizing.natural["final"]
     for level in answer.slos:

@@ -89,7 +89,7 @@ struct Fair {
     const Fairness& f = model->fairness;
     const Tick age = least(at - queued, f.max_age);
     return -(f.w_age * (age * kOne / f.max_age) + key[model->classes.tenant[c]] +
-             f.w_size * (gpus * kOne / total) + f.w_qos * f.qos[c]);
+             f.w_size * least(kOne, gpus * kOne / greatest<i64>(1, total)) + f.w_qos * f.qos[c]);
   }
 
  private:

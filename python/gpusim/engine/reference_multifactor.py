@@ -9,7 +9,7 @@ def priority(fairness: Fairness, job: Job, age: int, rank: int, tenants: int, to
     """The weighted sum of its factors, each in units of 2^-20; `age` in ticks, `total` GPUs of the center."""
     age_factor = min(age, fairness.max_age) * ONE // fairness.max_age
     fairshare = (tenants - rank) * ONE // tenants
-    size = job.gpus * ONE // total if total > 0 else 0  # a job may wait for a pool beside an empty center
+    size = min(ONE, job.gpus * ONE // max(1, total))  # a job may wait for a pool beside a smaller center
     qos = fairness.qos[job.job_class] if fairness.qos else 0
     return (
         fairness.w_age * age_factor
