@@ -13,10 +13,10 @@ from gpusim.engine.reference import Outcome
 from sharing_random import SharedCenter, random_shared_center
 
 
-def on_many(test: Callable[[int], None]) -> Callable[[], None]:
+def on_many(test: Callable[[int], None], centers: int = 50) -> Callable[[], None]:
     """The test on many random centers; a failing one is named by its seed."""
     given_a_seed = given(seed=st.integers(0, 10**6))(test)
-    return settings(deadline=None, derandomize=True, max_examples=50)(given_a_seed)
+    return settings(deadline=None, derandomize=True, max_examples=centers)(given_a_seed)
 
 
 @cache

@@ -61,9 +61,8 @@ def test_nvcc_compiles_each_entry_without_spills(
     architecture: int, family: str, tmp_path: Path, summary_line: Callable[[str], None]
 ) -> None:
     cubin, log, seconds = compile_cubin(architecture, family, tmp_path)
-    for _ in range(2):  # a slow moment of the machine, or the compiler? What the machine adds is not its work
-        if seconds >= SECONDS:
-            seconds = min(seconds, compile_cubin(architecture, family, tmp_path)[2])
+    if seconds >= SECONDS:  # a slow moment of the machine, or the compiler?
+        seconds = compile_cubin(architecture, family, tmp_path)[2]
     usage = read_ptxas_log(log)
     assert cubin.stat().st_size > 0
     assert entries() & {u.name for u in usage} == {f"gpusim_{family}"}

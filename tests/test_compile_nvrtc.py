@@ -57,9 +57,8 @@ def test_nvrtc_compiles_each_entry_without_spills(
     architecture: int, family: str, summary_line: Callable[[str], None]
 ) -> None:
     cubin, log, seconds = compile_cubin(architecture, "--ptxas-options=-v", only(family))
-    for _ in range(2):  # a slow moment of the machine, or the compiler? What the machine adds is not its work
-        if seconds >= SECONDS:
-            seconds = min(seconds, compile_cubin(architecture, "--ptxas-options=-v", only(family))[2])
+    if seconds >= SECONDS:  # a slow moment of the machine, or the compiler?
+        seconds = compile_cubin(architecture, "--ptxas-options=-v", only(family))[2]
     usage = read_ptxas_log(log)
     assert cubin.startswith(b"\x7fELF")
     assert entries() & {u.name for u in usage} == {f"gpusim_{family}"}

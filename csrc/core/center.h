@@ -28,13 +28,6 @@ struct Calm {
   i64 spare;    // GPUs that are left over then
 };
 
-// Whether passes are those of EASY in a single pool, with no bound on what is looked at (pass_easy_one_pool).
-HD bool easy_in_one_pool(const Model& m) {
-  const Policy& p = m.policy;
-  return !m.sharing.on && m.classes.pools == 1 && p.backfill == 1 && !p.always_profile &&
-         p.window < 0 && p.max_tests < 0;
-}
-
 constexpr i32 kWalkIns = 32;  // jobs of one tick that are kept out of the queue
 constexpr i32 kPolls = 64;    // calls of interrupted() for one look at the caller's request
 

@@ -313,6 +313,13 @@ struct Model {
   const volatile i32* stop;  // the caller's request to stop, or null
 };
 
+// Whether passes are those of EASY in a single pool, with no bound on what is looked at (pass_easy_one_pool).
+HD bool easy_in_one_pool(const Model& m) {
+  const Policy& p = m.policy;
+  return !m.sharing.on && m.classes.pools == 1 && p.backfill == 1 && !p.always_profile &&
+         p.window < 0 && p.max_tests < 0;
+}
+
 struct Cell {       // one run
   i64 replication;  // stored jobs: the workload
   i32 draw;         // of the source tables

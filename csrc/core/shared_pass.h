@@ -121,7 +121,7 @@ struct Scan {
   }
 
   // Lines hot[from .. end) from the job of a place on.
-  HD void open(i32 from, i32 end, i32 cursor) const {
+  HD_APART void open(i32 from, i32 end, i32 cursor) const {
     ROLLED
     for (i32 k = from; k < end; ++k) {
       const i32 line = tenants().hot[k];
@@ -139,7 +139,7 @@ struct Scan {
   }
 
   // Largest gang of a line that matters: that might start, get a reservation, or have GPUs held back for it.
-  HD i64 largest_of_interest(i32 line) const {
+  HD_APART i64 largest_of_interest(i32 line) const {
     const Quota<S>& quota = tenants().quota;
     const i32 tenant = line % center->model->classes.tenants;
     if (looks == kAtAll || (looks == kAtAdmitted && tenants().has_urgent[line])) return kAnyGang;
@@ -168,7 +168,7 @@ struct Scan {
   }
 
   // The line whose job is next; -1: none is left.
-  HD i32 next_line(i32 from, i32 end) const {
+  HD_APART i32 next_line(i32 from, i32 end) const {
     i32 best = -1, place = 0;
     ROLLED
     for (i32 k = from; k < end; ++k) {
@@ -266,7 +266,7 @@ struct Scan {
     }
   }
 
-  HD Asker asker(i32 line, i32 position) const {
+  HD_APART Asker asker(i32 line, i32 position) const {
     const Queue<S>& q = center->queue;
     const Job& job = q.job_at(line, position);
     const i32 c = job.job_class, tenant = center->model->classes.tenant[c];
@@ -292,7 +292,7 @@ struct Scan {
   HD i64 stop_of(i32 tenant, i32 p) const { return tenants().quota.at(tenant, p); }
 
   // Whether this sweep handles the job (S17). Of a strict tenant the first one looks at all, and marks whom it handles.
-  HD bool is_due(const Asker& job) const {
+  HD_APART bool is_due(const Asker& job) const {
     if (sweep == 2) return true;
     if (!sharing().strict[job.tenant]) return (sweep == 0) == is_first(job);
     if (sweep == 1) return true;
@@ -311,7 +311,7 @@ struct Scan {
     }) >= 0;
   }
   // What a tenant used of a pool when the first sweep came to the present job.
-  HD i64 used_then(i32 tenant, i32 p) const {
+  HD_APART i64 used_then(i32 tenant, i32 p) const {
     const Tenants<S>& t = tenants();
     ROLLED
     for (i32 k = 0; sweep == 1 && k < t.changes; ++k) {
@@ -340,7 +340,7 @@ struct Scan {
     return job.gpus <= c.free[p] && keeps_room(c, p, job.gpus, job.limit);
   }
 
-  HD void handle(const Asker& job) {
+  HD_APART void handle(const Asker& job) {
     Center<S>& c = *center;
     const i32 pool = c.allowed_pool(job.job_class, [&](i32 p) {
       return is_open(job, p) && admits(job, p) && fits_now(job, p);
@@ -392,7 +392,7 @@ struct Scan {
     return true;
   }
   // What a tenant used before victims[k ..) were taken.
-  HD i64 used_with_victims(i32 tenant, const Search<S>& search, i32 k) const {
+  HD_APART i64 used_with_victims(i32 tenant, const Search<S>& search, i32 k) const {
     const Tenants<S>& t = tenants();
     i64 used = t.quota.used[t.quota.at(tenant, search.pool)];
     ROLLED
@@ -406,7 +406,7 @@ struct Scan {
   }
 
   // Blocked by quota in all its open pools (S19). What blocks its user alone means nothing to others (S34).
-  HD void blocked_by_quota(const Asker& job) {
+  HD_APART void blocked_by_quota(const Asker& job) {
     Center<S>& c = *center;
     if (!tenants().quota.user_may(job.tenant, job.user, job.gpus)) return;
     if (sharing().reclaim[job.tenant] == kReclaimNever) hold_own(job);
@@ -431,7 +431,7 @@ struct Scan {
   }
 
   // Without backfill: its open pools that admit it start nobody any more (R13, S18).
-  HD void block(const Asker& job) {
+  HD_APART void block(const Asker& job) {
     Center<S>& c = *center;
     c.allowed_pool(job.job_class, [&](i32 p) {
       if (!is_open(job, p) || !admits(job, p)) return false;
